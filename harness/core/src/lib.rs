@@ -1,0 +1,30 @@
+//! The contract of prismbench: what a tokenizer is, what a protocol fixes, what a record says.
+//!
+//! **Invariant:** nothing here opens a file, prints, or knows a concrete tokenizer.
+
+mod choice;
+mod error;
+mod image;
+mod latents;
+mod metric;
+mod nearest;
+mod protocol;
+mod record;
+mod sample;
+mod seed;
+mod tokenizer;
+
+pub use choice::{Choice, UnknownChoice};
+pub use error::TokenizerError;
+pub use image::{ImageBatch, Reconstruction, RgbImage};
+pub use latents::{LatentShape, Latents};
+pub use metric::{Better, MetricDef, Unit};
+pub use nearest::nearest;
+pub use protocol::{
+    Crop, MsSsimDialect, PosteriorRule, Protocol, ProtocolError, PsnrDialect, Quantiser, Resampler,
+    ResizeFilter, SsimDialect,
+};
+pub use record::{Outcome, Record};
+pub use sample::Sample;
+pub use seed::Stream;
+pub use tokenizer::{Posterior, Tokenizer, TokenizerSpec, Weights};

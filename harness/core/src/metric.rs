@@ -1,0 +1,77 @@
+use serde::{Deserialize, Serialize};
+
+/// What a number means: the identity that makes two values comparable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricDef {
+    /// Stable id, as in tables and plans: `psnr`.
+    pub id: &'static str,
+    /// How tables head the column: `PSNR`.
+    pub title: &'static str,
+    /// Unit of the value.
+    pub unit: Unit,
+    /// Which way is better; there is no default, on purpose.
+    pub better: Better,
+    /// Bumped whenever the same inputs may give another value.
+    pub version: u32,
+    /// The definition in words, with its constants and its source.
+    pub definition: &'static str,
+}
+
+impl MetricDef {
+    /// `psnr@1`: what records and gates name.
+    #[must_use]
+    pub fn versioned_id(&self) -> String {
+        format!("{}@{}", self.id, self.version)
+    }
+}
+
+/// Which direction improves a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// Larger is better.
+    Higher,
+    /// Smaller is better.
+    Lower,
+}
+
+impl Better {
+    /// Signed improvement from `before` to `after`: positive is better, whatever the direction.
+    #[must_use]
+    pub fn gain(self, before: f64, after: f64) -> f64 {
+        match self {
+            Self::Higher => after - before,
+            Self::Lower => before - after,
+        }
+    }
+}
+
+/// Unit of a metric's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// Decibel.
+    #[serde(rename = "dB")]
+    Decibel,
+    /// No unit.
+    #[serde(rename = "1")]
+    One,
+    /// Latent numbers of one image.
+    #[serde(rename = "floats/image")]
+    FloatsPerImage,
+    /// Bits of the coded image per pixel.
+    #[serde(rename = "bit/pixel")]
+    BitsPerPixel,
+}
+
+impl Unit {
+    /// As tables and records write it; empty for a pure number.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Decibel => "dB",
+            Self::One => "",
+            Self::FloatsPerImage => "floats/image",
+            Self::BitsPerPixel => "bit/pixel",
+        }
+    }
+}

@@ -1,0 +1,386 @@
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::choice::choice;
+use crate::{Choice, nearest};
+
+/// Everything that decides a number besides the tokenizer and the pictures.
+///
+/// A protocol is data: presets differ by field values only. Two numbers are comparable when the
+/// [`sha256`](Self::sha256) of their protocols agree; the name is only what people call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Protocol {
+    /// Name of the preset, with what was changed: `rae+quantiser=round`. Not part of the hash.
+    #[serde(skip)]
+    pub name: String,
+    /// How a picture becomes a square.
+    pub crop: Crop,
+    /// Side of the square, in pixels; no effect under `crop = "none"`.
+    pub size: usize,
+    /// Filter of `crop = "resize-center"`; the other crops fix their own.
+    pub filter: ResizeFilter,
+    /// Which releases of Pillow a resize agrees with.
+    pub resampler: Resampler,
+    /// How a decoder's output becomes 8-bit.
+    pub quantiser: Quantiser,
+    /// Which latent is decoded.
+    pub posterior: PosteriorRule,
+    /// Definition of PSNR.
+    pub psnr: PsnrDialect,
+    /// Definition of SSIM.
+    pub ssim: SsimDialect,
+    /// Definition of MS-SSIM.
+    pub ms_ssim: MsSsimDialect,
+}
+
+choice! {
+    /// How a picture becomes the square that is measured.
+    pub enum Crop = "crop" {
+        /// Box halvings, bicubic, centre crop.
+        AdmCenter = "adm-center":
+            "while the shorter side is at least 2 x size: Pillow BOX to (w//2, h//2); then Pillow \
+             BICUBIC so that the shorter side is size (other side rounded half to even); then the \
+             centre square, offset (side - size) // 2. Source: openai/guided-diffusion, \
+             guided_diffusion/image_datasets.py, center_crop_arr",
+        /// Torchvision's `Resize` and `CenterCrop`.
+        ResizeCenter = "resize-center":
+            "Pillow resize by `filter` so that the shorter side is size (other side truncated), \
+             then the centre square, offset round-half-to-even((side - size) / 2). Source: \
+             torchvision transforms Resize(size) and CenterCrop(size) on a PIL image",
+        /// The centre square, no resize.
+        Center = "center":
+            "the centre square, offset (side - size) // 2, without a resize; a picture smaller \
+             than size is an error",
+        /// As it is.
+        None = "none": "the picture as it is; sides must suit every tokenizer",
+    }
+}
+
+choice! {
+    /// Resampling filter, in Pillow's fixed-point arithmetic.
+    pub enum ResizeFilter = "filter" {
+        /// Cubic convolution, a = -0.5.
+        Bicubic = "bicubic": "Pillow BICUBIC: cubic convolution with a = -0.5, support 2, widened \
+            by the scale when shrinking",
+        /// Triangle.
+        Bilinear = "bilinear": "Pillow BILINEAR: triangle, support 1, widened when shrinking",
+        /// Box.
+        Box = "box": "Pillow BOX: support 0.5, widened when shrinking",
+        /// Windowed sinc.
+        Lanczos = "lanczos": "Pillow LANCZOS: sinc windowed by sinc(x/3), support 3, widened when \
+            shrinking",
+    }
+}
+
+choice! {
+    /// Which releases of Pillow a resize agrees with, bit for bit.
+    pub enum Resampler = "resampler" {
+        /// Before 13.
+        Pillow12 = "pillow-12": "as Pillow up to 12.3, which every published number so far was \
+            measured with: horizontal pass first (pictures over 100:1 tall apart)",
+        /// From 13.
+        Pillow13 = "pillow-13": "as Pillow 13.0: vertical pass first when it removes more than \
+            twice as many rows as the other removes columns (pictures over 2:1 tall, mostly)",
+    }
+}
+
+choice! {
+    /// How a value in `[0, 1]` becomes a byte. Every rule clamps first.
+    pub enum Quantiser = "quantiser" {
+        /// `floor(255 x)`.
+        Truncate = "truncate": "floor(255 clamp(x, 0, 1)). Source: RAE src/eval, \
+            torchmetrics normalize=True. Adds about 1/3 level^2 of error",
+        /// Ties to even.
+        Round = "round": "255 clamp(x, 0, 1), rounded half to even. Source: 1d-tokenizer (TiTok) \
+            evaluator. Adds about 1/12 level^2 of error",
+        /// Ties upwards.
+        RoundHalfUp = "round-half-up": "floor(255 clamp(x, 0, 1) + 0.5): LlamaGen's \
+            clamp(127.5 x + 128, 0, 255) for x in [-1, 1]; torchvision save_image",
+        /// Stay in floating point.
+        None = "none": "clamp(x, 0, 1), not rounded: differs from what any saved file gives",
+    }
+}
+
+choice! {
+    /// Which latent of the posterior is decoded.
+    pub enum PosteriorRule = "posterior" {
+        /// The mode.
+        Mode = "mode": "the mode (mean) of the encoder's posterior; what reconstruction tables use",
+        /// One draw.
+        Sample = "sample": "one seeded draw per image, keyed by the image's index",
+    }
+}
+
+choice! {
+    /// Definition of PSNR. `R` is the range of the pixels, `mse` the mean over rows, columns, channels.
+    pub enum PsnrDialect = "PSNR dialect" {
+        /// Mean over images.
+        PerImage = "per-image": "mean over images of 10 log10(R^2 / mse); an image without error \
+            is infinite, counted and said. Source: skimage peak_signal_noise_ratio per image, \
+            torchmetrics with dim=(1,2,3)",
+        /// One value for the set.
+        Global = "global": "10 log10(R^2 / mse) of the mse over all pixels of all images. Source: \
+            torchmetrics PeakSignalNoiseRatio without dim (VTBench)",
+        /// 100 dB cap.
+        Rae = "rae": "mean over images of -10 log10(max(mse, 1e-10)) with R = 1: at most 100 dB. \
+            Source: RAE src/eval/ref_iqa.py (UAE's is the same file)",
+        /// 80 dB cap.
+        Piq = "piq": "mean over images of -10 log10(mse + 1e-8) with R = 1: at most 80 dB. \
+            Source: piq 0.8.0 psnr.py, pyiqa psnr_arch.py",
+        /// Luma with the 80 dB cap.
+        PiqY = "pyiqa-y": "as piq, on BT.601 luma .299 R + .587 G + .114 B. Source: pyiqa psnry",
+    }
+}
+
+choice! {
+    /// Definition of SSIM: `C1 = (0.01 R)^2`, `C2 = (0.03 R)^2`, per channel, mean over the map.
+    pub enum SsimDialect = "SSIM dialect" {
+        /// Gaussian window, reflected borders.
+        TorchMetrics = "torchmetrics": "Gaussian 11 taps, sigma 1.5; borders reflected without \
+            repeating the edge, mean over the full map; population moments, variances clamped at \
+            0. Source: torchmetrics 1.9.0 functional/image/ssim.py; RAE, UAE, VTBench use it",
+        /// Gaussian window, valid region.
+        Wang = "wang": "Gaussian 11 taps, sigma 1.5; windows inside the picture only; population \
+            moments. Source: Wang et al. 2004; skimage gaussian_weights=True, \
+            use_sample_covariance=False; piq without downsampling",
+        /// Uniform window.
+        Skimage7 = "skimage7": "uniform 7x7; windows inside the picture only; sample moments \
+            (x 49/48). Source: skimage 0.26.0 structural_similarity, default arguments",
+        /// The data-range slip of LlamaGen.
+        LlamaGen = "llamagen": "skimage7 with R = 2 although pixels are in [0, 1], which inflates \
+            the value: reproduction only. Source: LlamaGen reconstruction_vq_ddp.py",
+        /// Luma, rounded.
+        PyiqaY = "pyiqa-y": "wang on BT.601 luma rounded to whole levels, contrast term clamped \
+            at 0. Source: pyiqa ssim_arch.py",
+    }
+}
+
+choice! {
+    /// Definition of MS-SSIM: exponents .0448 .2856 .3001 .2363 .1333, 2x average pooling between.
+    pub enum MsSsimDialect = "MS-SSIM dialect" {
+        /// Mixed borders.
+        TorchMetrics = "torchmetrics": "contrast terms over the valid map, last SSIM over the \
+            reflected full map; image means clamped at 0; sides of at least 176. Source: \
+            torchmetrics 1.9.0",
+        /// Valid everywhere.
+        Piq = "piq": "valid windows everywhere; product per channel, then mean over channels; \
+            odd sides repeat their first row or column before pooling; sides of at least 161. \
+            Source: piq 0.8.0 ms_ssim.py",
+    }
+}
+
+/// A protocol cannot be made as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// No preset has this name.
+    #[error("unknown protocol `{found}`")]
+    UnknownPreset {
+        /// What was asked for.
+        found: String,
+        /// The closest preset.
+        nearest: Option<&'static str>,
+    },
+    /// No field has this name.
+    #[error("a protocol has no field `{found}`")]
+    UnknownField {
+        /// What was asked for.
+        found: String,
+        /// The closest field.
+        nearest: Option<String>,
+    },
+    /// The value does not suit the field.
+    #[error("protocol field `{field}`: {reason}")]
+    BadValue {
+        /// The field.
+        field: String,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+impl Protocol {
+    /// Names of the presets, the default first.
+    pub const PRESETS: [&'static str; 4] = ["default", "rae", "llamagen", "titok"];
+
+    /// A preset by name.
+    ///
+    /// # Errors
+    /// [`ProtocolError::UnknownPreset`] with the nearest known name.
+    pub fn preset(name: &str) -> Result<Self, ProtocolError> {
+        let base = Self {
+            name: name.to_owned(),
+            crop: Crop::AdmCenter,
+            size: 256,
+            filter: ResizeFilter::Bicubic,
+            resampler: Resampler::Pillow12,
+            quantiser: Quantiser::Round,
+            posterior: PosteriorRule::Mode,
+            psnr: PsnrDialect::PerImage,
+            ssim: SsimDialect::TorchMetrics,
+            ms_ssim: MsSsimDialect::TorchMetrics,
+        };
+        match name {
+            "default" => Ok(base),
+            "rae" => Ok(Self { quantiser: Quantiser::Truncate, psnr: PsnrDialect::Rae, ..base }),
+            "llamagen" => {
+                Ok(Self { quantiser: Quantiser::RoundHalfUp, ssim: SsimDialect::LlamaGen, ..base })
+            }
+            "titok" => Ok(Self { crop: Crop::ResizeCenter, ..base }),
+            _ => Err(ProtocolError::UnknownPreset {
+                found: name.to_owned(),
+                nearest: nearest(name, Self::PRESETS),
+            }),
+        }
+    }
+
+    /// What a preset is for and where it differs from the scripts whose name it bears.
+    #[must_use]
+    pub fn purpose(preset: &str) -> &'static str {
+        match preset {
+            "default" => {
+                "prismbench's own: ADM crop, rounding, the definitions most libraries share"
+            }
+            "rae" => "RAE (bytetriper/RAE src/eval) and UAE: ADM crop, truncation, PSNR cap 100 dB",
+            "llamagen" => {
+                "LlamaGen (reconstruction_vq_ddp.py): ADM crop, round half up, SSIM with R = 2. The \
+                 script compares with the picture before 8-bit rounding; here with the 8-bit crop, \
+                 which moves PSNR by less than 2e-5 dB"
+            }
+            "titok" => {
+                "1d-tokenizer (TiTok) evaluator: torchvision resize and centre crop, rounding. It \
+                 reports no PSNR or SSIM of its own; the default definitions are used"
+            }
+            _ => "",
+        }
+    }
+
+    /// The protocol with one field changed; the name says so and the hash differs.
+    ///
+    /// # Errors
+    /// [`ProtocolError`] when there is no such field or the value does not suit it.
+    pub fn with(&self, field: &str, value: &str) -> Result<Self, ProtocolError> {
+        let mut fields = self.fields();
+        let Some(slot) = fields.get_mut(field) else {
+            return Err(ProtocolError::UnknownField {
+                found: field.to_owned(),
+                nearest: nearest(field, fields.keys().map(String::as_str)).map(str::to_owned),
+            });
+        };
+        let bad = |reason: String| ProtocolError::BadValue { field: field.to_owned(), reason };
+        *slot = match slot {
+            serde_json::Value::Number(_) => {
+                let number: u64 =
+                    value.parse().ok().filter(|number| (8..=16_384).contains(number)).ok_or_else(
+                        || bad(format!("`{value}` is no whole number from 8 to 16384")),
+                    )?;
+                number.into()
+            }
+            _ => value.into(),
+        };
+        let mut changed: Self =
+            serde_json::from_value(fields.into()).map_err(|error| bad(error.to_string()))?;
+        if changed.fields() == self.fields() {
+            return Ok(self.clone());
+        }
+        changed.name = format!("{}+{field}={value}", self.name);
+        Ok(changed)
+    }
+
+    /// Field names and values, in alphabetical order.
+    #[must_use]
+    pub fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            // A struct of text and numbers always serialises to an object.
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    /// One line of JSON with the fields in alphabetical order: what is hashed.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        serde_json::Value::from(self.fields()).to_string()
+    }
+
+    /// sha256 of [`canonical`](Self::canonical), in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.canonical()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Every field with its value and what that value means, for `prismbench explain`.
+    #[must_use]
+    pub fn explain(&self) -> Vec<(&'static str, String, &'static str)> {
+        fn row<C: Choice>(field: &'static str, choice: C) -> (&'static str, String, &'static str) {
+            (field, choice.id().to_owned(), choice.describe())
+        }
+        vec![
+            row("crop", self.crop),
+            ("size", self.size.to_string(), "side of the square, in pixels"),
+            row("filter", self.filter),
+            row("resampler", self.resampler),
+            row("quantiser", self.quantiser),
+            row("posterior", self.posterior),
+            row("psnr", self.psnr),
+            row("ssim", self.ssim),
+            row("ms-ssim", self.ms_ssim),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_follows_the_fields_and_not_the_name() {
+        let default = Protocol::preset("default").unwrap();
+        let renamed = Protocol { name: "other".to_owned(), ..default.clone() };
+        assert_eq!(default.sha256(), renamed.sha256());
+        let rounded = Protocol::preset("rae").unwrap().with("quantiser", "round").unwrap();
+        assert_eq!(rounded.name, "rae+quantiser=round");
+        assert_ne!(rounded.sha256(), Protocol::preset("rae").unwrap().sha256());
+        assert_eq!(rounded.with("psnr", "per-image").unwrap().sha256(), default.sha256());
+    }
+
+    #[test]
+    fn a_change_to_the_value_it_has_is_no_change() {
+        let rae = Protocol::preset("rae").unwrap();
+        assert_eq!(rae.with("quantiser", "truncate").unwrap(), rae);
+    }
+
+    #[test]
+    fn presets_are_distinct_and_round_trip_through_their_fields() {
+        let mut hashes = Vec::new();
+        for name in Protocol::PRESETS {
+            let preset = Protocol::preset(name).unwrap();
+            let mut again: Protocol = serde_json::from_str(&preset.canonical()).unwrap();
+            again.name.clone_from(&preset.name);
+            assert_eq!(again, preset);
+            assert_eq!(preset.explain().len(), preset.fields().len(), "explain names every field");
+            hashes.push(preset.sha256());
+        }
+        hashes.sort();
+        hashes.dedup();
+        assert_eq!(hashes.len(), Protocol::PRESETS.len());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_what_would_be_right() {
+        let default = Protocol::preset("default").unwrap();
+        let error = default.with("quantizer", "round").unwrap_err();
+        assert_eq!(
+            error,
+            ProtocolError::UnknownField {
+                found: "quantizer".to_owned(),
+                nearest: Some("quantiser".to_owned())
+            }
+        );
+        let error = default.with("quantiser", "floor").unwrap_err().to_string();
+        assert!(error.contains("truncate, round, round-half-up, none"), "{error}");
+        assert!(default.with("size", "-1").is_err());
+        assert!(default.with("size", "99999999").is_err());
+    }
+}

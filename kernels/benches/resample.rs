@@ -1,0 +1,75 @@
+//! The ADM centre crop and a plain bicubic resize beside the `image` and `fast_image_resize` crates.
+//!
+//! Only `prismbench` gives Pillow's bits; `fast_image_resize` rounds its weights to fewer bits and
+//! `image` filters in f32. All run on one thread.
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fast_image_resize as fir;
+use image::imageops::FilterType;
+use prismbench_kernels::resample::{Filter, Passes, resize_rgb8};
+use prismbench_kernels::{Size, crop};
+
+/// ImageNet's most frequent size, and a phone photograph.
+const SIZES: [Size; 2] = [Size::new(500, 375), Size::new(4000, 3000)];
+
+fn picture(size: Size) -> Vec<u8> {
+    (0..size.area() * 3).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+fn bicubic(c: &mut Criterion) {
+    for from in SIZES {
+        let to = Size::new(from.width * 256 / from.height, 256);
+        let pixels = picture(from);
+        let mut group = c.benchmark_group(format!("bicubic/{}x{}", from.width, from.height));
+        group.throughput(Throughput::Elements(1));
+        group.bench_function("prismbench", |b| {
+            b.iter(|| resize_rgb8(black_box(&pixels), from, to, Filter::Bicubic));
+        });
+        let (width, height) = (from.width as u32, from.height as u32);
+        let source = image::RgbImage::from_raw(width, height, pixels.clone()).unwrap();
+        let (to_width, to_height) = (to.width as u32, to.height as u32);
+        group.bench_function("image", |b| {
+            b.iter(|| {
+                image::imageops::resize(
+                    black_box(&source),
+                    to_width,
+                    to_height,
+                    FilterType::CatmullRom,
+                )
+            });
+        });
+        let source =
+            fir::images::Image::from_vec_u8(width, height, pixels, fir::PixelType::U8x3).unwrap();
+        let options = fir::ResizeOptions::new()
+            .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::CatmullRom));
+        group.bench_function("fast_image_resize", |b| {
+            b.iter(|| {
+                let mut target = fir::images::Image::new(to_width, to_height, fir::PixelType::U8x3);
+                let mut resizer = fir::Resizer::new();
+                resizer.resize(black_box(&source), &mut target, &options).unwrap();
+                target
+            });
+        });
+        group.finish();
+    }
+}
+
+fn adm(c: &mut Criterion) {
+    let mut group = c.benchmark_group("adm-center-256");
+    group.throughput(Throughput::Elements(1));
+    for from in SIZES {
+        let pixels = picture(from);
+        group.bench_function(format!("prismbench/{}x{}", from.width, from.height), |b| {
+            b.iter(|| crop::adm_center(black_box(&pixels), from, 256, Passes::Pillow12));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bicubic, adm);
+criterion_main!(benches);

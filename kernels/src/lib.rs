@@ -1,0 +1,41 @@
+//! The arithmetic of prismbench on plain slices.
+//!
+//! **Invariant:** nothing here knows files, tokenizers or metrics. Every function gives the same
+//! bits on every machine and for any number of threads: sums have a fixed order, products and sums
+//! are not fused, and transcendental functions come from `libm`.
+
+pub mod crop;
+pub mod dct;
+pub mod gram;
+pub mod resample;
+pub mod similarity;
+pub mod squared_error;
+
+/// Columns and rows of a picture or plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+impl Size {
+    /// Columns first, as picture sizes are written.
+    #[must_use]
+    pub const fn new(width: usize, height: usize) -> Self {
+        Self { width, height }
+    }
+
+    /// Pixels.
+    #[must_use]
+    pub const fn area(self) -> usize {
+        self.width * self.height
+    }
+
+    /// The shorter of the two.
+    #[must_use]
+    pub fn shorter(self) -> usize {
+        self.width.min(self.height)
+    }
+}
