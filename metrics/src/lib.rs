@@ -1,1 +1,24 @@
-//! metrics
+//! Image in, number out: the metrics and how their values are gathered.
+//!
+//! **Invariant:** nothing here knows a tokenizer or a data set. A metric is a pure function of
+//! pixels; what it gives is keyed by sample, so that order of arrival never matters.
+
+mod accumulator;
+mod bootstrap;
+mod error;
+mod image_metric;
+mod image_scores;
+mod ms_ssim;
+mod planes;
+mod psnr;
+mod rate;
+mod ssim;
+
+pub use accumulator::Accumulator;
+pub use error::MetricError;
+pub use image_metric::ImageMetric;
+pub use image_scores::{Aggregation, ImageScores, Interval, Summary};
+pub use ms_ssim::{MS_SSIM, ms_ssim};
+pub use psnr::{PSNR, mean_squared_error, psnr};
+pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
+pub use ssim::{SSIM, ssim};

@@ -129,7 +129,8 @@ choice! {
         Piq = "piq": "mean over images of -10 log10(mse + 1e-8) with R = 1: at most 80 dB. \
             Source: piq 0.8.0 psnr.py, pyiqa psnr_arch.py",
         /// Luma with the 80 dB cap.
-        PiqY = "pyiqa-y": "as piq, on BT.601 luma .299 R + .587 G + .114 B. Source: pyiqa psnry",
+        PyiqaY = "pyiqa-y": "as piq, on BT.601 luma .299 R + .587 G + .114 B (weights as f32). \
+            Source: pyiqa psnry",
     }
 }
 
