@@ -1,1 +1,25 @@
-//! baselines
+//! The tokenizers that prismbench measures: codecs, controls and models, each behind
+//! [`prismbench_core::Tokenizer`].
+//!
+//! [`TokenizerRef`] is how one is asked for, [`registry`] lists what there is, [`open`] makes it.
+//!
+//! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
+
+mod dct;
+mod error;
+mod grid;
+mod identity;
+mod jpeg;
+mod open;
+mod patches;
+mod pca;
+mod reference;
+mod registry;
+mod resample;
+mod taef2;
+mod weights;
+
+pub use error::OpenError;
+pub use open::{Fit, Opened, open};
+pub use reference::TokenizerRef;
+pub use registry::{Entry, Needs, registry};

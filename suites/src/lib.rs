@@ -1,1 +1,24 @@
-//! suites
+//! The suites: what is measured, on what pictures, in which passes.
+//!
+//! **Invariant:** a suite names no concrete tokenizer and prints nothing.
+
+mod crop;
+mod data;
+mod pictures;
+mod reconstruction;
+mod suite;
+
+pub use crop::CropError;
+pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
+pub use reconstruction::ReconstructionSuite;
+pub use suite::{Context, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError};
+
+/// Every suite, in the order of `prismbench list suites`.
+#[must_use]
+pub fn suites() -> Vec<Box<dyn Suite>> {
+    vec![Box::new(ReconstructionSuite)]
+}
+
+pub use data::{
+    DataError, DataSpec, Dataset, DecodeError, NpzError, Pending, Samples, Synthetic, open,
+};

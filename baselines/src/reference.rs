@@ -1,0 +1,252 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use prismbench_core::nearest;
+use serde::{Deserialize, Serialize};
+
+use crate::{Needs, OpenError, registry};
+
+/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]][=WEIGHTS]`.
+///
+/// Parsing checks the whole syntax and fills in the defaults, so that `jpeg` and `jpeg:75` are one
+/// reference; it opens no file. Serialises as its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenizerRef {
+    /// The canonical id, without the path of the weights: `jpeg:75`.
+    pub id: String,
+    /// The file or folder of weights, for a tokenizer that has some.
+    pub weights: Option<PathBuf>,
+}
+
+/// Which tokenizer, with every option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Identity,
+    Resample { factor: Factor },
+    Jpeg { quality: u8 },
+    Dct { kept: usize },
+    Pca { factor: Factor, components: usize },
+    Taef2,
+}
+
+/// How many pixels of a row share one latent position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Factor {
+    F8,
+    F16,
+}
+
+impl TokenizerRef {
+    /// What the reference names, once its syntax holds.
+    pub(crate) fn kind(&self) -> Result<Kind, OpenError> {
+        let mut words = self.id.split(':');
+        let family = words.next().unwrap_or_default();
+        let options: Vec<&str> = words.collect();
+        let Some(entry) = registry().iter().find(|entry| entry.family == family) else {
+            return Err(OpenError::UnknownTokenizer {
+                found: family.to_owned(),
+                nearest: nearest(family, registry().iter().map(|entry| entry.family)),
+            });
+        };
+        let has_its_weights = match (entry.needs, &self.weights) {
+            (Needs::Weights, Some(path)) => !path.as_os_str().is_empty(),
+            (Needs::Nothing | Needs::TrainingPictures, None) => true,
+            _ => false,
+        };
+        Kind::parse(family, &options).filter(|_| has_its_weights).ok_or_else(|| {
+            let expected = match entry.options {
+                "" => format!("`{}`", entry.syntax),
+                options => format!("`{}`, {options}", entry.syntax),
+            };
+            OpenError::BadOption { reference: self.to_string(), expected }
+        })
+    }
+}
+
+impl Factor {
+    /// Pixels along a side.
+    pub(crate) fn side(self) -> usize {
+        match self {
+            Self::F8 => 8,
+            Self::F16 => 16,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "f8" => Some(Self::F8),
+            "f16" => Some(Self::F16),
+            _ => None,
+        }
+    }
+}
+
+impl Kind {
+    /// `None` when the options do not fit the family.
+    fn parse(family: &str, options: &[&str]) -> Option<Self> {
+        Some(match (family, options) {
+            ("identity", []) => Self::Identity,
+            ("resample", []) => Self::Resample { factor: Factor::F8 },
+            ("resample", [factor]) => Self::Resample { factor: Factor::parse(factor)? },
+            ("jpeg", []) => Self::Jpeg { quality: 75 },
+            ("jpeg", [quality]) => Self::Jpeg { quality: number(quality, 100)? as u8 },
+            ("dct", []) => Self::Dct { kept: 16 },
+            ("dct", [kept]) => Self::Dct { kept: number(kept, 64)? },
+            ("pca", []) => Self::Pca { factor: Factor::F8, components: 16 },
+            ("pca", [factor]) => Self::Pca { factor: Factor::parse(factor)?, components: 16 },
+            ("pca", [factor, components]) => {
+                let factor = Factor::parse(factor)?;
+                let components = number(components, 3 * factor.side() * factor.side())?;
+                Self::Pca { factor, components }
+            }
+            ("taef2", []) => Self::Taef2,
+            _ => return None,
+        })
+    }
+}
+
+/// A whole number from 1 to `largest`.
+fn number(text: &str, largest: usize) -> Option<usize> {
+    text.parse().ok().filter(|number| (1..=largest).contains(number))
+}
+
+impl FromStr for TokenizerRef {
+    type Err = OpenError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (id, weights) = match text.split_once('=') {
+            Some((id, path)) => (id, Some(PathBuf::from(path))),
+            None => (text, None),
+        };
+        let mut reference = Self { id: id.to_owned(), weights };
+        reference.id = reference.kind()?.to_string();
+        Ok(reference)
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "f{}", self.side())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity => f.write_str("identity"),
+            Self::Resample { factor } => write!(f, "resample:{factor}"),
+            Self::Jpeg { quality } => write!(f, "jpeg:{quality}"),
+            Self::Dct { kept } => write!(f, "dct:{kept}"),
+            Self::Pca { factor, components } => write!(f, "pca:{factor}:{components}"),
+            Self::Taef2 => f.write_str("taef2"),
+        }
+    }
+}
+
+impl fmt::Display for TokenizerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.weights {
+            Some(path) => write!(f, "{}={}", self.id, path.display()),
+            None => f.write_str(&self.id),
+        }
+    }
+}
+
+impl TryFrom<String> for TokenizerRef {
+    type Error = OpenError;
+
+    fn try_from(text: String) -> Result<Self, OpenError> {
+        text.parse()
+    }
+}
+
+impl From<TokenizerRef> for String {
+    fn from(reference: TokenizerRef) -> Self {
+        reference.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(text: &str) -> String {
+        text.parse::<TokenizerRef>().unwrap().to_string()
+    }
+
+    fn message(text: &str) -> String {
+        text.parse::<TokenizerRef>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_filled_in_and_canonical_references_print_as_they_parse() {
+        assert_eq!(canonical("jpeg"), "jpeg:75");
+        assert_eq!(canonical("jpeg:075"), "jpeg:75");
+        assert_eq!(canonical("dct"), "dct:16");
+        assert_eq!(canonical("resample"), "resample:f8");
+        assert_eq!(canonical("pca"), "pca:f8:16");
+        assert_eq!(canonical("pca:f16"), "pca:f16:16");
+        for text in ["identity", "resample:f16", "pca:f16:768", "pca:f8:192", "taef2=a/b=c:d"] {
+            assert_eq!(canonical(text), text);
+        }
+    }
+
+    #[test]
+    fn the_id_leaves_the_path_out() {
+        let reference: TokenizerRef = "taef2=weights/taef2".parse().unwrap();
+        assert_eq!(reference.id, "taef2");
+        assert_eq!(reference.weights, Some(PathBuf::from("weights/taef2")));
+    }
+
+    #[test]
+    fn a_reference_serialises_as_its_text() {
+        let reference: TokenizerRef = serde_json::from_str("\"taef2=a b/c\"").unwrap();
+        assert_eq!(serde_json::to_string(&reference).unwrap(), "\"taef2=a b/c\"");
+        let error = serde_json::from_str::<TokenizerRef>("\"jpg\"").unwrap_err();
+        assert!(error.to_string().contains("did you mean `jpeg`?"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        assert_eq!(message("jpg:75"), "unknown tokenizer `jpg`; did you mean `jpeg`?");
+        assert_eq!(
+            message("vqvae"),
+            "unknown tokenizer `vqvae`; `prismbench list tokenizers` shows what there is"
+        );
+        assert!(message("").starts_with("unknown tokenizer ``"));
+    }
+
+    #[test]
+    fn an_option_out_of_range_is_answered_with_the_range() {
+        assert_eq!(
+            message("jpeg:101"),
+            "`jpeg:101` does not name a tokenizer; expected `jpeg[:QUALITY]`, QUALITY 1 to 100 \
+             (default 75)"
+        );
+        let bad = [
+            "identity:1",
+            "identity=x",
+            "jpeg:0",
+            "jpeg:",
+            "jpeg:x",
+            "jpeg:-1",
+            "jpeg:75:1",
+            "dct:65",
+            "resample:f4",
+            "pca:16",
+            "pca:f8:193",
+            "pca:f16:769",
+            "pca:f8:1:1",
+            "taef2",
+            "taef2=",
+            "taef2:1=x",
+            "dct:99999999999999999999999",
+        ];
+        for text in bad {
+            let error = text.parse::<TokenizerRef>().unwrap_err();
+            assert!(matches!(error, OpenError::BadOption { .. }), "{text}: {error}");
+        }
+    }
+}

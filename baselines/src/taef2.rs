@@ -1,0 +1,88 @@
+mod layout;
+mod network;
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use prismbench_core::{
+    ImageBatch, LatentShape, Latents, Posterior, Tokenizer, TokenizerError, TokenizerSpec,
+};
+use rayon::prelude::*;
+
+use crate::grid::expect_grid;
+use crate::weights::WeightsFile;
+use layout::{DECODER, ENCODER, tensors};
+use network::Network;
+
+const STRIDE: usize = 8;
+const CHANNELS: usize = 32;
+const REMEDY: &str = "fetch taef2_encoder.safetensors and taef2_decoder.safetensors of the hub \
+                      repository madebyollin/taef2 into one folder and name the folder";
+
+/// TAEF2, the tiny autoencoder of madebyollin/taef2 (MIT): residual convolutions of 64 channels,
+/// pictures in `[0, 1]`, latents of 32 channels at an eighth of the side.
+///
+/// Deterministic: mode and sample are the same. Images run through the network one by one, in
+/// parallel, so that the size of a batch cannot reach the sums.
+pub(crate) struct Taef2 {
+    spec: TokenizerSpec,
+    encoder: Network,
+    decoder: Network,
+    device: Device,
+}
+
+impl Taef2 {
+    /// Reads both halves from `folder`.
+    ///
+    /// # Errors
+    /// As [`WeightsFile::read`].
+    pub(crate) fn open(id: String, folder: &Path, device: &Device) -> Result<Self, TokenizerError> {
+        let read = |name: &str, layout| {
+            let expected = tensors(layout);
+            let file = WeightsFile::read(&folder.join(name), &expected, device, REMEDY)?;
+            let parameters: usize =
+                expected.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+            Ok::<_, TokenizerError>((Network::new(layout, &file)?, file.origin, parameters as u64))
+        };
+        let (encoder, first, encoder_parameters) = read("taef2_encoder.safetensors", &ENCODER[..])?;
+        let (decoder, second, decoder_parameters) =
+            read("taef2_decoder.safetensors", &DECODER[..])?;
+        let spec = TokenizerSpec {
+            id,
+            stride: STRIDE,
+            parameters: encoder_parameters + decoder_parameters,
+            weights: vec![first, second],
+            source: "madebyollin/taef2".to_owned(),
+        };
+        Ok(Self { spec, encoder, decoder, device: device.clone() })
+    }
+}
+
+impl Tokenizer for Taef2 {
+    fn spec(&self) -> &TokenizerSpec {
+        &self.spec
+    }
+
+    fn latent_shape(&self, height: usize, width: usize) -> LatentShape {
+        LatentShape::Tensor(vec![CHANNELS, height / STRIDE, width / STRIDE])
+    }
+
+    fn encode(&self, images: &ImageBatch, _: Posterior<'_>) -> Result<Latents, TokenizerError> {
+        self.spec.check_sides(images)?;
+        let images = images.tensor().to_device(&self.device)?;
+        Ok(Latents::Tensor(one_by_one(&self.encoder, &images)?))
+    }
+
+    fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
+        let (latents, _) = expect_grid(latents, &self.spec, CHANNELS)?;
+        ImageBatch::new(one_by_one(&self.decoder, &latents.to_device(&self.device)?)?)
+    }
+}
+
+fn one_by_one(network: &Network, batch: &Tensor) -> Result<Tensor, TokenizerError> {
+    let results: candle_core::Result<Vec<Tensor>> = (0..batch.dim(0)?)
+        .into_par_iter()
+        .map(|i| network.forward(&batch.narrow(0, i, 1)?))
+        .collect();
+    Ok(Tensor::cat(&results?, 0)?)
+}

@@ -1,0 +1,45 @@
+//! The tokenizers through their public face: the contract, and golden values of each.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod codecs;
+mod contract;
+mod golden;
+mod pca;
+mod pictures;
+mod taef2;
+mod taef2_weights;
+
+use candle_core::Device;
+use prismbench_baselines::{Opened, open};
+use prismbench_core::{ImageBatch, Latents, Posterior, Tokenizer};
+
+/// Opens a tokenizer, fitting it on `training` if it asks for that.
+fn ready(reference: &str, training: &[ImageBatch]) -> Box<dyn Tokenizer> {
+    match open(&reference.parse().unwrap(), &Device::Cpu).unwrap() {
+        Opened::Ready(tokenizer) => tokenizer,
+        Opened::Unfitted(mut fit) => {
+            training.iter().for_each(|images| fit.observe(images).unwrap());
+            fit.finish().unwrap()
+        }
+    }
+}
+
+fn encode(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> Latents {
+    tokenizer.encode(images, Posterior::Mode).unwrap()
+}
+
+fn round_trip(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> ImageBatch {
+    tokenizer.decode(&encode(tokenizer, images)).unwrap()
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn mean_squared(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let square = |(a, b): (&f32, &f32)| (f64::from(*a) - f64::from(*b)).powi(2);
+    a.iter().zip(b).map(square).sum::<f64>() / a.len() as f64
+}

@@ -1,0 +1,94 @@
+use crate::leaderboard::{Row, Subject};
+
+/// The rows' names, each different from the others.
+///
+/// A row is called by its tokenizer, with variant and setting where it has them. Rows that would be
+/// called alike add what differs between them: the run, else weights, device, arithmetic or source;
+/// and where nothing differs, they are counted.
+pub(crate) fn row_names(rows: &[Row]) -> Vec<String> {
+    let plain: Vec<String> = rows.iter().map(|row| plain(&row.subject)).collect();
+    let mut names = Vec::new();
+    for (row, name) in rows.iter().zip(&plain) {
+        let namesakes = rows.iter().zip(&plain).filter(|&(_, other)| other == name);
+        let subjects: Vec<_> = namesakes.map(|(other, _)| &other.subject).collect();
+        names.push(format!("{name}{}", difference(&row.subject, &subjects)));
+    }
+    (0..names.len()).map(|at| counted(&names, at)).collect()
+}
+
+fn plain(subject: &Subject) -> String {
+    let details = [subject.variant.as_str(), subject.setting.as_str()];
+    let details: Vec<_> = details.into_iter().filter(|detail| !detail.is_empty()).collect();
+    if details.is_empty() {
+        subject.tokenizer.clone()
+    } else {
+        format!("{} ({})", subject.tokenizer, details.join(", "))
+    }
+}
+
+fn difference(subject: &Subject, namesakes: &[&Subject]) -> String {
+    fn facts(subject: &Subject) -> [(&'static str, &str); 5] {
+        [
+            ("run ", &subject.run),
+            ("weights ", short(&subject.weights_sha256)),
+            ("", &subject.device),
+            ("", &subject.dtype),
+            ("", &subject.source),
+        ]
+    }
+    let differing: Vec<String> = facts(subject)
+        .into_iter()
+        .enumerate()
+        .filter(|&(at, fact)| namesakes.iter().any(|other| facts(other)[at] != fact))
+        .map(|(_, (kind, value))| format!("{kind}{value}"))
+        .collect();
+    if differing.is_empty() { String::new() } else { format!(" [{}]", differing.join(", ")) }
+}
+
+fn counted(names: &[String], at: usize) -> String {
+    let name = &names[at];
+    let count = |names: &[String]| names.iter().filter(|other| *other == name).count();
+    match count(names) {
+        1 => name.clone(),
+        all => format!("{name} [{} of {all}]", count(&names[..=at])),
+    }
+}
+
+/// The first eight digits of a hash: enough for the eye.
+pub(crate) fn short(sha256: &str) -> &str {
+    sha256.get(..8).unwrap_or(sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use prismbench_core::Outcome;
+
+    use super::*;
+    use crate::fixtures::record;
+    use crate::leaderboards;
+
+    #[test]
+    fn names_say_what_differs_and_no_more() {
+        let made = |run: &str, weights: &str, variant: &str| {
+            let mut made =
+                record("taef2", "psnr@1", Outcome::Ok { value: 1.0, low: None, high: None });
+            made.run = run.to_owned();
+            made.weights_sha256 = weights.to_owned();
+            made.variant = variant.to_owned();
+            made
+        };
+        let names = |records: &[_]| row_names(&leaderboards(records).unwrap()[0].rows);
+        assert_eq!(
+            names(&[made("a", "0011223344", ""), made("b", "0011223344", "")]),
+            ["taef2 [run a]", "taef2 [run b]"]
+        );
+        assert_eq!(
+            names(&[made("a", "0011223344", ""), made("a", "5566778899", "")]),
+            ["taef2 [weights 00112233]", "taef2 [weights 55667788]"]
+        );
+        assert_eq!(
+            names(&[made("a", "", ""), made("a", "", ""), made("a", "", "half")]),
+            ["taef2 [1 of 2]", "taef2 [2 of 2]", "taef2 (half)"]
+        );
+    }
+}

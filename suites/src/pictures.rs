@@ -1,0 +1,260 @@
+use std::collections::VecDeque;
+
+use prismbench_core::{Protocol, RgbImage, Sample};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::crop::{self, CropError};
+use crate::data::{DataError, Dataset, Pending, Samples};
+
+/// What is measured on: a part of a data set, cropped as a protocol says.
+#[derive(Clone, Copy)]
+pub struct Pictures<'a> {
+    /// The set.
+    pub dataset: &'a dyn Dataset,
+    /// Which of its samples.
+    pub part: Part,
+    /// Only samples with an index below this.
+    pub limit: Option<u64>,
+    /// Crop and size.
+    pub protocol: &'a Protocol,
+    /// What a picture that cannot be used does to the run.
+    pub on_bad: OnBad,
+}
+
+/// Which samples of a set are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Every sample.
+    All,
+    /// Every fourth sample, from the first: what tokenizers are fitted on.
+    Train,
+    /// The other samples: what is measured when something was fitted on [`Part::Train`].
+    Test,
+}
+
+/// What a picture that cannot be used does to the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBad {
+    /// It ends it.
+    Stop,
+    /// It is left out, counted and named.
+    Skip,
+}
+
+/// A picture ready to be measured.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Position in the data set.
+    pub index: u64,
+    /// Name within the data set.
+    pub id: String,
+    /// Class index, where there are classes.
+    pub label: Option<u32>,
+    /// The crop.
+    pub image: RgbImage,
+    /// sha256 over the id, the size and the pixels of the crop.
+    pub digest: [u8; 32],
+}
+
+/// A picture that was left out under [`OnBad::Skip`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Name within the data set.
+    pub id: String,
+    /// Why it cannot be used.
+    pub reason: String,
+}
+
+/// Why pictures cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// The data set or one of its files.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A picture does not suit the protocol.
+    #[error("picture `{id}` does not suit protocol `{protocol}`")]
+    Crop {
+        /// Name within the data set.
+        id: String,
+        /// Name of the protocol.
+        protocol: String,
+        /// What is wrong.
+        #[source]
+        cause: CropError,
+    },
+}
+
+impl Part {
+    /// The word that records put into the column `split`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+
+    fn holds(self, index: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Train => index.is_multiple_of(4),
+            Self::Test => !index.is_multiple_of(4),
+        }
+    }
+
+    /// Samples of the part among the first `len`.
+    #[must_use]
+    pub fn count(self, len: u64) -> u64 {
+        match self {
+            Self::All => len,
+            Self::Train => len.div_ceil(4),
+            Self::Test => len - len.div_ceil(4),
+        }
+    }
+}
+
+impl<'a> Pictures<'a> {
+    /// Samples there are, bad ones included.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.part.count(self.end())
+    }
+
+    /// `256` or, without a crop, `native`.
+    #[must_use]
+    pub fn resolution(&self) -> String {
+        match self.protocol.crop {
+            prismbench_core::Crop::None => "native".to_owned(),
+            _ => self.protocol.size.to_string(),
+        }
+    }
+
+    fn end(&self) -> u64 {
+        let len = self.dataset.len();
+        self.limit.map_or(len, |limit| limit.min(len))
+    }
+
+    /// The pictures in order, `size` at a time, decoded and cropped on all cores.
+    ///
+    /// # Errors
+    /// [`PictureError::Data`] when the set cannot be opened again.
+    pub fn blocks(&self, size: usize) -> Result<Blocks<'a>, PictureError> {
+        Ok(Blocks {
+            pictures: *self,
+            pending: self.dataset.samples(0..self.end())?,
+            size: size.max(1),
+            skipped: Vec::new(),
+            ready: VecDeque::new(),
+        })
+    }
+}
+
+/// Iterator over blocks of pictures; see [`Pictures::blocks`].
+pub struct Blocks<'a> {
+    pictures: Pictures<'a>,
+    pending: Samples<'a>,
+    size: usize,
+    skipped: Vec<Skipped>,
+    ready: VecDeque<Prepared>,
+}
+
+impl Blocks<'_> {
+    /// The pictures left out so far, in order.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The next block of pictures of one size; shorter than asked for at the end or where the size
+    /// changes. `None` at the end.
+    ///
+    /// # Errors
+    /// [`PictureError`] when the set breaks off, or for a bad picture under [`OnBad::Stop`].
+    pub fn next_block(&mut self) -> Result<Option<Vec<Prepared>>, PictureError> {
+        while self.ready.is_empty() {
+            if !self.refill()? {
+                return Ok(None);
+            }
+        }
+        let size = |picture: &Prepared| (picture.image.width(), picture.image.height());
+        let first = self.ready.front().map(size);
+        let run = self.ready.iter().take_while(|&picture| Some(size(picture)) == first).count();
+        Ok(Some(self.ready.drain(..run).collect()))
+    }
+
+    /// Loads the next `size` samples of the part; false at the end.
+    fn refill(&mut self) -> Result<bool, PictureError> {
+        let part = self.pictures.part;
+        let mut batch: Vec<Result<Pending<'_>, DataError>> = Vec::with_capacity(self.size);
+        while batch.len() < self.size {
+            match self.pending.next() {
+                Some(Ok(pending)) if !part.holds(pending.index) => {}
+                Some(next) => batch.push(next),
+                None => break,
+            }
+        }
+        if batch.is_empty() {
+            return Ok(false);
+        }
+        let protocol = self.pictures.protocol;
+        let loaded: Vec<(String, Result<Prepared, PictureError>)> = batch
+            .into_par_iter()
+            .map(|pending| match pending {
+                Ok(pending) => (pending.id.clone(), prepare(pending, protocol)),
+                Err(error) => (String::new(), Err(error.into())),
+            })
+            .collect();
+        for (id, picture) in loaded {
+            match picture {
+                Ok(picture) => self.ready.push_back(picture),
+                Err(error) if self.pictures.on_bad == OnBad::Skip && error.is_one_picture() => {
+                    self.skipped.push(Skipped { id, reason: chain(&error) });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl PictureError {
+    /// Whether one picture is at fault and the rest can go on without it.
+    fn is_one_picture(&self) -> bool {
+        match self {
+            Self::Data(error) => error.is_sample(),
+            Self::Crop { .. } => true,
+        }
+    }
+}
+
+fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, PictureError> {
+    let Sample { index, id, image, label, .. } = pending.load()?;
+    let image = match crop::apply(protocol, image) {
+        Ok(image) => image,
+        Err(cause) => {
+            return Err(PictureError::Crop { id, protocol: protocol.name.clone(), cause });
+        }
+    };
+    let digest = digest(&id, &image);
+    Ok(Prepared { index, id, label, image, digest })
+}
+
+fn digest(id: &str, image: &RgbImage) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    // Lengths first, so that no two (id, picture) pairs run together to the same bytes.
+    for length in [id.len(), image.width(), image.height()] {
+        hash.update((length as u64).to_le_bytes());
+    }
+    hash.update(id);
+    hash.update(image.pixels());
+    hash.finalize().into()
+}
+
+/// An error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,167 @@
+use std::sync::atomic::AtomicBool;
+
+use candle_core::Device;
+use prismbench_core::{
+    Latents, MetricDef, Outcome, Posterior, Reconstruction, Tokenizer, TokenizerError,
+};
+
+use crate::pictures::{PictureError, Pictures, Prepared, Skipped};
+
+/// A family of measurements that share data and the passes over it.
+pub trait Suite: Send + Sync {
+    /// Id without version: `reconstruction`.
+    fn id(&self) -> &'static str;
+
+    /// Bumped whenever equal inputs may give another value.
+    fn version(&self) -> u32;
+
+    /// What it measures, in one line.
+    fn summary(&self) -> &'static str;
+
+    /// Every metric it can measure, in the order of the tables' columns.
+    fn metrics(&self) -> Vec<&'static MetricDef>;
+
+    /// Measures `subjects` in one pass over `pictures`.
+    ///
+    /// # Errors
+    /// [`SuiteError`] when nothing can be measured or the run was interrupted. What fails for one
+    /// tokenizer or one metric is an [`Outcome`] instead, and the others go on.
+    fn run(
+        &self,
+        subjects: &[&dyn Tokenizer],
+        pictures: &Pictures<'_>,
+        context: &mut Context<'_>,
+    ) -> Result<Pass, SuiteError>;
+}
+
+/// What the runner lends a suite. Nothing in it is global, so that a test can hand over fakes.
+pub struct Context<'a> {
+    /// Ids of the metrics to measure; others of the suite are left out.
+    pub metrics: &'a [String],
+    /// Where tokenizers run.
+    pub device: &'a Device,
+    /// Pictures that go through a tokenizer at once. Values do not depend on it.
+    pub batch: usize,
+    /// Seed of what is drawn.
+    pub seed: u64,
+    /// Set when the user wants to stop; looked at after every block.
+    pub interrupted: &'a AtomicBool,
+    /// Told what happens: the progress bar and the saved arrays hang off it.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// Told what a suite does while it does it. Every method does nothing unless overridden.
+pub trait Observer {
+    /// `done` of `total` pictures are measured.
+    fn progress(&mut self, done: u64, total: u64) {
+        let _ = (done, total);
+    }
+
+    /// Subject number `subject` made these of a block of pictures.
+    ///
+    /// # Errors
+    /// What stops the run: a full disk, say.
+    fn made(
+        &mut self,
+        subject: usize,
+        pictures: &[Prepared],
+        latents: &Latents,
+        reconstructions: &[Reconstruction],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let _ = (subject, pictures, latents, reconstructions);
+        Ok(())
+    }
+}
+
+/// What one pass over the pictures gave.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// The pictures that were measured.
+    pub pictures: Measured,
+    /// One report per subject, in their order.
+    pub reports: Vec<Report>,
+}
+
+/// The pictures that entered a pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Index of each within the data set.
+    pub indices: Vec<u64>,
+    /// Id of each.
+    pub ids: Vec<String>,
+    /// Label of each.
+    pub labels: Vec<Option<u32>>,
+    /// sha256 over the ids and pixels of all, in hexadecimal.
+    pub sha256: String,
+    /// Those that were left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// What a pass says of one tokenizer.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Shape of one image's latent, or `mixed`.
+    pub latent: String,
+    /// Seconds spent in encoding and decoding.
+    pub seconds: f64,
+    /// One per metric, in the order of the suite's metrics.
+    pub measurements: Vec<Measurement>,
+    /// Per-image values in the metric's unit, in the order of the pictures, by metric id.
+    pub per_image: Vec<(String, Vec<f64>)>,
+}
+
+/// One number of a tokenizer, or why there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// What the number means.
+    pub metric: &'static MetricDef,
+    /// Variant of the definition; empty where there is one only.
+    pub dialect: &'static str,
+    /// The value or the reason.
+    pub outcome: Outcome,
+    /// Images that entered the value.
+    pub n: u64,
+}
+
+/// Why a suite gave no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SuiteError {
+    /// The pictures.
+    #[error(transparent)]
+    Pictures(#[from] PictureError),
+    /// Every picture was left out.
+    #[error("none of the {skipped} pictures of `{dataset}` can be used")]
+    NothingLeft {
+        /// The data set.
+        dataset: String,
+        /// Pictures that were left out.
+        skipped: usize,
+    },
+    /// The pictures do not fit a tensor: a bug in a crop.
+    #[error("make a batch of the pictures")]
+    Batch(#[from] TokenizerError),
+    /// The observer could not go on.
+    #[error("save what was made")]
+    Save(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The user wants to stop.
+    #[error("interrupted after {done} of {total} pictures")]
+    Interrupted {
+        /// Pictures measured.
+        done: u64,
+        /// Pictures there are.
+        total: u64,
+    },
+}
+
+/// The posterior that a protocol asks for.
+pub(crate) fn posterior<'a>(
+    rule: prismbench_core::PosteriorRule,
+    seed: u64,
+    indices: &'a [u64],
+) -> Posterior<'a> {
+    match rule {
+        prismbench_core::PosteriorRule::Mode => Posterior::Mode,
+        prismbench_core::PosteriorRule::Sample => Posterior::Sample { seed, indices },
+    }
+}
