@@ -1,1 +1,20 @@
-//! harness
+//! The program: command line, plan, runner, run folder.
+//!
+//! **Invariant:** results go to `out`, everything else to `err`; only `main.rs` knows the process.
+
+mod cli;
+mod cmd;
+mod error;
+mod exit;
+mod plan;
+mod progress;
+mod provenance;
+mod records;
+mod run_folder;
+mod runner;
+mod saving;
+mod streams;
+
+pub use cli::main_from;
+pub use exit::Exit;
+pub use streams::Streams;

@@ -1,47 +1,47 @@
-//! The structural similarity map of two planes, summed as it is made.
+//! The structural similarity map of two pictures, summed as it is made.
 //!
-//! One pass over the rows: each row is filtered across once, the last `2 radius + 1` filtered rows
-//! are kept, and each output row is filtered down and turned into the similarity terms at once. The
-//! map and the moments are never stored. Per output value and moment this costs 32 operations for
-//! an 11-tap window; four moments suffice, because only the sum of the two variances is used.
+//! Of s = x + y and d = x - y the local means of s, d, s^2 and d^2 are all that the terms need:
+//! 4 mx my = ms^2 - md^2, 2 (mx^2 + my^2) = ms^2 + md^2, and the same with variances. The map and
+//! the moments are never stored: [`scan`] goes down the picture in strips that stay in the fastest
+//! cache.
+
+mod scan;
 
 use crate::Size;
+use scan::Scan;
 
-/// Values that are filtered and summed together; a multiple of every vector width in use.
-const LANES: usize = 8;
-/// Local means of x, y, x^2 + y^2 and x y.
-const MOMENTS: usize = 4;
-
-/// A separable, symmetric window of odd length: weights sum to 1 over the square.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SymmetricWindow {
-    /// Weight of the centre, then of the neighbours at distance 1, 2, ...
-    half: Vec<f64>,
-    /// Factor on the weighted sum over the square. Keeps a uniform window's sums whole numbers.
-    scale: f64,
+/// Weights of the local moments: separable, symmetric, 1 in sum over the square.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// 11 x 11 values of a Gaussian whose standard deviation is 1.5 (Wang et al. 2004).
+    Gaussian,
+    /// The mean of 7 x 7 values (scikit-image's default).
+    Uniform,
 }
 
-impl SymmetricWindow {
-    /// Gaussian of standard deviation `sigma` cut off at `radius`, normalised.
-    #[must_use]
-    pub fn gaussian(sigma: f64, radius: usize) -> Self {
-        let bell: Vec<f64> =
-            (0..=radius).map(|d| libm::exp(-((d * d) as f64) / (2.0 * sigma * sigma))).collect();
-        let sum = bell[0] + 2.0 * bell[1..].iter().sum::<f64>();
-        Self { half: bell.iter().map(|value| value / sum).collect(), scale: 1.0 }
-    }
-
-    /// Mean over a square of side `2 radius + 1`.
-    #[must_use]
-    pub fn uniform(radius: usize) -> Self {
-        let side = 2 * radius + 1;
-        Self { half: vec![1.0; radius + 1], scale: 1.0 / (side * side) as f64 }
-    }
-
+impl Window {
     /// Distance from the centre to the outermost weight.
     #[must_use]
-    pub fn radius(&self) -> usize {
-        self.half.len() - 1
+    pub const fn radius(self) -> usize {
+        match self {
+            Self::Gaussian => 5,
+            Self::Uniform => 3,
+        }
+    }
+
+    /// Weight at a distance along one side, over that of the centre: saves a product for each
+    /// sum, and keeps the sums of a uniform window whole numbers.
+    fn weight(self, distance: usize) -> f64 {
+        match self {
+            Self::Gaussian => libm::exp(-((distance * distance) as f64) / (2.0 * 1.5 * 1.5)),
+            Self::Uniform => 1.0,
+        }
+    }
+
+    /// Sum of these weights over the square.
+    fn mass(self) -> f64 {
+        let side = 1.0 + 2.0 * (1..=self.radius()).map(|d| self.weight(d)).sum::<f64>();
+        side * side
     }
 }
 
@@ -76,11 +76,11 @@ pub struct Stabilisers {
     pub moment_factor: f64,
 }
 
-/// How a similarity is computed, apart from the two planes.
-#[derive(Clone, Debug, PartialEq)]
+/// How a similarity is computed, apart from the two pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Similarity {
     /// Weights of the local moments.
-    pub window: SymmetricWindow,
+    pub window: Window,
     /// Treatment of the borders.
     pub border: Border,
     /// Constants of the terms.
@@ -99,189 +99,28 @@ impl Similarity {
         }
     }
 
-    /// Mean of the term over the map of two planes of `size.area()` values each, row by row.
+    /// Mean of the term over the map and the channels of two pictures, each row by row and the
+    /// `channels` values of a pixel together.
     ///
-    /// `None` when a side is shorter than [`smallest_side`](Self::smallest_side) or a plane does
-    /// not hold `size.area()` values.
+    /// `None` when a side is shorter than [`smallest_side`](Self::smallest_side), there is no
+    /// channel, or a picture does not hold `size.area()` pixels.
     #[must_use]
-    pub fn mean(&self, x: &[f64], y: &[f64], size: Size) -> Option<f64> {
-        let fits = x.len() == size.area() && y.len() == size.area();
+    pub fn mean<T>(&self, x: &[T], y: &[T], size: Size, channels: usize) -> Option<f64>
+    where
+        T: Copy + Into<f64>,
+    {
+        let values = size.area() * channels;
+        let fits = values > 0 && x.len() == values && y.len() == values;
         if !fits || size.shorter() < self.smallest_side() {
             return None;
         }
-        let Stabilisers { c1, c2, moment_factor } = self.stabilisers;
-        let scan = Scan::new(self, size);
-        let terms = move |moments: [f64; MOMENTS]| -> [f64; 4] {
-            let [x, y, squares, product] = moments;
-            let (xy, energy) = (x * y, x * x + y * y);
-            [
-                2.0 * xy + c1,
-                energy + c1,
-                2.0 * moment_factor * (product - xy) + c2,
-                moment_factor * (squares - energy) + c2,
-            ]
-        };
         let arch = pulp::Arch::new();
-        Some(match self.term {
-            Term::Similarity => arch.dispatch(|| {
-                scan.mean(x, y, |moments| {
-                    let [light, dark, structure, spread] = terms(moments);
-                    (light * structure) / (dark * spread)
-                })
-            }),
-            Term::Contrast => arch.dispatch(|| {
-                scan.mean(x, y, |moments| {
-                    let [_, _, structure, spread] = terms(moments);
-                    structure / spread
-                })
-            }),
-            Term::SimilarityOfPositiveContrast => arch.dispatch(|| {
-                scan.mean(x, y, |moments| {
-                    let [light, dark, structure, spread] = terms(moments);
-                    light / dark * (structure / spread).max(0.0)
-                })
-            }),
+        // The radius is a constant of the inner loops.
+        Some(match self.window {
+            Window::Gaussian => arch.dispatch(Scan::<5, T>::new(self, [x, y], size, channels)),
+            Window::Uniform => arch.dispatch(Scan::<3, T>::new(self, [x, y], size, channels)),
         })
     }
-}
-
-/// The geometry of one pass.
-struct Scan<'a> {
-    half: &'a [f64],
-    scale: f64,
-    size: Size,
-    /// Rows and columns added on each side by reflection.
-    margin: usize,
-    /// Columns and rows of the map.
-    map: Size,
-    /// Columns of the map, rounded up to whole lanes.
-    stride: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn new(similarity: &'a Similarity, size: Size) -> Self {
-        let radius = similarity.window.radius();
-        let (margin, map) = match similarity.border {
-            Border::Reflect => (radius, size),
-            Border::Valid => (0, Size::new(size.width - 2 * radius, size.height - 2 * radius)),
-        };
-        let stride = map.width.next_multiple_of(LANES);
-        let window = &similarity.window;
-        Self { half: &window.half, scale: window.scale, size, margin, map, stride }
-    }
-
-    #[inline(always)]
-    fn mean(&self, x: &[f64], y: &[f64], term: impl Fn([f64; MOMENTS]) -> f64) -> f64 {
-        let radius = self.half.len() - 1;
-        let slots = 2 * radius + 1;
-        let mut ring = vec![0.0; slots * MOMENTS * self.stride];
-        let mut products = vec![0.0; MOMENTS * (self.stride + 2 * radius)];
-        let mut total = 0.0;
-        for padded in 0..self.map.height + 2 * radius {
-            let row = reflect(padded, self.margin, self.size.height) * self.size.width;
-            let slot =
-                &mut ring[(padded % slots) * MOMENTS * self.stride..][..MOMENTS * self.stride];
-            self.products(
-                &x[row..][..self.size.width],
-                &y[row..][..self.size.width],
-                &mut products,
-            );
-            self.filter_across(&products, slot);
-            if padded + 1 >= slots {
-                total += self.row_sum(&ring, padded + 1 - slots, &term);
-            }
-        }
-        total / self.map.area() as f64
-    }
-
-    /// The four products whose local means are the moments, with the margins mirrored.
-    #[inline(always)]
-    fn products(&self, x: &[f64], y: &[f64], products: &mut [f64]) {
-        let width = self.size.width;
-        let length = products.len() / MOMENTS;
-        let (means, seconds) = products.split_at_mut(2 * length);
-        let (px, py) = means.split_at_mut(length);
-        let (squares, cross) = seconds.split_at_mut(length);
-        for i in 0..width {
-            let (x, y, at) = (x[i], y[i], i + self.margin);
-            (px[at], py[at]) = (x, y);
-            (squares[at], cross[at]) = (x * x + y * y, x * y);
-        }
-        for plane in [px, py, squares, cross] {
-            for i in 0..self.margin {
-                plane[i] = plane[2 * self.margin - i];
-                plane[self.margin + width + i] = plane[self.margin + width - 2 - i];
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn filter_across(&self, products: &[f64], slot: &mut [f64]) {
-        let radius = self.half.len() - 1;
-        let length = products.len() / MOMENTS;
-        for (input, output) in products.chunks_exact(length).zip(slot.chunks_exact_mut(self.stride))
-        {
-            for (block, output) in output.chunks_exact_mut(LANES).enumerate() {
-                let at = block * LANES + radius;
-                let mut sums = [0.0; LANES];
-                for lane in 0..LANES {
-                    sums[lane] = self.half[0] * input[at + lane];
-                }
-                for (distance, &weight) in self.half.iter().enumerate().skip(1) {
-                    let left = &input[at - distance..][..LANES];
-                    let right = &input[at + distance..][..LANES];
-                    for lane in 0..LANES {
-                        sums[lane] += weight * (left[lane] + right[lane]);
-                    }
-                }
-                output.copy_from_slice(&sums);
-            }
-        }
-    }
-
-    /// Filters down around the row that stands `radius` below `oldest` and sums the term over it.
-    #[inline(always)]
-    fn row_sum(&self, ring: &[f64], oldest: usize, term: &impl Fn([f64; MOMENTS]) -> f64) -> f64 {
-        let radius = self.half.len() - 1;
-        let slots = 2 * radius + 1;
-        let row = |offset: usize| &ring[((oldest + offset) % slots) * MOMENTS * self.stride..];
-        let mut sums = [0.0; LANES];
-        for start in (0..self.map.width).step_by(LANES) {
-            let mut moments = [[0.0; LANES]; MOMENTS];
-            for (moment, values) in moments.iter_mut().enumerate() {
-                let at = moment * self.stride + start;
-                let centre = &row(radius)[at..][..LANES];
-                for lane in 0..LANES {
-                    values[lane] = self.half[0] * centre[lane];
-                }
-                for (distance, &weight) in self.half.iter().enumerate().skip(1) {
-                    let above = &row(radius - distance)[at..][..LANES];
-                    let below = &row(radius + distance)[at..][..LANES];
-                    for lane in 0..LANES {
-                        values[lane] += weight * (above[lane] + below[lane]);
-                    }
-                }
-                for value in values.iter_mut() {
-                    *value *= self.scale;
-                }
-            }
-            let mut terms = [0.0; LANES];
-            for lane in 0..LANES {
-                terms[lane] = term(moments.map(|values| values[lane]));
-            }
-            // Lanes beyond the map hold leftovers: a 0/0 there must not reach the sum.
-            for lane in 0..LANES.min(self.map.width - start) {
-                sums[lane] += terms[lane];
-            }
-        }
-        sums.iter().sum()
-    }
-}
-
-/// The row of the plane that stands at `padded`, mirrored without repeating the edge.
-fn reflect(padded: usize, margin: usize, height: usize) -> usize {
-    let row = padded.abs_diff(margin);
-    if padded > margin && row >= height { 2 * (height - 1) - row } else { row }
 }
 
 #[cfg(test)]
@@ -297,7 +136,7 @@ mod tests {
     /// The definition, straight: two-dimensional windows, one position at a time.
     fn plain(similarity: &Similarity, x: &[f64], y: &[f64], size: Size) -> f64 {
         let r = similarity.window.radius() as isize;
-        let window = &similarity.window;
+        let window = similarity.window;
         let mirror = |i: isize, n: usize| {
             let i = i.unsigned_abs();
             if i >= n { 2 * (n - 1) - i } else { i }
@@ -309,9 +148,9 @@ mod tests {
                 let mut m = [0.0; 5];
                 for dy in -r..=r {
                     for dx in -r..=r {
-                        let weight = window.half[dy.unsigned_abs()]
-                            * window.half[dx.unsigned_abs()]
-                            * window.scale;
+                        let weight = window.weight(dy.unsigned_abs())
+                            * window.weight(dx.unsigned_abs())
+                            / window.mass();
                         let at = mirror(row + dy, size.height) * size.width
                             + mirror(column + dx, size.width);
                         let (a, b) = (x[at], y[at]);
@@ -337,39 +176,72 @@ mod tests {
         sum / count
     }
 
+    const STABILISERS: Stabilisers = Stabilisers { c1: 6.5025, c2: 58.5225, moment_factor: 1.25 };
+
+    fn every_similarity() -> Vec<Similarity> {
+        let mut all = Vec::new();
+        for window in [Window::Gaussian, Window::Uniform] {
+            for border in [Border::Valid, Border::Reflect] {
+                for term in [Term::Similarity, Term::Contrast, Term::SimilarityOfPositiveContrast] {
+                    all.push(Similarity { window, border, stabilisers: STABILISERS, term });
+                }
+            }
+        }
+        all
+    }
+
     #[test]
     fn the_single_pass_agrees_with_the_definition() {
-        let windows = [SymmetricWindow::gaussian(1.5, 5), SymmetricWindow::uniform(3)];
-        let terms = [Term::Similarity, Term::Contrast, Term::SimilarityOfPositiveContrast];
-        for size in [Size::new(11, 11), Size::new(12, 31), Size::new(29, 13), Size::new(17, 16)] {
+        // Sizes below, at and beyond the width of a strip, whole multiples of it and not.
+        let sizes = [(11, 11), (12, 31), (29, 13), (64, 16), (67, 12), (74, 11), (131, 14)];
+        for size in sizes.map(|(width, height)| Size::new(width, height)) {
             let (x, y) = (hashed(size.area(), 1), hashed(size.area(), 99));
-            for window in &windows {
-                for border in [Border::Valid, Border::Reflect] {
-                    for term in terms {
-                        let stabilisers =
-                            Stabilisers { c1: 6.5025, c2: 58.5225, moment_factor: 1.25 };
-                        let window = window.clone();
-                        let similarity = Similarity { window, border, stabilisers, term };
-                        let found = similarity.mean(&x, &y, size).unwrap();
-                        let expected = plain(&similarity, &x, &y, size);
-                        // Different order of f64 sums over values up to 65,025.
-                        assert!((found - expected).abs() < 1e-11, "{found} {expected} {size:?}");
-                    }
-                }
+            for similarity in every_similarity() {
+                let found = similarity.mean(&x, &y, size, 1).unwrap();
+                let expected = plain(&similarity, &x, &y, size);
+                // Different order of f64 sums over values up to 260,100.
+                assert!((found - expected).abs() < 1e-11, "{found} {expected} {size:?}");
             }
         }
     }
 
     #[test]
+    fn interleaved_bytes_have_the_mean_of_their_planes() {
+        for size in [Size::new(11, 12), Size::new(21, 13), Size::new(22, 11), Size::new(50, 17)] {
+            let planes = [1, 2, 3, 4, 5, 6].map(|seed| hashed(size.area(), seed));
+            let interleaved = |planes: &[Vec<f64>]| -> Vec<u8> {
+                (0..size.area() * 3).map(|i| planes[i % 3][i / 3] as u8).collect()
+            };
+            let (x, y) = (interleaved(&planes[..3]), interleaved(&planes[3..]));
+            for similarity in every_similarity() {
+                let of_plane =
+                    |c: usize| similarity.mean(&planes[c], &planes[c + 3], size, 1).unwrap();
+                let expected = (of_plane(0) + of_plane(1) + of_plane(2)) / 3.0;
+                let found = similarity.mean(&x, &y, size, 3).unwrap();
+                assert!((found - expected).abs() < 1e-13, "{found} {expected} {size:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_is_exactly_similar_to_itself() {
+        let size = Size::new(70, 20);
+        let x = hashed(size.area(), 3);
+        for similarity in every_similarity() {
+            assert_eq!(similarity.mean(&x, &x, size, 1), Some(1.0), "{similarity:?}");
+        }
+    }
+
+    #[test]
     fn a_plane_too_small_for_the_window_has_no_value() {
-        let stabilisers = Stabilisers { c1: 1.0, c2: 1.0, moment_factor: 1.0 };
-        let window = SymmetricWindow::gaussian(1.5, 5);
-        let mut similarity =
-            Similarity { window, border: Border::Valid, stabilisers, term: Term::Similarity };
-        assert_eq!(similarity.mean(&[0.0; 110], &[0.0; 110], Size::new(10, 11)), None);
+        let (window, term) = (Window::Gaussian, Term::Similarity);
+        let border = Border::Valid;
+        let mut similarity = Similarity { window, border, stabilisers: STABILISERS, term };
+        assert_eq!(similarity.mean(&[0.0; 110], &[0.0; 110], Size::new(10, 11), 1), None);
         similarity.border = Border::Reflect;
-        assert_eq!(similarity.mean(&[0.0; 55], &[0.0; 55], Size::new(5, 11)), None);
-        assert_eq!(similarity.mean(&[0.0; 60], &[0.0; 59], Size::new(10, 6)), None);
-        assert_eq!(similarity.mean(&[3.0; 60], &[3.0; 60], Size::new(10, 6)), Some(1.0));
+        assert_eq!(similarity.mean(&[0.0; 55], &[0.0; 55], Size::new(5, 11), 1), None);
+        assert_eq!(similarity.mean(&[0.0; 60], &[0.0; 59], Size::new(10, 6), 1), None);
+        assert_eq!(similarity.mean(&[0.0; 60], &[0.0; 60], Size::new(10, 6), 0), None);
+        assert_eq!(similarity.mean(&[3.0; 60], &[3.0; 60], Size::new(10, 6), 1), Some(1.0));
     }
 }

@@ -1,11 +1,11 @@
 use prismbench_core::{Better, Choice, MetricDef, MsSsimDialect, Reconstruction, RgbImage, Unit};
 use prismbench_kernels::Size;
-use prismbench_kernels::similarity::{Border, Similarity, Term};
+use prismbench_kernels::similarity::{Border, Similarity, Term, Window};
 
 use crate::MetricError;
 use crate::planes::{Pair, Plane};
 use crate::psnr::check_size;
-use crate::ssim::{gaussian, halve, stabilisers};
+use crate::ssim::{halve, stabilisers};
 
 /// Multi-scale structural similarity.
 pub const MS_SSIM: MetricDef = MetricDef {
@@ -47,8 +47,8 @@ pub fn ms_ssim(
     }
     let channels: Option<Vec<[f64; 5]>> = pair
         .reference
-        .iter()
-        .zip(&pair.reconstruction)
+        .into_iter()
+        .zip(pair.reconstruction)
         .map(|(x, y)| scales(x, y, pair.size, dialect))
         .collect();
     let channels = channels.ok_or_else(too_small)?;
@@ -74,9 +74,9 @@ fn smallest_side(dialect: MsSsimDialect) -> usize {
 }
 
 /// The contrast term at scales 1 to 4 and SSIM at scale 5, of one channel.
-fn scales(x: &[f64], y: &[f64], size: Size, dialect: MsSsimDialect) -> Option<[f64; 5]> {
+fn scales(mut x: Plane, mut y: Plane, mut size: Size, dialect: MsSsimDialect) -> Option<[f64; 5]> {
     let similarity = |border, term| Similarity {
-        window: gaussian(),
+        window: Window::Gaussian,
         border,
         stabilisers: stabilisers(255.0),
         term,
@@ -87,9 +87,8 @@ fn scales(x: &[f64], y: &[f64], size: Size, dialect: MsSsimDialect) -> Option<[f
         MsSsimDialect::Piq => similarity(Border::Valid, Term::Similarity),
     };
     let mut values = [0.0; 5];
-    let (mut x, mut y, mut size) = (x.to_vec(), y.to_vec(), size);
     for value in &mut values[..4] {
-        *value = contrast.mean(&x, &y, size)?;
+        *value = contrast.mean(&x, &y, size, 1)?;
         if dialect == MsSsimDialect::Piq {
             let grown = (repeat_first(x, size), repeat_first(y, size), even(size));
             (x, y, size) = grown;
@@ -98,7 +97,7 @@ fn scales(x: &[f64], y: &[f64], size: Size, dialect: MsSsimDialect) -> Option<[f
         (x, half) = halve(&x, size);
         (y, size) = (halve(&y, size).0, half);
     }
-    values[4] = last.mean(&x, &y, size)?;
+    values[4] = last.mean(&x, &y, size, 1)?;
     Some(values)
 }
 

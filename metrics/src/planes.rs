@@ -25,11 +25,14 @@ impl Pair {
             },
         }
     }
+}
 
-    /// BT.601 luma of both, on 0 to 255, not rounded.
-    pub(crate) fn luma(&self) -> (Plane, Plane) {
-        (luma(&self.reference), luma(&self.reconstruction))
-    }
+/// Both pictures on the scale 0 to 255, channels together; the second comes in [0, 1].
+pub(crate) fn levels(reference: &RgbImage, reconstruction: &[f32]) -> (Vec<f64>, Vec<f64>) {
+    (
+        reference.pixels().iter().map(|&value| f64::from(value)).collect(),
+        reconstruction.iter().map(|&value| f64::from(value) * 255.0).collect(),
+    )
 }
 
 fn bytes(image: &RgbImage) -> [Plane; 3] {
@@ -41,10 +44,21 @@ fn planes<T: Copy>(pixels: &[T], level: impl Fn(T) -> f64) -> [Plane; 3] {
         .map(|channel| pixels[channel..].iter().step_by(3).map(|&value| level(value)).collect())
 }
 
-fn luma([red, green, blue]: &[Plane; 3]) -> Plane {
+/// BT.601 luma of both pictures, on 0 to 255, not rounded.
+pub(crate) fn lumas(reference: &RgbImage, reconstruction: &Reconstruction) -> (Plane, Plane) {
+    let second = match reconstruction {
+        Reconstruction::U8(image) => luma(image.pixels(), f64::from),
+        Reconstruction::F32 { pixels, .. } => luma(pixels, |value| f64::from(value) * 255.0),
+    };
+    (luma(reference.pixels(), f64::from), second)
+}
+
+fn luma<T: Copy>(pixels: &[T], level: impl Fn(T) -> f64) -> Plane {
     // The weights are f32 constants in the reference; rounded like that they also keep lumas off
     // the exact half levels, where the last bit of a sum would decide how a luma is rounded.
     let weight = [0.299_f32, 0.587, 0.114].map(f64::from);
-    let colours = red.iter().zip(green).zip(blue);
-    colours.map(|((r, g), b)| weight[0] * r + weight[1] * g + weight[2] * b).collect()
+    let colours = pixels.as_chunks::<3>().0.iter();
+    let sum =
+        |&[r, g, b]: &[T; 3]| weight[0] * level(r) + weight[1] * level(g) + weight[2] * level(b);
+    colours.map(sum).collect()
 }

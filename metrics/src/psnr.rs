@@ -2,7 +2,7 @@ use prismbench_core::{Better, MetricDef, PsnrDialect, Reconstruction, RgbImage, 
 use prismbench_kernels::squared_error::squared_error_u8;
 
 use crate::MetricError;
-use crate::planes::Pair;
+use crate::planes::lumas;
 
 /// Peak signal-to-noise ratio.
 pub const PSNR: MetricDef = MetricDef {
@@ -39,7 +39,7 @@ pub fn psnr(
     check_size(reference, reconstruction)?;
     let mse = match dialect {
         PsnrDialect::PyiqaY => {
-            let (x, y) = Pair::new(reference, reconstruction).luma();
+            let (x, y) = lumas(reference, reconstruction);
             x.iter().zip(&y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>() / x.len() as f64
         }
         _ => mean_squared_error(reference, reconstruction)?,

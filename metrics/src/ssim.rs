@@ -1,9 +1,9 @@
 use prismbench_core::{Better, Choice, MetricDef, Reconstruction, RgbImage, SsimDialect, Unit};
 use prismbench_kernels::Size;
-use prismbench_kernels::similarity::{Border, Similarity, Stabilisers, SymmetricWindow, Term};
+use prismbench_kernels::similarity::{Border, Similarity, Stabilisers, Term, Window};
 
 use crate::MetricError;
-use crate::planes::{Pair, Plane};
+use crate::planes::{Plane, levels, lumas};
 use crate::psnr::check_size;
 
 /// Structural similarity.
@@ -40,30 +40,27 @@ pub fn ssim(
     dialect: SsimDialect,
 ) -> Result<f64, MetricError> {
     check_size(reference, reconstruction)?;
-    let pair = Pair::new(reference, reconstruction);
+    let size = Size::new(reference.width(), reference.height());
     let similarity = definition(dialect);
-    let mean = |x: &[f64], y: &[f64]| {
-        similarity.mean(x, y, pair.size).ok_or_else(|| MetricError::TooSmall {
-            metric: SSIM.id,
-            dialect: dialect.id(),
-            found: (pair.size.width, pair.size.height),
-            needed: similarity.smallest_side(),
-        })
+    let mean = match (dialect, reconstruction) {
+        (SsimDialect::PyiqaY, _) => {
+            let (x, y) = lumas(reference, reconstruction);
+            similarity.mean(&rounded(x), &rounded(y), size, 1)
+        }
+        (_, Reconstruction::U8(image)) => {
+            similarity.mean(reference.pixels(), image.pixels(), size, 3)
+        }
+        (_, Reconstruction::F32 { pixels, .. }) => {
+            let (x, y) = levels(reference, pixels);
+            similarity.mean(&x, &y, size, 3)
+        }
     };
-    if dialect == SsimDialect::PyiqaY {
-        let (x, y) = pair.luma();
-        return mean(&rounded(x), &rounded(y));
-    }
-    let mut sum = 0.0;
-    for (x, y) in pair.reference.iter().zip(&pair.reconstruction) {
-        sum += mean(x, y)?;
-    }
-    Ok(sum / 3.0)
-}
-
-/// The window that every Gaussian dialect shares: 11 taps, sigma 1.5.
-pub(crate) fn gaussian() -> SymmetricWindow {
-    SymmetricWindow::gaussian(1.5, 5)
+    mean.ok_or_else(|| MetricError::TooSmall {
+        metric: SSIM.id,
+        dialect: dialect.id(),
+        found: (size.width, size.height),
+        needed: similarity.smallest_side(),
+    })
 }
 
 /// The constants for pixels on the scale 0 to 255 whose range is taken to be `range`.
@@ -77,19 +74,20 @@ fn definition(dialect: SsimDialect) -> Similarity {
     let sample = |range| Stabilisers { moment_factor: 49.0 / 48.0, ..stabilisers(range) };
     let (window, border, stabilisers, term) = match dialect {
         SsimDialect::TorchMetrics => {
-            (gaussian(), Border::Reflect, stabilisers(255.0), Term::Similarity)
+            (Window::Gaussian, Border::Reflect, stabilisers(255.0), Term::Similarity)
         }
-        SsimDialect::Wang => (gaussian(), Border::Valid, stabilisers(255.0), Term::Similarity),
-        SsimDialect::Skimage7 => {
-            (SymmetricWindow::uniform(3), Border::Valid, sample(255.0), Term::Similarity)
+        SsimDialect::Wang => {
+            (Window::Gaussian, Border::Valid, stabilisers(255.0), Term::Similarity)
         }
+        SsimDialect::Skimage7 => (Window::Uniform, Border::Valid, sample(255.0), Term::Similarity),
         // A range of 2 on [0, 1] is a range of 510 on 0 to 255.
-        SsimDialect::LlamaGen => {
-            (SymmetricWindow::uniform(3), Border::Valid, sample(510.0), Term::Similarity)
-        }
-        SsimDialect::PyiqaY => {
-            (gaussian(), Border::Valid, stabilisers(255.0), Term::SimilarityOfPositiveContrast)
-        }
+        SsimDialect::LlamaGen => (Window::Uniform, Border::Valid, sample(510.0), Term::Similarity),
+        SsimDialect::PyiqaY => (
+            Window::Gaussian,
+            Border::Valid,
+            stabilisers(255.0),
+            Term::SimilarityOfPositiveContrast,
+        ),
     };
     Similarity { window, border, stabilisers, term }
 }

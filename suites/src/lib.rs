@@ -2,12 +2,15 @@
 //!
 //! **Invariant:** a suite names no concrete tokenizer and prints nothing.
 
+mod arrays;
 mod crop;
 mod data;
+mod npy;
 mod pictures;
 mod reconstruction;
 mod suite;
 
+pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use reconstruction::ReconstructionSuite;

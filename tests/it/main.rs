@@ -1,1 +1,14 @@
+//! Tests across crates, in one binary: each further binary would link Polars and candle again.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bad_input;
+mod command_line;
+mod docs;
+mod invariance;
+mod layering;
+mod program;
+mod real;
+mod run_folder;
+mod saved_arrays;
+mod tables;

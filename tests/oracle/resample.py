@@ -84,6 +84,11 @@ def lines(cases):
     return "[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n"
 
 
-GOLDEN.mkdir(parents=True, exist_ok=True)
-(GOLDEN / f"resize-pillow-{MAJOR}.json").write_text(lines(resize_cases()))
-(GOLDEN / f"crops-pillow-{MAJOR}.json").write_text(lines(crop_cases()))
+def main():
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    (GOLDEN / f"resize-pillow-{MAJOR}.json").write_text(lines(resize_cases()))
+    (GOLDEN / f"crops-pillow-{MAJOR}.json").write_text(lines(crop_cases()))
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,6 @@ use super::{DataError, Dataset, Pending, Samples, check_range};
 mod array;
 mod column;
 mod error;
-mod header;
 
 use array::Array;
 pub use error::NpzError;

@@ -6,7 +6,7 @@ use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::NpzError;
-use super::header::Header;
+use crate::npy::Header;
 
 /// Deflate cannot expand further: a length of 258 costs 2 bits at least (RFC 1951, section 3.2.5).
 const MAX_EXPANSION: u64 = 1032;

@@ -93,52 +93,57 @@ impl<'a> Canvas<'a> {
     /// An empty canvas. Light changes by `falloff` per pixel around 1 in the middle.
     pub(super) fn new(width: usize, height: usize, falloff: Point, texture: &'a Texture) -> Self {
         let area = width * height;
-        let light = |pixel: usize| {
-            let column = (pixel % width) as f64 - width as f64 / 2.0;
-            let row = (pixel / width) as f64 - height as f64 / 2.0;
-            (1.0 + falloff.dot(Point::new(column, row))) as f32
-        };
+        let (x, y) = (0.5 * width as f64, 0.5 * height as f64);
+        let light = (0..height).flat_map(|row| {
+            let middle = 1.0 + falloff.y * (row as f64 - y);
+            (0..width).map(move |column| (middle + falloff.x * (column as f64 - x)) as f32)
+        });
         Self {
             width,
             height,
             texture,
             colour: vec![[0.0; 3]; area],
             open: vec![1.0; area],
-            light: (0..area).map(light).collect(),
+            light: light.collect(),
             ahead: Ahead::new(width, height),
             unfinished: area,
         }
     }
 
-    /// Whether all but one in 256 pixels hide whatever would be painted now. The last holes would
+    /// Whether all but one in 128 pixels hide whatever would be painted now. The last holes would
     /// take as many leaves again as all the rest.
     pub(super) fn is_covered(&self) -> bool {
-        self.unfinished <= self.open.len() / 256
+        self.unfinished <= self.open.len() / 128
     }
 
-    /// Whether anything within `reach` of `centre` could still be seen.
-    pub(super) fn is_open(&mut self, centre: Point, reach: f64) -> bool {
-        let reach = Point::new(reach, reach);
-        let (mut rows, columns) = self.cells(centre.minus(reach), centre.plus(reach));
-        rows.any(|row| self.ahead.open_from(row, columns.start) < columns.end)
+    /// Whether a box of half side `reach` around `centre` touches the canvas.
+    pub(super) fn is_within(&self, centre: Point, reach: f64) -> bool {
+        let within = |value: f64, size: usize| value > -reach && value < size as f64 + reach;
+        within(centre.x, self.width) && within(centre.y, self.height)
     }
 
-    /// Paints a shape behind everything painted so far.
-    pub(super) fn paint(&mut self, outline: &impl Outline, surface: &Surface) {
+    /// Paints a shape behind everything painted so far. Its surface is asked for only when some of
+    /// its box can still be seen: most leaves are painted late and lie hidden.
+    pub(super) fn paint(&mut self, outline: &impl Outline, surface: impl FnOnce() -> Surface) {
         let (centre, extent) = (outline.centre(), outline.extent());
-        let (mut from, mut to) = (centre.minus(extent), centre.plus(extent));
-        if let Some(shadow) = &surface.shadow {
-            let rim = Point::new(shadow.softness, shadow.softness).scaled(0.5);
-            from = from.lower(from.plus(shadow.offset).minus(rim));
-            to = to.upper(to.plus(shadow.offset).plus(rim));
+        let (from, to) = (centre.minus(extent), centre.plus(extent));
+        let (mut rows, columns) = self.cells(from, to);
+        if !rows.any(|row| self.ahead.open_from(row, columns.start) < columns.end) {
+            return;
         }
+        let surface = surface();
+        let (from, to) = surface.shadow.as_ref().map_or((from, to), |shadow| {
+            let rim = Point::new(shadow.softness, shadow.softness).scaled(0.5);
+            let (left, right) = (from.plus(shadow.offset), to.plus(shadow.offset));
+            (from.lower(left.minus(rim)), to.upper(right.plus(rim)))
+        });
         // Coverage begins half a pixel outside the curve.
         let half = Point::new(0.5, 0.5);
         let (rows, columns) = self.cells(from.minus(half), to.plus(half));
         for row in rows {
             let mut column = self.ahead.open_from(row, columns.start);
             while column < columns.end {
-                self.paint_pixel(row, column, outline, surface);
+                self.paint_pixel(row, column, outline, &surface);
                 column = self.ahead.open_from(row, column + 1);
             }
         }
@@ -178,8 +183,10 @@ impl<'a> Canvas<'a> {
     /// Fills what is still open with one colour.
     pub(super) fn fill(&mut self, colour: [f64; 3]) {
         for pixel in 0..self.open.len() {
-            let weight = std::mem::take(&mut self.open[pixel]);
-            self.add(pixel, weight, colour);
+            if self.open[pixel] > 0.0 {
+                let weight = std::mem::take(&mut self.open[pixel]);
+                self.add(pixel, weight, colour);
+            }
         }
         self.unfinished = 0;
     }
@@ -200,11 +207,9 @@ impl<'a> Canvas<'a> {
 
     /// Rows and columns whose pixels touch a box.
     fn cells(&self, from: Point, to: Point) -> (Range<usize>, Range<usize>) {
-        let span = |from: f64, to: f64, size: usize| {
-            // `as usize` truncates and takes what is negative to 0.
-            let end = if to > 0.0 { (to as usize + 1).min(size) } else { 0 };
-            (from as usize).min(end)..end
-        };
+        // `as i32` truncates and saturates; only what is negative anyway is truncated upwards.
+        let cell = |value: f64, size: usize| (value as i32).clamp(0, size as i32) as usize;
+        let span = |from: f64, to: f64, size: usize| cell(from, size)..cell(to + 1.0, size);
         (span(from.y, to.y, self.height), span(from.x, to.x, self.width))
     }
 }
@@ -214,5 +219,76 @@ impl Surface {
         let relief = offset.dot(self.lean).clamp(-0.4, 0.4) + self.grain.relief(texture, offset);
         // A dull part in proportion to the colour and a gloss that is alike in all channels.
         self.colour.map(|value| value + relief * (0.85 * value + 0.05))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figure::{Figure, Kind};
+    use super::*;
+
+    fn plain(colour: [f64; 3]) -> Surface {
+        let grain = Grain::draw(&mut Stream::new("test", 0, 0), 0.0);
+        Surface { colour, grain, lean: Point::new(0.0, 0.0), shadow: None }
+    }
+
+    fn circle(x: f64, y: f64) -> Figure {
+        Figure::new(Kind::Circle, Point::new(x, y), 20.0, Point::new(1.0, 0.0))
+    }
+
+    #[test]
+    fn what_is_painted_first_lies_in_front() {
+        let texture = Texture::new(1);
+        let mut canvas = Canvas::new(64, 48, Point::new(0.0, 0.0), &texture);
+        canvas.paint(&circle(24.0, 24.0), || plain([1.0, 0.0, 0.0]));
+        canvas.paint(&circle(34.0, 24.0), || plain([0.0, 1.0, 0.0]));
+        assert!(!canvas.is_covered());
+        canvas.fill([0.0, 0.0, 1.0]);
+        assert!(canvas.is_covered());
+        canvas.paint(&circle(24.0, 24.0), || plain([1.0, 1.0, 1.0]));
+        let pixels = canvas.develop();
+        let pixel = |x: usize, y: usize| &pixels[3 * (64 * y + x)..][..3];
+        assert_eq!(pixel(24, 24), [255, 0, 0]);
+        assert_eq!(pixel(40, 24), [255, 0, 0]);
+        assert_eq!(pixel(50, 24), [0, 255, 0]);
+        assert_eq!(pixel(60, 44), [0, 0, 255]);
+    }
+
+    #[test]
+    fn coverage_at_the_edge_adds_up_to_the_area() {
+        let texture = Texture::new(1);
+        for (x, y) in [(32.0, 24.0), (32.3, 23.8), (31.45, 24.71)] {
+            let mut canvas = Canvas::new(64, 48, Point::new(0.0, 0.0), &texture);
+            canvas.paint(&circle(x, y), || plain([1.0; 3]));
+            let covered: f64 = canvas.open.iter().map(|&open| 1.0 - f64::from(open)).sum();
+            // A circle of radius 19. Oblique edges cover a pixel not quite linearly: 0.1 %.
+            let area = std::f64::consts::PI * 19.0 * 19.0;
+            assert!((covered / area - 1.0).abs() < 1e-3, "{x} {y}: {covered} against {area}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_shape_is_not_even_given_a_surface() {
+        let texture = Texture::new(1);
+        let mut canvas = Canvas::new(64, 48, Point::new(0.0, 0.0), &texture);
+        canvas.fill([0.5; 3]);
+        for row in 0..48 {
+            for column in 0..64 {
+                canvas.ahead.close(row, column);
+            }
+        }
+        canvas.paint(&circle(24.0, 24.0), || panic!("asked for a surface"));
+        assert_eq!(canvas.develop()[0], 128);
+    }
+
+    #[test]
+    fn the_next_open_pixel_is_found_in_any_order_of_closing() {
+        let mut ahead = Ahead::new(9, 2);
+        for column in [4, 2, 3, 8, 0] {
+            ahead.close(1, column);
+        }
+        let found: Vec<usize> = (0..=9).map(|column| ahead.open_from(1, column)).collect();
+        assert_eq!(found, [1, 1, 5, 5, 5, 5, 6, 7, 9, 9]);
+        assert_eq!(ahead.open_from(0, 4), 4);
     }
 }

@@ -69,8 +69,9 @@ impl Material {
     }
 
     fn log_colour(&self, [lightness, yellow, red]: [f64; 3]) -> [f64; 3] {
-        // 1 / sqrt 3, 1 / sqrt 6 and 1 / sqrt 2: the axes have unit length.
-        let (l, y, r) = (0.577_350_269 * lightness, 0.408_248_290 * yellow, 0.707_106_781 * red);
+        let l = lightness / 3.0_f64.sqrt();
+        let y = yellow / 6.0_f64.sqrt();
+        let r = red / 2.0_f64.sqrt();
         [l + y + r, l + y - r, l - 2.0 * y]
             .map(|log| libm::exp(log).clamp(LEAF_RANGE.0, LEAF_RANGE.1))
     }
@@ -79,7 +80,7 @@ impl Material {
 /// Near enough to a standard normal variable, with bounded tails: the centred sum of four uniform
 /// ones, each of variance 1/12, times the root of 3.
 fn bell(stream: &mut Stream) -> f64 {
-    ((0..4).map(|_| stream.uniform()).sum::<f64>() - 2.0) * 1.732_050_808
+    ((0..4).map(|_| stream.uniform()).sum::<f64>() - 2.0) * 3.0_f64.sqrt()
 }
 
 /// Colours of figures, by the names that captions use.

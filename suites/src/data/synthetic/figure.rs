@@ -159,7 +159,7 @@ pub(super) struct Figure {
 
 impl Figure {
     /// Farthest point of any kind from its centre, in radii.
-    pub(super) const REACH: f64 = 1.35;
+    pub(super) const REACH: f64 = 1.15;
 
     /// A figure of some `radius` in pixels, turned so that its x axis is the unit vector `upright`.
     pub(super) fn new(kind: Kind, centre: Point, radius: f64, upright: Point) -> Self {

@@ -8,8 +8,8 @@ use super::outline::{Outline, Point};
 /// bringing its spectrum nearer to `1/f`.
 const RADIUS_MIN: f64 = 1.2;
 
-/// Largest radius of a leaf, in pixels: about a third of the shorter side.
-pub(super) const RADIUS_MAX: f64 = 96.0;
+/// Largest radius of a leaf, in pixels: a quarter of the shorter side and more.
+pub(super) const RADIUS_MAX: f64 = 80.0;
 
 /// A radius with density proportional to `r^-3` between the two limits, by inversion of the
 /// distribution function `(a^-2 - r^-2) / (a^-2 - b^-2)`.
@@ -42,7 +42,7 @@ enum Form {
 
 impl Leaf {
     /// No leaf reaches farther from its centre than this many radii, bumps included.
-    pub(super) const STRETCH: f64 = 2.0;
+    pub(super) const STRETCH: f64 = 1.9;
 
     /// A leaf with about the area of a disc of `radius`.
     pub(super) fn draw(centre: Point, radius: f64, stream: &mut Stream) -> Self {
@@ -91,19 +91,19 @@ impl Outline for Leaf {
             Form::Plank => (local.x.abs() - self.radii.x).max(local.y.abs() - self.radii.y),
             Form::Pebble { lobe, phase } => {
                 let unit = Point::new(local.x * self.inverse.x, local.y * self.inverse.y);
-                let square = unit.dot(unit);
+                let (xx, yy) = (unit.x * unit.x, unit.y * unit.y);
+                let square = xx + yy;
                 if square < 0.25 {
                     // Well inside, and away from the pole of what follows.
                     return -0.3 * self.radii.y - 1.0;
                 }
-                let inverse = 1.0 / square.sqrt();
-                let (c, s) = (unit.x * inverse, unit.y * inverse);
-                // cos 3t and sin 3t from cos t and sin t.
-                let wave = (4.0 * c * c - 3.0) * c * phase.x + (3.0 - 4.0 * s * s) * s * phase.y;
-                // First order: the implicit function over the length of its gradient, for which the
-                // slow change of the lobe with the angle is left out.
-                let slope = Point::new(c * self.inverse.x, s * self.inverse.y).length();
-                (square * inverse - 1.0 - lobe * wave) / slope
+                // The curve is r = 1 + lobe cos(3 t - phase) around the unit circle. What follows is
+                // (r - 1 - lobe cos(3 t - phase)) over the length of the gradient of r, in pixels:
+                // the distance to first order, but for the slow change of the lobe with the angle.
+                // Multiplied out by r^3, so that one division is left.
+                let cubic = unit.x * (xx - 3.0 * yy) * phase.x + unit.y * (3.0 * xx - yy) * phase.y;
+                let slope = Point::new(unit.x * self.inverse.x, unit.y * self.inverse.y).length();
+                (square * (square - square.sqrt()) - lobe * cubic) / (square * slope)
             }
         }
     }

@@ -19,7 +19,7 @@ const SIZES: [(usize, usize); 4] =
 /// Leaves below this radius, in pixels, cast no shadow that anyone would see.
 const SHADOW_RADIUS: f64 = 8.0;
 
-/// Leaves that are drawn at most: a bound for certainty, some fifty times what a picture takes.
+/// Leaves that are drawn at most: a bound for certainty, some tens of times what a picture takes.
 const LEAVES_MAX: u32 = 4_000_000;
 
 /// Everything that captions can tell.
@@ -114,16 +114,15 @@ impl Scene {
     pub(super) fn render(&self, seed: u64, index: u64, texture: &Texture) -> Vec<u8> {
         let mut stream = Stream::new("synthetic leaves", seed, index);
         let light = light(&mut stream);
-        let falloff = light.scaled(-2.0 * stream.between(0.1, 0.3) / SHORTER as f64);
+        let falloff = light.scaled(-2.0 * stream.between(0.06, 0.2) / SHORTER as f64);
         let mut canvas = Canvas::new(self.width, self.height, falloff, texture);
         for item in [Some(&self.main), self.companion.as_ref()].into_iter().flatten() {
-            let surface = Surface {
+            canvas.paint(&item.figure(), || Surface {
                 colour: item.paint.shade(&mut stream),
                 grain: grain(&mut stream),
                 lean: light.scaled(-stream.between(0.05, 0.15) / item.radius),
                 shadow: Some(Shadow::cast(light, item.radius, &mut stream)),
-            };
-            canvas.paint(&item.figure(), &surface);
+            });
         }
         self.cover(&mut canvas, light, &mut stream);
         canvas.develop()
@@ -137,22 +136,21 @@ impl Scene {
         let (right, bottom) = (self.width as f64 + margin, self.height as f64 + margin);
         for _ in 0..LEAVES_MAX {
             if canvas.is_covered() {
-                return;
+                break;
             }
             let radius = leaf::radius(stream);
             let centre =
                 Point::new(stream.between(-margin, right), stream.between(-margin, bottom));
-            if !canvas.is_open(centre, radius * Leaf::STRETCH) {
+            if !canvas.is_within(centre, radius * Leaf::STRETCH) {
                 continue;
             }
             let leaf = Leaf::draw(centre, radius, stream);
-            let surface = Surface {
+            canvas.paint(&leaf, || Surface {
                 colour: self.material.leaf_colour(stream),
                 grain: grain(stream),
                 lean: light.scaled(-stream.between(0.0, 0.25) / radius),
                 shadow: (radius > SHADOW_RADIUS).then(|| Shadow::cast(light, radius, stream)),
-            };
-            canvas.paint(&leaf, &surface);
+            });
         }
         canvas.fill(self.material.mean_colour());
     }
@@ -239,8 +237,7 @@ mod tests {
             }
             if let Some(other) = &scene.companion {
                 let gap = scene.main.centre.minus(other.centre).length();
-                // No kind reaches farther than 1.15 radii from its centre.
-                assert!(gap > 1.15 * (scene.main.radius + other.radius), "{scene:?}");
+                assert!(gap > Figure::REACH * (scene.main.radius + other.radius), "{scene:?}");
             }
         }
     }

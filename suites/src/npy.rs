@@ -8,20 +8,29 @@ use std::io::Read;
 /// Longest header that is read; numpy itself refuses to evaluate longer ones.
 const MAX_LEN: usize = 10_000;
 
+/// Digits that numpy leaves room for in the first side, so that an array can grow where it lies.
+const FIRST_SIDE_DIGITS: usize = 21;
+
+/// Most axes that every numpy reads (numpy 2 reads 64).
+pub(crate) const MAX_AXES: usize = 32;
+
+/// What numpy rounds the length of a header up to.
+const ALIGNMENT: usize = 64;
+
 /// What an `.npy` says about its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// numpy's type string: `|u1`, `<i8`, `<U12`.
-    pub(super) descr: String,
-    pub(super) fortran_order: bool,
-    pub(super) shape: Vec<u64>,
+    pub(crate) descr: String,
+    pub(crate) fortran_order: bool,
+    pub(crate) shape: Vec<u64>,
     /// Bytes before the data.
-    pub(super) len: u64,
+    pub(crate) len: u64,
 }
 
 impl Header {
     /// Reads the header off the front of an `.npy`; what is wrong is said in words.
-    pub(super) fn read(reader: &mut dyn Read) -> Result<Self, String> {
+    pub(crate) fn read(reader: &mut dyn Read) -> Result<Self, String> {
         let mut fixed = [0; 8];
         fill(reader, &mut fixed)?;
         let [0x93, b'N', b'U', b'M', b'P', b'Y', major, _] = fixed else {
@@ -51,6 +60,27 @@ impl Header {
         let mut header = parse(&text).ok_or_else(|| format!("cannot make sense of {text:?}"))?;
         header.len = start + size as u64;
         Ok(header)
+    }
+
+    /// The bytes of a header in C order, as numpy writes them.
+    ///
+    /// Their number does not depend on the first side: a header that is not known yet can be
+    /// written over another one. There are at most [`MAX_AXES`] sides.
+    pub(crate) fn encode(descr: &str, shape: &[u64]) -> Vec<u8> {
+        let sides: Vec<String> = shape.iter().map(u64::to_string).collect();
+        let comma = if sides.len() == 1 { "," } else { "" };
+        let mut text = format!(
+            "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}{comma}), }}",
+            sides.join(", ")
+        );
+        let room = sides.first().map_or(0, |first| FIRST_SIDE_DIGITS - first.len());
+        let magic = b"\x93NUMPY\x01\0";
+        let written = magic.len() + size_of::<u16>() + text.len() + room + 1;
+        let padding = room + ALIGNMENT - written % ALIGNMENT;
+        text.extend(std::iter::repeat_n(' ', padding));
+        text.push('\n');
+        // 32 sides of 20 digits are far from 65535 bytes.
+        [magic.as_slice(), &(text.len() as u16).to_le_bytes(), text.as_bytes()].concat()
     }
 }
 
@@ -125,6 +155,25 @@ mod tests {
             let header = parse(text).unwrap();
             assert_eq!((header.descr.as_str(), header.fortran_order), ("|u1", false));
             assert_eq!(header.shape, shape);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_takes_as_many_bytes_for_any_first_side() {
+        let long = [1 << 40; MAX_AXES];
+        for shape in [&[][..], &[7], &[0, 256, 256, 3], &[u64::MAX, 1], &long] {
+            let bytes = Header::encode("<f4", shape);
+            let header = Header::read(&mut bytes.as_slice()).unwrap();
+            assert_eq!((header.descr.as_str(), header.fortran_order), ("<f4", false));
+            assert_eq!(header.shape, shape);
+            assert_eq!(header.len, bytes.len() as u64);
+            assert_eq!(header.len % 64, 0);
+            if let [_, rest @ ..] = shape {
+                for first in [0, 9, 10, 50_000, u64::MAX] {
+                    let other = Header::encode("<f4", &[&[first], rest].concat());
+                    assert_eq!(other.len(), bytes.len());
+                }
+            }
         }
     }
 

@@ -1,0 +1,171 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use prismbench_reports::ReportError;
+
+use crate::error::Failure;
+use crate::{Exit, Streams, cmd};
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
+    measured · 4 some records failed · 5 weights, data or disk space missing · 130 interrupted";
+
+/// Measures visual tokenizers and says, for every number, exactly what was measured.
+#[derive(Parser)]
+#[command(name = "prismbench", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure tokenizers and write a run folder; the same command again goes on where it stopped
+    Run(RunArgs),
+    /// Print leaderboards or the long table of run folders; measures nothing
+    Table(TableArgs),
+    /// List what this build knows
+    List(ListArgs),
+    /// Say what a protocol, metric, suite or tokenizer does, with constants and sources
+    Explain(ExplainArgs),
+}
+
+/// Flags replace what the plan says.
+#[derive(Args, Default)]
+pub(crate) struct RunArgs {
+    /// A plan file, or the name of an embedded plan [default: default]
+    pub(crate) plan: Option<String>,
+    /// A tokenizer: ID[:OPTIONS][=WEIGHTS] (repeatable)
+    #[arg(short, long = "tokenizer", value_name = "REF")]
+    pub(crate) tokenizers: Vec<String>,
+    /// Pictures: a folder, an .npz, one picture, or synthetic:SEED:N (repeatable)
+    #[arg(short, long = "data", value_name = "DATA")]
+    pub(crate) data: Vec<String>,
+    /// A protocol by name (repeatable)
+    #[arg(short, long = "protocol", value_name = "NAME")]
+    pub(crate) protocols: Vec<String>,
+    /// Change a field of every protocol (repeatable)
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only this suite (repeatable)
+    #[arg(short, long = "suite", value_name = "NAME")]
+    pub(crate) suites: Vec<String>,
+    /// Only this metric (repeatable)
+    #[arg(short, long = "metric", value_name = "NAME")]
+    pub(crate) metrics: Vec<String>,
+    /// Only the first N pictures of every data set
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Pictures to fit tokenizers like `pca` on, or `held-out`: every fourth picture of the data,
+    /// on which nothing is then measured
+    #[arg(long, value_name = "DATA")]
+    pub(crate) fit: Option<String>,
+    /// Seed of whatever is drawn
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Leave pictures out that cannot be used; count and name them
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Keep arrays beside the records: reconstructions, latents
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) save: Vec<String>,
+    /// The run folder [default: runs/NAME-HASH]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Measure anew even if the run folder is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Pictures that go through a tokenizer at once; no number depends on it
+    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = batch)]
+    pub(crate) batch: usize,
+    /// Threads; no number depends on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How progress is shown [default: bar on a terminal, else lines]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressStyle>,
+    /// Print the resolved plan and measure nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressStyle {
+    Bar,
+    Lines,
+    None,
+}
+
+#[derive(Args)]
+pub(crate) struct TableArgs {
+    /// Run folders, or their records.jsonl
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// text, markdown, csv or parquet
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: String,
+    /// Write to a file instead of standard output; an existing file is kept
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// tokenizers, suites, metrics, protocols or data [default: all]
+    pub(crate) what: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// A protocol, metric, suite or tokenizer
+    pub(crate) name: String,
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(batch @ 1..=4096) => Ok(batch),
+        _ => Err("expected a whole number from 1 to 4096".to_owned()),
+    }
+}
+
+/// The whole program as a function of its arguments and streams.
+///
+/// Tests call this instead of starting a process; nothing below it touches a global stream, except
+/// the progress bar, which is drawn only when [`Streams::bar`] allows it.
+pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<'_>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let _ = write!(streams.err, "{error}");
+            return Exit::Usage;
+        }
+        Err(help) => {
+            return match write!(streams.out, "{help}") {
+                Ok(()) => Exit::Done,
+                Err(_) => Exit::Missing,
+            };
+        }
+    };
+    let done = match cli.command {
+        Command::Run(args) => cmd::run::run(&args, &mut streams),
+        Command::Table(args) => cmd::table::run(&args, &mut streams),
+        Command::List(args) => cmd::list::run(&args, &mut streams),
+        Command::Explain(args) => cmd::explain::run(&args, &mut streams),
+    };
+    match done {
+        Ok(exit) => exit,
+        // `prismbench table ... | head`: the reader has what it wanted.
+        Err(failure) if is_closed_pipe(&failure) => Exit::Done,
+        Err(failure) => {
+            let _ = write!(streams.err, "{}", failure.render());
+            failure.exit()
+        }
+    }
+}
+
+fn is_closed_pipe(failure: &Failure) -> bool {
+    let (Failure::Output(error) | Failure::Report(ReportError::Output(error))) = failure else {
+        return false;
+    };
+    error.kind() == std::io::ErrorKind::BrokenPipe
+}

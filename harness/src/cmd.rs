@@ -1,0 +1,6 @@
+//! One file per verb: parse, do, print.
+
+pub(crate) mod explain;
+pub(crate) mod list;
+pub(crate) mod run;
+pub(crate) mod table;

@@ -1,0 +1,112 @@
+use std::fmt::Write;
+
+use prismbench_baselines::registry;
+use prismbench_core::{Choice, MsSsimDialect, Protocol, PsnrDialect, SsimDialect, nearest};
+use prismbench_suites::suites;
+
+use crate::cli::ExplainArgs;
+use crate::error::Failure;
+use crate::{Exit, Streams};
+
+/// Prints what a name stands for, with constants and sources.
+pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    let name = args.name.split('@').next().unwrap_or_default();
+    let text = protocol(name)
+        .or_else(|| metric(name))
+        .or_else(|| suite(name))
+        .or_else(|| tokenizer(name))
+        .ok_or_else(|| unknown(&args.name))?;
+    write!(streams.out, "{text}").map_err(Failure::Output)?;
+    Ok(Exit::Done)
+}
+
+fn unknown(name: &str) -> Failure {
+    let suites = suites();
+    let metrics = suites.iter().flat_map(|suite| suite.metrics()).map(|metric| metric.id);
+    let known = Protocol::PRESETS
+        .into_iter()
+        .chain(metrics)
+        .chain(suites.iter().map(|suite| suite.id()))
+        .chain(registry().iter().map(|entry| entry.family));
+    let nearest = nearest(name, known).map(str::to_owned);
+    let what = "protocol, metric, suite or tokenizer";
+    Failure::Unknown { what, found: name.to_owned(), nearest }
+}
+
+fn protocol(name: &str) -> Option<String> {
+    let protocol = Protocol::preset(name).ok()?;
+    let mut text = format!("protocol {name}\n{}\n", wrapped(Protocol::purpose(name), "  "));
+    for (field, value, meaning) in protocol.explain() {
+        let _ = writeln!(text, "\n  {field} = {value}\n{}", wrapped(meaning, "    "));
+    }
+    let _ = writeln!(text, "\n  sha256 {}\n  of {}", protocol.sha256(), protocol.canonical());
+    Some(text)
+}
+
+fn metric(name: &str) -> Option<String> {
+    let suites = suites();
+    let metric = suites.iter().flat_map(|suite| suite.metrics()).find(|m| m.id == name)?;
+    let mut text = format!(
+        "metric {} ({})\n{}\n",
+        metric.versioned_id(),
+        metric.title,
+        wrapped(metric.definition, "  ")
+    );
+    text.push_str("\n  The interval is the 95 % percentile bootstrap over images, 1,000 resamples.\n");
+    match name {
+        "psnr" => dialects(&mut text, PsnrDialect::ALL),
+        "ssim" => dialects(&mut text, SsimDialect::ALL),
+        "ms-ssim" => dialects(&mut text, MsSsimDialect::ALL),
+        _ => {}
+    }
+    Some(text)
+}
+
+fn dialects<C: Choice>(text: &mut String, dialects: &[C]) {
+    for dialect in dialects {
+        let _ = writeln!(text, "\n  {}\n{}", dialect.id(), wrapped(dialect.describe(), "    "));
+    }
+}
+
+fn suite(name: &str) -> Option<String> {
+    let suites = suites();
+    let suite = suites.iter().find(|suite| suite.id() == name)?;
+    let metrics: Vec<_> = suite.metrics().iter().map(|metric| metric.versioned_id()).collect();
+    Some(format!(
+        "suite {}@{}\n{}\n\n  metrics: {}\n",
+        suite.id(),
+        suite.version(),
+        wrapped(suite.summary(), "  "),
+        metrics.join(", ")
+    ))
+}
+
+fn tokenizer(name: &str) -> Option<String> {
+    let family = name.split(':').next()?;
+    let entry = registry().iter().find(|entry| entry.family == family)?;
+    let mut text = format!("tokenizer {}\n{}\n", entry.syntax, wrapped(entry.summary, "  "));
+    if !entry.options.is_empty() {
+        let _ = writeln!(text, "\n{}", wrapped(entry.options, "  "));
+    }
+    Some(text)
+}
+
+/// Lines of at most 96 columns, each behind `indent`.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
+    for word in text.split_whitespace() {
+        let full = lines.last().is_some_and(|line| {
+            line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > 96
+        });
+        if full {
+            lines.push(indent.to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            if line.len() > indent.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}

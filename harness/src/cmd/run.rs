@@ -1,0 +1,82 @@
+use std::path::PathBuf;
+
+use candle_core::Device;
+use prismbench_core::Outcome;
+use prismbench_reports::{Format, Style, write_table};
+
+use crate::cli::RunArgs;
+use crate::error::Failure;
+use crate::plan::Plan;
+use crate::provenance::Status;
+use crate::run_folder::{Existing, RunFolder};
+use crate::runner::Runner;
+use crate::{Exit, Streams};
+
+/// Measures what the plan says and is not measured yet, and prints the leaderboard.
+pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    let plan = Plan::resolve(args)?;
+    let path = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("runs").join(format!("{}-{}", plan.name, plan.hash())));
+    if args.dry_run {
+        return print_plan(&plan, &path, streams);
+    }
+    check(&plan)?;
+    let threads = args.threads.map_or(0, usize::from);
+    // A pool of its own, so that two runs in one process do not share a setting.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
+    let existing = if args.force { Existing::Replace } else { Existing::Resume };
+    let mut folder = RunFolder::open(&path, &plan, existing, pool.current_num_threads())?;
+    let found = folder.records().len();
+    let mut runner =
+        Runner { plan: &plan, args, folder: &mut folder, streams, device: Device::Cpu };
+    if let Err(failure) = measure(&pool, &mut runner) {
+        folder.end(Status::Stopped)?;
+        return Err(failure);
+    }
+    let failed =
+        |record: &&prismbench_core::Record| matches!(record.outcome, Outcome::Failed { .. });
+    let failures = folder.records().iter().filter(failed).count();
+    folder.end(if failures == 0 { Status::Complete } else { Status::Stopped })?;
+    if found == folder.records().len() {
+        streams.say("everything was measured before; --force measures it anew");
+    }
+    let style = Style { width: streams.width };
+    write_table(folder.records(), Format::Text, style, streams.out)?;
+    streams.say(&format!("records: {}", folder.path().display()));
+    if failures == 0 {
+        return Ok(Exit::Done);
+    }
+    streams.say(&format!("{failures} records failed; the same command tries them again"));
+    Ok(Exit::Partial)
+}
+
+/// Runs on the pool's threads as far as it is parallel; the plan itself is followed here, because
+/// the streams stay on this thread.
+fn measure(pool: &rayon::ThreadPool, runner: &mut Runner<'_, '_>) -> Result<(), Failure> {
+    pool.in_place_scope(|_| runner.run())
+}
+
+/// What must hold before anything is made: every data set is there.
+fn check(plan: &Plan) -> Result<(), Failure> {
+    for spec in &plan.data {
+        prismbench_suites::open(spec)?;
+    }
+    Ok(())
+}
+
+fn print_plan(
+    plan: &Plan,
+    path: &std::path::Path,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Failure> {
+    let mut text = format!("# run folder: {}\n{}", path.display(), plan.text);
+    for protocol in &plan.protocols {
+        let line = format!("# protocol {}: {}\n", protocol.name, protocol.sha256());
+        text.push_str(&line);
+    }
+    write!(streams.out, "{text}").map_err(Failure::Output)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,181 @@
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+
+use prismbench_baselines::OpenError;
+use prismbench_core::{ProtocolError, TokenizerError, UnknownChoice};
+use prismbench_reports::ReportError;
+use prismbench_suites::{ArrayError, DataError, PictureError, SuiteError};
+
+use crate::Exit;
+use crate::plan::PlanError;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error(transparent)]
+    Tokenizer(#[from] OpenError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("measure `{dataset}`")]
+    Suite { dataset: String, source: SuiteError },
+    #[error("fit `{tokenizer}`")]
+    Fit { tokenizer: String, source: FitError },
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Choice(#[from] UnknownChoice),
+    #[error("there is no {what} called `{found}`")]
+    Unknown { what: &'static str, found: String, nearest: Option<String> },
+    #[error("`{}` holds another run", path.display())]
+    Occupied { path: PathBuf, remedy: &'static str },
+    #[error("`{}` is being written by another process", path.display())]
+    Locked { path: PathBuf },
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write the result")]
+    Output(#[source] io::Error),
+}
+
+/// Why a tokenizer could not be fitted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FitError {
+    #[error(transparent)]
+    Pictures(#[from] PictureError),
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    #[error("{0}")]
+    Nothing(String),
+}
+
+impl Failure {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Plan(PlanError::Read { .. }) | Self::Report(ReportError::Missing { .. }) => {
+                Exit::Missing
+            }
+            Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing { .. })) => {
+                Exit::Missing
+            }
+            Self::Data(error) => of_data(error),
+            Self::Suite { source, .. } => match source {
+                SuiteError::Interrupted { .. } => Exit::Interrupted,
+                SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
+                SuiteError::Save(error) if is_full(error.as_ref()) => Exit::Missing,
+                SuiteError::Batch(_) => Exit::Internal,
+                _ => Exit::Usage,
+            },
+            Self::Fit { source: FitError::Pictures(PictureError::Data(error)), .. } => {
+                of_data(error)
+            }
+            Self::Write { .. } | Self::Output(_) => Exit::Missing,
+            Self::Report(ReportError::Write { .. } | ReportError::Output(_)) => Exit::Missing,
+            Self::Report(ReportError::Frame { .. }) => Exit::Internal,
+            _ => Exit::Usage,
+        }
+    }
+
+    /// The command or change that helps, where one is known.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Protocol(ProtocolError::UnknownPreset { nearest, .. }) => {
+                Some(did_you_mean(*nearest, "prismbench list protocols"))
+            }
+            Self::Protocol(ProtocolError::UnknownField { nearest, .. }) => {
+                Some(did_you_mean(nearest.as_deref(), "prismbench explain default"))
+            }
+            Self::Unknown { nearest, .. } => {
+                Some(did_you_mean(nearest.as_deref(), "prismbench list"))
+            }
+            Self::Plan(PlanError::UnknownKey { nearest: Some(name), .. }) => {
+                Some(format!("did you mean `{name}`?"))
+            }
+            Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
+                remedy, ..
+            })) => Some(remedy.clone()),
+            Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
+            Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
+            Self::Data(error) | Self::Suite {
+                source: SuiteError::Pictures(PictureError::Data(error)), ..
+            } if error.is_sample() => {
+                Some("`--skip-bad` leaves such pictures out, counts and names them".to_owned())
+            }
+            Self::Suite { source: SuiteError::Pictures(PictureError::Crop { .. }), .. } => {
+                Some("`--skip-bad` leaves such pictures out; `--set crop=adm-center` enlarges".into())
+            }
+            Self::Suite { source: SuiteError::Interrupted { .. }, .. } => {
+                Some("the same command measures what is missing".to_owned())
+            }
+            _ => self.hint_of_the_disk(),
+        }
+    }
+
+    fn hint_of_the_disk(&self) -> Option<String> {
+        let full = is_full(self);
+        full.then(|| "free some space, or choose another place with --out".to_owned())
+    }
+
+    /// What the user sees on standard error.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!("error: {self}\n");
+        let mut shown = self.to_string();
+        for cause in causes(self) {
+            let cause = cause.to_string();
+            // Transparent errors repeat the words of what they wrap.
+            if !shown.ends_with(&cause) {
+                let _ = writeln!(text, "  cause: {cause}");
+            }
+            shown = cause;
+        }
+        if let Some(hint) = self.hint() {
+            let _ = writeln!(text, "  hint: {hint}");
+        }
+        text
+    }
+}
+
+fn of_data(error: &DataError) -> Exit {
+    match error {
+        DataError::NotFound { .. } | DataError::Empty { .. } | DataError::Io { .. } => {
+            Exit::Missing
+        }
+        _ => Exit::Usage,
+    }
+}
+
+fn did_you_mean(nearest: Option<&str>, list: &str) -> String {
+    match nearest {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("`{list}` shows what there is"),
+    }
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| cause.source())
+}
+
+/// Whether a full disk, a quota or a limit on file sizes is at the bottom of an error.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::once(error).chain(causes(error)).any(|cause| {
+        let kind = match cause.downcast_ref::<ArrayError>() {
+            Some(error) => error.kind(),
+            None => cause.downcast_ref::<io::Error>().map(io::Error::kind),
+        };
+        matches!(
+            kind,
+            Some(
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge
+            )
+        )
+    })
+}

@@ -1,0 +1,308 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use prismbench_baselines::TokenizerRef;
+use prismbench_core::{Protocol, nearest};
+use prismbench_suites::{DataSpec, OnBad, Suite, suites};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::cli::RunArgs;
+use crate::error::Failure;
+use crate::saving::Save;
+
+/// What a run does, with every default filled in and everything checked that needs no file.
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) suites: Vec<Box<dyn Suite>>,
+    pub(crate) tokenizers: Vec<TokenizerRef>,
+    pub(crate) data: Vec<DataSpec>,
+    pub(crate) fit: Fit,
+    pub(crate) protocols: Vec<Protocol>,
+    pub(crate) metrics: Vec<String>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) seed: u64,
+    pub(crate) on_bad: OnBad,
+    pub(crate) save: Save,
+    /// The resolved plan as a plan file.
+    pub(crate) text: String,
+}
+
+/// What tokenizers that need training pictures are fitted on.
+pub(crate) enum Fit {
+    /// Every fourth picture of the data, on which nothing is then measured.
+    HeldOut,
+    /// Other pictures.
+    On(DataSpec),
+}
+
+/// A plan file as it is written. Its keys are described in `default.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanFile {
+    format: u32,
+    name: String,
+    #[serde(default = "every_suite")]
+    suites: Vec<String>,
+    tokenizers: Vec<String>,
+    data: Vec<String>,
+    #[serde(default = "held_out")]
+    fit: String,
+    #[serde(default = "default_protocol")]
+    protocols: Vec<String>,
+    #[serde(default)]
+    metrics: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(default)]
+    seed: u64,
+    #[serde(default = "stop")]
+    bad: String,
+    #[serde(default)]
+    save: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    set: BTreeMap<String, toml::Value>,
+}
+
+const KEYS: [&str; 13] = [
+    "format", "name", "suites", "tokenizers", "data", "fit", "protocols", "metrics", "limit",
+    "seed", "bad", "save", "set",
+];
+const HELD_OUT: &str = "held-out";
+
+fn every_suite() -> Vec<String> {
+    suites().iter().map(|suite| suite.id().to_owned()).collect()
+}
+
+fn held_out() -> String {
+    HELD_OUT.to_owned()
+}
+
+fn default_protocol() -> Vec<String> {
+    vec!["default".to_owned()]
+}
+
+fn stop() -> String {
+    "stop".to_owned()
+}
+
+/// Why a plan cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("no plan file `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("plan `{plan}` is not written as it should be")]
+    Parse { plan: String, source: Box<toml::de::Error> },
+    #[error("plan `{plan}` has an unknown key `{key}`")]
+    UnknownKey { plan: String, key: String, nearest: Option<&'static str> },
+    #[error("plan `{plan}` is of format {found}; this build reads format 1")]
+    Format { plan: String, found: u32 },
+    #[error("the plan names no {what}")]
+    Nothing { what: &'static str },
+    #[error("`{value}` is twice among the {what} of the plan")]
+    Twice { what: &'static str, value: String },
+    #[error("plan key `{key}`: `{found}` is not {expected}")]
+    BadValue { key: &'static str, found: String, expected: String },
+    #[error("`--set {found}` is not FIELD=VALUE")]
+    Set { found: String },
+}
+
+impl Plan {
+    /// The plan that the arguments name, with their changes.
+    pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
+        let mut file = match args.plan.as_deref() {
+            None | Some("default") => parse("default", include_str!("../default.toml"))?,
+            Some(path) => read(Path::new(path))?,
+        };
+        override_with(&mut file, args)?;
+        resolve(file)
+    }
+
+    /// First digits of the sha256 of the resolved plan.
+    pub(crate) fn hash(&self) -> String {
+        Sha256::digest(&self.text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn read(path: &Path) -> Result<PlanFile, PlanError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+    let mut file = parse(&path.display().to_string(), &text)?;
+    // What a plan file names stands beside it, wherever the command is run from.
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let beside = |data: &mut String| {
+        if let Ok(DataSpec::Path(path)) = data.parse() {
+            *data = folder.join(path).display().to_string();
+        }
+    };
+    file.data.iter_mut().for_each(beside);
+    if file.fit != HELD_OUT {
+        beside(&mut file.fit);
+    }
+    for tokenizer in &mut file.tokenizers {
+        if let Some((id, weights)) = tokenizer.split_once('=') {
+            *tokenizer = format!("{id}={}", folder.join(weights).display());
+        }
+    }
+    Ok(file)
+}
+
+fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {
+    let broken =
+        |source| PlanError::Parse { plan: plan.to_owned(), source: Box::new(source) };
+    let table: toml::Table = toml::from_str(text).map_err(broken)?;
+    if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let (plan, nearest) = (plan.to_owned(), nearest(key, KEYS));
+        return Err(PlanError::UnknownKey { plan, key: key.clone(), nearest });
+    }
+    // From the text again, so that an error shows its line.
+    let file: PlanFile = toml::from_str(text).map_err(broken)?;
+    match file.format {
+        1 => Ok(file),
+        found => Err(PlanError::Format { plan: plan.to_owned(), found }),
+    }
+}
+
+fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
+    fn replace(values: &mut Vec<String>, given: &[String]) {
+        if !given.is_empty() {
+            *values = given.to_vec();
+        }
+    }
+    if !args.data.is_empty() {
+        // The plan's pictures for fitting belong to the plan's data.
+        file.fit = held_out();
+    }
+    replace(&mut file.data, &args.data);
+    replace(&mut file.tokenizers, &args.tokenizers);
+    replace(&mut file.protocols, &args.protocols);
+    replace(&mut file.suites, &args.suites);
+    replace(&mut file.metrics, &args.metrics);
+    replace(&mut file.save, &args.save);
+    if let Some(fit) = &args.fit {
+        file.fit.clone_from(fit);
+    }
+    file.limit = args.limit.or(file.limit);
+    file.seed = args.seed.unwrap_or(file.seed);
+    if args.skip_bad {
+        file.bad = "skip".to_owned();
+    }
+    for change in &args.set {
+        let (field, value) =
+            change.split_once('=').ok_or_else(|| PlanError::Set { found: change.clone() })?;
+        file.set.insert(field.to_owned(), value.into());
+    }
+    Ok(())
+}
+
+fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
+    let tokenizers = file
+        .tokenizers
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<Vec<TokenizerRef>, _>>()?;
+    let ids: Vec<String> = tokenizers.iter().map(|tokenizer| tokenizer.id.clone()).collect();
+    let data =
+        file.data.iter().map(|text| text.parse()).collect::<Result<Vec<DataSpec>, _>>()?;
+    let protocols = file
+        .protocols
+        .iter()
+        .map(|name| protocol(name, &file.set))
+        .collect::<Result<Vec<_>, _>>()?;
+    let hashes: Vec<String> = protocols.iter().map(Protocol::sha256).collect();
+    distinct("tokenizers", &ids)?;
+    distinct("data", &file.data)?;
+    distinct("protocols", &hashes)?;
+    let chosen = chosen_suites(&file.suites)?;
+    let metrics = chosen_metrics(&chosen, &file.metrics)?;
+    let on_bad = match file.bad.as_str() {
+        "stop" => OnBad::Stop,
+        "skip" => OnBad::Skip,
+        found => return Err(bad_value("bad", found, "`stop` or `skip`").into()),
+    };
+    if file.limit == Some(0) {
+        return Err(bad_value("limit", "0", "a whole number above 0").into());
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    if file.name.is_empty() || !file.name.chars().all(plain) || file.name.starts_with('.') {
+        let expected = "a name of letters, digits, `-`, `_` and `.`";
+        return Err(bad_value("name", &file.name, expected).into());
+    }
+    let save = Save::parse(&file.save)?;
+    let fit = if file.fit == HELD_OUT { Fit::HeldOut } else { Fit::On(file.fit.parse()?) };
+    // References and metrics in full, so that equal runs have equal plans however they were asked for.
+    file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
+    file.metrics.clone_from(&metrics);
+    let text = toml::to_string(&file).map_err(|error| {
+        bad_value("set", &format!("{:?}", file.set), &format!("writable: {error}"))
+    })?;
+    Ok(Plan {
+        name: file.name,
+        suites: chosen,
+        tokenizers,
+        data,
+        fit,
+        protocols,
+        metrics,
+        limit: file.limit,
+        seed: file.seed,
+        on_bad,
+        save,
+        text,
+    })
+}
+
+fn protocol(name: &str, set: &BTreeMap<String, toml::Value>) -> Result<Protocol, Failure> {
+    let mut protocol = Protocol::preset(name)?;
+    for (field, value) in set {
+        let text = match value {
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        protocol = protocol.with(field, &text)?;
+    }
+    Ok(protocol)
+}
+
+fn chosen_suites(wanted: &[String]) -> Result<Vec<Box<dyn Suite>>, Failure> {
+    distinct("suites", wanted)?;
+    wanted
+        .iter()
+        .map(|id| {
+            suites().into_iter().find(|suite| suite.id() == id).ok_or_else(|| {
+                let known = suites();
+                let nearest = nearest(id, known.iter().map(|suite| suite.id()));
+                let nearest = nearest.map(str::to_owned);
+                Failure::Unknown { what: "suite", found: id.clone(), nearest }
+            })
+        })
+        .collect()
+}
+
+/// The wanted metrics in the suites' order; all of them when none is named.
+fn chosen_metrics(suites: &[Box<dyn Suite>], wanted: &[String]) -> Result<Vec<String>, Failure> {
+    let known: Vec<&str> =
+        suites.iter().flat_map(|suite| suite.metrics()).map(|metric| metric.id).collect();
+    if let Some(unknown) = wanted.iter().find(|id| !known.contains(&id.as_str())) {
+        let nearest = nearest(unknown, known.iter().copied()).map(str::to_owned);
+        return Err(Failure::Unknown { what: "metric", found: unknown.clone(), nearest });
+    }
+    let is_wanted = |id: &&&str| wanted.is_empty() || wanted.iter().any(|name| name == **id);
+    Ok(known.iter().filter(is_wanted).map(|&id| id.to_owned()).collect())
+}
+
+/// Each tokenizer, data set and protocol once: two rows that look alike would be read as one.
+fn distinct(what: &'static str, values: &[String]) -> Result<(), PlanError> {
+    if values.is_empty() {
+        return Err(PlanError::Nothing { what });
+    }
+    match values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
+        Some((_, value)) => Err(PlanError::Twice { what, value: value.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn bad_value(key: &'static str, found: &str, expected: &str) -> PlanError {
+    PlanError::BadValue { key, found: found.to_owned(), expected: expected.to_owned() }
+}

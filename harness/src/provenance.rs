@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// `run.json`: what a run was made by and of, beyond what its records say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Provenance {
+    pub(crate) run: String,
+    pub(crate) status: Status,
+    pub(crate) tool_version: String,
+    pub(crate) target: String,
+    pub(crate) cpu: String,
+    pub(crate) threads: usize,
+    /// The arguments, as typed.
+    pub(crate) command: Vec<String>,
+    pub(crate) started_unix: u64,
+    pub(crate) finished_unix: Option<u64>,
+    /// Per data set and protocol: the pictures that were measured.
+    pub(crate) pictures: Vec<PictureSet>,
+    /// Per tokenizer: what its numbers were read from or fitted on, with sha256.
+    pub(crate) weights: BTreeMap<String, Vec<WeightFile>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// Being written, or killed while it was.
+    Running,
+    /// Stopped by the user or by an error; the same command goes on.
+    Stopped,
+    /// Everything in the plan has its records.
+    Complete,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PictureSet {
+    pub(crate) dataset: String,
+    pub(crate) split: String,
+    pub(crate) protocol_sha256: String,
+    pub(crate) sha256: String,
+    pub(crate) n: u64,
+    pub(crate) skipped: Vec<SkippedPicture>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SkippedPicture {
+    pub(crate) id: String,
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WeightFile {
+    pub(crate) name: String,
+    pub(crate) sha256: String,
+}
+
+impl Provenance {
+    pub(crate) fn new(run: String, threads: usize) -> Self {
+        Self {
+            run,
+            status: Status::Running,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+            cpu: cpu(),
+            threads,
+            command: std::env::args().collect(),
+            started_unix: now(),
+            finished_unix: None,
+            pictures: Vec::new(),
+            weights: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn end(&mut self, status: Status) {
+        self.status = status;
+        self.finished_unix = Some(now());
+    }
+}
+
+/// Model of the processor where the system tells it, else empty.
+fn cpu() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    model.map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+}
+
+/// Seconds since 1970; 0 on a clock that is set before it.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}

@@ -1,0 +1,106 @@
+use prismbench_core::{Protocol, Record, TokenizerSpec};
+use prismbench_suites::{Measurement, Pass, Pictures, Report, Suite};
+use sha2::{Digest, Sha256};
+
+/// What every record of one pass has in common. The only place that builds a [`Record`].
+pub(crate) struct Common<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) suite: &'a dyn Suite,
+    pub(crate) pictures: &'a Pictures<'a>,
+    pub(crate) protocol: &'a Protocol,
+    pub(crate) reference_sha256: &'a str,
+}
+
+/// What every record of one tokenizer has in common.
+pub(crate) struct Subject<'a> {
+    /// As it was asked for, without the path of its weights.
+    pub(crate) id: &'a str,
+    /// Where it was fitted: `fit apart` or `fit held out`; empty for one that is not fitted.
+    pub(crate) variant: &'a str,
+    /// Empty for one without weights.
+    pub(crate) weights_sha256: String,
+}
+
+impl Common<'_> {
+    /// The records of one report, in the order of the suite's metrics.
+    pub(crate) fn of_report(&self, subject: &Subject<'_>, report: &Report) -> Vec<Record> {
+        let build = |measurement: &Measurement| Record {
+            latent: report.latent.clone(),
+            seconds: report.seconds,
+            ..self.record(subject, measurement)
+        };
+        report.measurements.iter().map(build).collect()
+    }
+
+    fn record(&self, subject: &Subject<'_>, measurement: &Measurement) -> Record {
+        Record {
+            run: self.run.to_owned(),
+            tokenizer: subject.id.to_owned(),
+            variant: subject.variant.to_owned(),
+            latent: String::new(),
+            suite: format!("{}@{}", self.suite.id(), self.suite.version()),
+            dataset: self.pictures.dataset.id().to_owned(),
+            split: self.pictures.part.name().to_owned(),
+            resolution: self.pictures.resolution(),
+            n: measurement.n,
+            metric: measurement.metric.versioned_id(),
+            dialect: measurement.dialect.to_owned(),
+            setting: String::new(),
+            outcome: measurement.outcome.clone(),
+            unit: measurement.metric.unit,
+            better: measurement.metric.better,
+            protocol: self.protocol.name.clone(),
+            protocol_sha256: self.protocol.sha256(),
+            weights_sha256: subject.weights_sha256.clone(),
+            reference_sha256: self.reference_sha256.to_owned(),
+            device: "cpu".to_owned(),
+            dtype: "f32".to_owned(),
+            seconds: 0.0,
+            source: "measured".to_owned(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// One hash over all of a tokenizer's weights: that of the file where there is one only.
+pub(crate) fn weights_sha256(spec: &TokenizerSpec) -> String {
+    match spec.weights.as_slice() {
+        [] => String::new(),
+        [one] => one.sha256.clone(),
+        many => {
+            let mut hash = Sha256::new();
+            many.iter().for_each(|weights| hash.update(&weights.sha256));
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+    }
+}
+
+/// Per-image values of one report, as the reports crate stores them.
+pub(crate) fn sample_columns(
+    common: &Common<'_>,
+    subject: &Subject<'_>,
+    pass: &Pass,
+    report: &Report,
+) -> prismbench_reports::SampleColumns {
+    let versioned = |id: &str| {
+        let known = common.suite.metrics();
+        known
+            .iter()
+            .find(|metric| metric.id == id)
+            .map_or_else(|| id.to_owned(), |metric| metric.versioned_id())
+    };
+    prismbench_reports::SampleColumns {
+        tokenizer: subject.id.to_owned(),
+        dataset: common.pictures.dataset.id().to_owned(),
+        protocol: common.protocol.name.clone(),
+        protocol_sha256: common.protocol.sha256(),
+        indices: pass.pictures.indices.clone(),
+        ids: pass.pictures.ids.clone(),
+        labels: pass.pictures.labels.clone(),
+        metrics: report
+            .per_image
+            .iter()
+            .map(|(id, values)| (versioned(id), values.clone()))
+            .collect(),
+    }
+}

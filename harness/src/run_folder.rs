@@ -1,0 +1,248 @@
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use prismbench_core::{Outcome, Record};
+use prismbench_reports::{ReportError, SampleColumns, read_records, read_samples, write_samples};
+use tempfile::NamedTempFile;
+
+use crate::error::Failure;
+use crate::plan::Plan;
+use crate::provenance::{Provenance, Status};
+
+/// The folder of one run. Every file in it appears whole: it is written beside its place and
+/// renamed. Only this process writes into it while the lock is held.
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    /// Held until the run ends; the system frees it with the process, however that ends.
+    _lock: File,
+    records: Vec<Record>,
+    samples: Vec<SampleColumns>,
+    pub(crate) provenance: Provenance,
+}
+
+const PLAN: &str = "plan.toml";
+const LOCK: &str = "run.lock";
+const RECORDS: &str = "records.jsonl";
+const SAMPLES: &str = "samples.parquet";
+const FILES: [&str; 5] = [PLAN, LOCK, "run.json", RECORDS, SAMPLES];
+const ARRAYS: &str = "arrays";
+
+/// What to do with a run folder that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// Go on with it when it is of the same plan; else leave it alone.
+    Resume,
+    /// Measure everything anew.
+    Replace,
+}
+
+impl RunFolder {
+    /// Makes the folder, or opens that of the same plan with what is finished in it.
+    pub(crate) fn open(
+        path: &Path,
+        plan: &Plan,
+        existing: Existing,
+        threads: usize,
+    ) -> Result<Self, Failure> {
+        fs::create_dir_all(path).map_err(at(path))?;
+        let is_run = path.join(PLAN).is_file();
+        if !is_run && !is_empty(path)? {
+            let remedy = "choose an empty or new folder with --out";
+            return Err(Failure::Occupied { path: path.to_owned(), remedy });
+        }
+        let lock = lock(path)?;
+        if is_run && existing == Existing::Replace {
+            clear(path)?;
+        }
+        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let provenance = Provenance::new(name, threads);
+        let (records, samples) = (Vec::new(), Vec::new());
+        let mut folder = Self { path: path.to_owned(), _lock: lock, records, samples, provenance };
+        match fs::read_to_string(path.join(PLAN)) {
+            Ok(text) if text == plan.text => folder.take_up()?,
+            Ok(_) => {
+                let remedy = "choose another folder with --out, or replace it with --force";
+                return Err(Failure::Occupied { path: path.to_owned(), remedy });
+            }
+            Err(_) => {
+                // The lock lies in the folder before the plan does: it alone makes no run folder.
+                folder.write(PLAN, plan.text.as_bytes())?;
+            }
+        }
+        folder.write_provenance()?;
+        Ok(folder)
+    }
+
+    /// Reads what an earlier run of the plan finished. What failed is measured again.
+    fn take_up(&mut self) -> Result<(), Failure> {
+        match read_records(&self.path.join(RECORDS)) {
+            Ok(file) => self.records = file.records,
+            Err(ReportError::Missing { .. } | ReportError::NoRecords { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Ok(text) = fs::read_to_string(self.path.join("run.json"))
+            && let Ok(earlier) = serde_json::from_str::<Provenance>(&text)
+        {
+            self.provenance.pictures = earlier.pictures;
+            self.provenance.weights = earlier.weights;
+        }
+        let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
+        let again: Vec<[String; 3]> =
+            self.records.iter().filter(|record| failed(record)).map(job_of).collect();
+        self.records.retain(|record| !again.contains(&job_of(record)));
+        let path = self.path.join(SAMPLES);
+        if path.is_file() {
+            self.samples = read_samples(&path)?;
+            let done: Vec<[String; 3]> = self.records.iter().map(job_of).collect();
+            self.samples.retain(|samples| {
+                let job = [&samples.tokenizer, &samples.dataset, &samples.protocol_sha256];
+                done.iter().any(|done| done.iter().eq(job))
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Whether every record of a tokenizer on a data set under a protocol is there.
+    pub(crate) fn has(&self, suite: &str, tokenizer: &str, dataset: &str, protocol: &str) -> bool {
+        self.records.iter().any(|record| {
+            record.suite == suite
+                && record.tokenizer == tokenizer
+                && record.dataset == dataset
+                && record.protocol_sha256 == protocol
+        })
+    }
+
+    /// Adds the results of a pass and writes everything there is.
+    pub(crate) fn add(
+        &mut self,
+        records: Vec<Record>,
+        samples: Vec<SampleColumns>,
+    ) -> Result<(), Failure> {
+        self.records.extend(records);
+        self.samples.extend(samples);
+        let mut lines = Vec::new();
+        for record in &self.records {
+            serde_json::to_writer(&mut lines, record)
+                .map_err(io::Error::from)
+                .map_err(at(&self.path.join(RECORDS)))?;
+            lines.push(b'\n');
+        }
+        // Samples first: records are what says that a job is done.
+        let path = self.path.join(SAMPLES);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
+            _ => write_samples(&path, &self.samples)?,
+        }
+        self.write(RECORDS, &lines)?;
+        self.write_provenance()
+    }
+
+    /// Notes how the run ended.
+    pub(crate) fn end(&mut self, status: Status) -> Result<(), Failure> {
+        self.provenance.end(status);
+        self.write_provenance()
+    }
+
+    /// A folder for arrays, named after what they are of.
+    pub(crate) fn arrays(&self, parts: [&str; 3]) -> Result<PathBuf, Failure> {
+        let slug = |text: &str| -> String {
+            text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+        };
+        let [dataset, protocol, tokenizer] = parts.map(slug);
+        let dataset = dataset.trim_matches('-');
+        let path = self.path.join(ARRAYS).join(format!("{dataset}.{protocol}.{tokenizer}"));
+        // What lies there is of a tokenizer without records: it was cut short.
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
+            _ => fs::create_dir_all(&path).map_err(at(&path))?,
+        }
+        Ok(path)
+    }
+
+    fn write_provenance(&self) -> Result<(), Failure> {
+        let path = self.path.join("run.json");
+        let text = serde_json::to_vec_pretty(&self.provenance)
+            .map_err(io::Error::from)
+            .map_err(at(&path))?;
+        self.write("run.json", &text)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        replace(&path, bytes).map_err(at(&path))
+    }
+}
+
+/// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.
+fn job_of(record: &Record) -> [String; 3] {
+    [record.tokenizer.clone(), record.dataset.clone(), record.protocol_sha256.clone()]
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
+    let path = path.to_owned();
+    move |source| Failure::Write { path, source }
+}
+
+fn lock(path: &Path) -> Result<File, Failure> {
+    let file = path.join(LOCK);
+    let lock = File::options()
+        .create(true)
+        .append(true)
+        .open(&file)
+        .map_err(at(&file))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(Failure::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(at(&file)(error)),
+    }
+}
+
+/// Whether nothing lies in the folder but the lock of a run that was stopped before its plan.
+fn is_empty(path: &Path) -> Result<bool, Failure> {
+    let read = |source| Failure::Read { path: path.to_owned(), source };
+    for entry in fs::read_dir(path).map_err(read)? {
+        if entry.map_err(read)?.file_name() != LOCK {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Removes what a run writes, and nothing else that somebody may have put there.
+fn clear(path: &Path) -> Result<(), Failure> {
+    let gone = |path: PathBuf, result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&path)(error)),
+        _ => Ok(()),
+    };
+    for name in FILES.into_iter().filter(|&name| name != LOCK) {
+        let file = path.join(name);
+        gone(file.clone(), fs::remove_file(file))?;
+    }
+    let arrays = path.join(ARRAYS);
+    gone(arrays.clone(), fs::remove_dir_all(arrays))
+}
+
+/// Writes a file beside its place and renames it: a reader sees the old one or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::with_prefix_in(".writing-", folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Temporary files are private; what a run leaves is as readable as its plan.
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,326 @@
+use std::path::PathBuf;
+
+use candle_core::Device;
+use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
+use prismbench_core::{ImageBatch, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer};
+use prismbench_suites::{
+    self as suites, Context, Dataset, Observer, Part, Pass, Pictures, Prepared, Suite, SuiteError,
+};
+
+use crate::cli::RunArgs;
+use crate::error::{Failure, FitError};
+use crate::plan::{Fit, Plan};
+use crate::progress::Progress;
+use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
+use crate::records::{Common, Subject, sample_columns, weights_sha256};
+use crate::run_folder::RunFolder;
+use crate::saving::Arrays;
+use crate::Streams;
+
+/// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
+/// as they stay below it together (4 GB in f32).
+const PASS_PARAMETERS: u64 = 1_000_000_000;
+
+/// Follows a plan: one pass over the pictures for each suite, data set, protocol and group of
+/// tokenizers that is not finished yet.
+pub(crate) struct Runner<'a, 's> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) args: &'a RunArgs,
+    pub(crate) folder: &'a mut RunFolder,
+    pub(crate) streams: &'a mut Streams<'s>,
+    pub(crate) device: Device,
+}
+
+/// A tokenizer that is loaded, with what it was fitted on.
+struct Loaded {
+    tokenizer: Box<dyn Tokenizer>,
+    variant: String,
+}
+
+/// What one pass is over.
+struct Job<'a> {
+    suite: &'a dyn Suite,
+    pictures: Pictures<'a>,
+    protocol: &'a Protocol,
+}
+
+impl Runner<'_, '_> {
+    pub(crate) fn run(&mut self) -> Result<(), Failure> {
+        let plan = self.plan;
+        for spec in &plan.data {
+            let dataset = suites::open(spec)?;
+            for protocol in &plan.protocols {
+                for suite in &plan.suites {
+                    let job = Job {
+                        suite: suite.as_ref(),
+                        pictures: self.pictures(dataset.as_ref(), protocol),
+                        protocol,
+                    };
+                    self.passes(&job)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The pictures to measure: all, or those that are not held out for fitting.
+    fn pictures<'d>(&self, dataset: &'d dyn Dataset, protocol: &'d Protocol) -> Pictures<'d> {
+        let fits = self.plan.tokenizers.iter().any(needs_fit);
+        let part = match self.plan.fit {
+            Fit::HeldOut if fits => Part::Test,
+            _ => Part::All,
+        };
+        let (limit, on_bad) = (self.plan.limit, self.plan.on_bad);
+        Pictures { dataset, part, limit, protocol, on_bad }
+    }
+
+    fn passes(&mut self, job: &Job<'_>) -> Result<(), Failure> {
+        let suite = format!("{}@{}", job.suite.id(), job.suite.version());
+        let hash = job.protocol.sha256();
+        let dataset = job.pictures.dataset.id();
+        let missing: Vec<&TokenizerRef> = self
+            .plan
+            .tokenizers
+            .iter()
+            .filter(|tokenizer| !self.folder.has(&suite, &tokenizer.id, dataset, &hash))
+            .collect();
+        let mut group = Vec::new();
+        let mut parameters = 0;
+        for reference in missing {
+            let loaded = self.load(reference, &job.pictures)?;
+            let more = loaded.tokenizer.spec().parameters;
+            if !group.is_empty() && parameters + more > PASS_PARAMETERS {
+                self.pass(job, &std::mem::take(&mut group))?;
+                parameters = 0;
+            }
+            parameters += more;
+            group.push(loaded);
+        }
+        if group.is_empty() { Ok(()) } else { self.pass(job, &group) }
+    }
+
+    fn load(
+        &mut self,
+        reference: &TokenizerRef,
+        pictures: &Pictures<'_>,
+    ) -> Result<Loaded, Failure> {
+        let loaded = match baselines::open(reference, &self.device)? {
+            Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
+            Opened::Unfitted(fit) => match &self.plan.fit {
+                Fit::On(spec) => {
+                    let dataset = suites::open(spec)?;
+                    let variant = "fit apart".to_owned();
+                    let all = Pictures {
+                        dataset: dataset.as_ref(),
+                        part: Part::All,
+                        limit: None,
+                        ..*pictures
+                    };
+                    Loaded { tokenizer: self.fit(fit, &all)?, variant }
+                }
+                Fit::HeldOut => {
+                    let train = Pictures { part: Part::Train, ..*pictures };
+                    let variant = "fit held out".to_owned();
+                    Loaded { tokenizer: self.fit(fit, &train)?, variant }
+                }
+            },
+        };
+        let spec = loaded.tokenizer.spec();
+        let files = spec.weights.iter().map(|weights| WeightFile {
+            name: weights.name.clone(),
+            sha256: weights.sha256.clone(),
+        });
+        self.folder.provenance.weights.insert(spec.id.clone(), files.collect());
+        Ok(loaded)
+    }
+
+    fn fit(
+        &mut self,
+        mut fit: Box<dyn baselines::Fit>,
+        pictures: &Pictures<'_>,
+    ) -> Result<Box<dyn Tokenizer>, Failure> {
+        let tokenizer = fit.id().to_owned();
+        let title = format!("fit {tokenizer}");
+        let mut progress =
+            Progress::new(self.args.progress, self.streams, title, pictures.count());
+        let mut observe = || -> Result<(), FitError> {
+            if pictures.count() == 0 {
+                return Err(FitError::Nothing("there are no training pictures; give some with \
+                     --fit DATA".to_owned()));
+            }
+            let mut blocks = pictures.blocks(self.args.batch)?;
+            let mut done = 0;
+            while let Some(block) = blocks.next_block()? {
+                let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
+                fit.observe(&ImageBatch::from_images(&images, &self.device)?)?;
+                done += block.len() as u64;
+                if let Some(line) = progress.update(done, pictures.count()) {
+                    self.streams.say(&line);
+                }
+            }
+            Ok(())
+        };
+        let observed = observe();
+        progress.finish();
+        observed
+            .and_then(|()| Ok(fit.finish()?))
+            .map_err(|source| Failure::Fit { tokenizer, source })
+    }
+
+    fn pass(&mut self, job: &Job<'_>, group: &[Loaded]) -> Result<(), Failure> {
+        let dataset = job.pictures.dataset.id().to_owned();
+        let failed = |source| Failure::Suite { dataset: dataset.clone(), source };
+        let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
+        let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
+        let mut watcher = Watcher {
+            progress: Progress::new(
+                self.args.progress,
+                self.streams,
+                title,
+                job.pictures.count(),
+            ),
+            arrays: self.arrays(job, group)?,
+            streams: self.streams,
+        };
+        let interrupted = watcher.streams.interrupted;
+        let subjects: Vec<&dyn Tokenizer> =
+            group.iter().map(|loaded| loaded.tokenizer.as_ref()).collect();
+        let mut context = Context {
+            metrics,
+            device: &self.device,
+            batch,
+            seed,
+            interrupted,
+            observer: &mut watcher,
+        };
+        let pass = job.suite.run(&subjects, &job.pictures, &mut context);
+        let Watcher { progress, arrays, .. } = watcher;
+        progress.finish();
+        let pass = pass.map_err(failed)?;
+        self.finish_arrays(arrays, group, &pass)
+            .map_err(|error| failed(SuiteError::Save(Box::new(error))))?;
+        self.keep(job, group, &pass)
+    }
+
+    /// One set of arrays per tokenizer, if any are to be saved.
+    fn arrays(&self, job: &Job<'_>, group: &[Loaded]) -> Result<Vec<Arrays>, Failure> {
+        if !self.plan.save.anything() {
+            return Ok(Vec::new());
+        }
+        let dataset = job.pictures.dataset.id();
+        let create = |loaded: &Loaded| {
+            let id = &loaded.tokenizer.spec().id;
+            let path = self.folder.arrays([dataset, &job.protocol.name, id])?;
+            Arrays::create(&path, self.plan.save).map_err(|error| Failure::Suite {
+                dataset: dataset.to_owned(),
+                source: SuiteError::Save(Box::new(error)),
+            })
+        };
+        group.iter().map(create).collect()
+    }
+
+    fn finish_arrays(
+        &mut self,
+        arrays: Vec<Arrays>,
+        group: &[Loaded],
+        pass: &Pass,
+    ) -> Result<(), suites::ArrayError> {
+        let reports = group.iter().zip(&pass.reports);
+        for (arrays, (loaded, report)) in arrays.into_iter().zip(reports) {
+            let failed = |m: &suites::Measurement| matches!(m.outcome, Outcome::Failed { .. });
+            // Dropped, they leave nothing behind: half an array would be taken for a whole one.
+            if report.measurements.iter().any(failed) {
+                continue;
+            }
+            let wanted = self.plan.save;
+            let (folder, saved): (PathBuf, _) = arrays.finish()?;
+            if wanted.latents && !saved.latents {
+                let id = &loaded.tokenizer.spec().id;
+                self.streams.say(&format!(
+                    "warning: no latents.npz for `{id}`: its latent is a bit stream"
+                ));
+            }
+            if saved.anything() {
+                self.streams.say(&format!("saved {}", folder.display()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns a pass into records and per-image values, and writes them.
+    fn keep(&mut self, job: &Job<'_>, group: &[Loaded], pass: &Pass) -> Result<(), Failure> {
+        let run = self.folder.provenance.run.clone();
+        let common = Common {
+            run: &run,
+            suite: job.suite,
+            pictures: &job.pictures,
+            protocol: job.protocol,
+            reference_sha256: &pass.pictures.sha256,
+        };
+        let (mut records, mut samples) = (Vec::new(), Vec::new());
+        for (loaded, report) in group.iter().zip(&pass.reports) {
+            let spec = loaded.tokenizer.spec();
+            let weights_sha256 = weights_sha256(spec);
+            let subject = Subject { id: &spec.id, variant: &loaded.variant, weights_sha256 };
+            records.extend(common.of_report(&subject, report));
+            samples.push(sample_columns(&common, &subject, pass, report));
+        }
+        let skipped = pass.pictures.skipped.iter();
+        let skipped: Vec<SkippedPicture> = skipped
+            .map(|skipped| SkippedPicture { id: skipped.id.clone(), reason: skipped.reason.clone() })
+            .collect();
+        for SkippedPicture { id, reason } in &skipped {
+            self.streams.say(&format!("warning: left out `{id}`: {reason}"));
+        }
+        let set = PictureSet {
+            dataset: job.pictures.dataset.id().to_owned(),
+            split: job.pictures.part.name().to_owned(),
+            protocol_sha256: job.protocol.sha256(),
+            sha256: pass.pictures.sha256.clone(),
+            n: pass.pictures.ids.len() as u64,
+            skipped,
+        };
+        let pictures = &mut self.folder.provenance.pictures;
+        if !pictures.contains(&set) {
+            pictures.push(set);
+        }
+        self.folder.add(records, samples)
+    }
+}
+
+fn needs_fit(reference: &TokenizerRef) -> bool {
+    baselines::registry()
+        .iter()
+        .any(|entry| {
+            entry.needs == baselines::Needs::TrainingPictures
+                && reference.id.split(':').next() == Some(entry.family)
+        })
+}
+
+/// Shows progress and saves arrays while a suite runs.
+struct Watcher<'a, 's> {
+    progress: Progress,
+    arrays: Vec<Arrays>,
+    streams: &'a mut Streams<'s>,
+}
+
+impl Observer for Watcher<'_, '_> {
+    fn progress(&mut self, done: u64, total: u64) {
+        if let Some(line) = self.progress.update(done, total) {
+            self.streams.say(&line);
+        }
+    }
+
+    fn made(
+        &mut self,
+        subject: usize,
+        pictures: &[Prepared],
+        latents: &Latents,
+        made: &[Reconstruction],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        match self.arrays.get_mut(subject) {
+            Some(arrays) => arrays.push(pictures, latents, made),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Images per second of PSNR, SSIM and MS-SSIM on 256x256 u8 pictures.
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![expect(clippy::print_stdout, reason = "the record is read from there")]
+
+use std::time::{Duration, Instant};
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group};
+use prismbench_core::{Choice, MsSsimDialect, PsnrDialect, Reconstruction, RgbImage, SsimDialect};
+use prismbench_metrics::{ImageMetric, psnr, ssim};
+use rayon::prelude::*;
+
+const SIDE: usize = 256;
+const PICTURES: u64 = 64;
+/// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
+const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
+
+type Pair = (RgbImage, Reconstruction);
+
+/// `picture` of `tests/oracle/hashed.py`.
+fn picture(seed: u64, amplitude: i64) -> RgbImage {
+    let mut pixels = Vec::with_capacity(SIDE * SIDE * 3);
+    for at in 0..SIDE * SIDE {
+        for channel in 0..3 {
+            let wave = (at / SIDE * 3 + at % SIDE * 5 + channel * 40) % 512;
+            let mut z = (pixels.len() as u64 + 1).wrapping_add(seed << 40);
+            z = z.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            let noise = ((z ^ (z >> 31)) % (2 * amplitude as u64 + 1)) as i64 - amplitude;
+            pixels.push((wave.min(511 - wave) as i64 + noise).clamp(0, 255) as u8);
+        }
+    }
+    RgbImage::new(SIDE, SIDE, pixels).unwrap()
+}
+
+fn pictures() -> Vec<Pair> {
+    let pair = |i| (picture(100 + i, 4), Reconstruction::U8(picture(200 + i, 20)));
+    (0..PICTURES).map(pair).collect()
+}
+
+fn two_threads() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+}
+
+/// The default metrics of a picture.
+fn both((reference, reconstruction): &Pair) -> (f64, f64) {
+    (
+        psnr(reference, reconstruction, PsnrDialect::PerImage).unwrap(),
+        ssim(reference, reconstruction, SsimDialect::TorchMetrics).unwrap(),
+    )
+}
+
+fn defaults(c: &mut Criterion) {
+    let (pictures, pool) = (pictures(), two_threads());
+    let mut group = c.benchmark_group("two-threads");
+    group.throughput(Throughput::Elements(PICTURES));
+    group.bench_function("psnr+ssim", |b| {
+        b.iter(|| pool.install(|| pictures.par_iter().map(both).collect::<Vec<_>>()));
+    });
+    group.finish();
+}
+
+fn dialects(c: &mut Criterion) {
+    let pair = &pictures()[0];
+    let mut group = c.benchmark_group("one-thread");
+    group.throughput(Throughput::Elements(1));
+    for dialect in PsnrDialect::ALL {
+        one(&mut group, ImageMetric::Psnr(*dialect), pair);
+    }
+    for dialect in SsimDialect::ALL {
+        one(&mut group, ImageMetric::Ssim(*dialect), pair);
+    }
+    for dialect in MsSsimDialect::ALL {
+        one(&mut group, ImageMetric::MsSsim(*dialect), pair);
+    }
+    group.finish();
+}
+
+fn one(group: &mut BenchmarkGroup<'_, WallTime>, metric: ImageMetric, pair: &Pair) {
+    let name = format!("{}/{}", metric.definition().id, metric.dialect());
+    group.bench_function(name, |b| b.iter(|| metric.score(&pair.0, &pair.1)));
+}
+
+/// CPU seconds of this process so far, where `/proc` tells.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+fn record(limit: Duration) {
+    let (pictures, pool) = (pictures(), two_threads());
+    let all = || pool.install(|| pictures.par_iter().map(both).collect::<Vec<_>>());
+    let values = all();
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let mut batches = Vec::new();
+    while start.elapsed() < limit {
+        let batch = Instant::now();
+        all();
+        batches.push(batch.elapsed().as_secs_f64());
+    }
+    let images = (batches.len() as u64 * PICTURES) as f64;
+    if let (Some(before), Some(after)) = (cpu, cpu_seconds()) {
+        println!("cpu {}", (after - before) / images);
+    }
+    batches.sort_by(f64::total_cmp);
+    println!("rate {}", PICTURES as f64 / batches[batches.len() / 2]);
+    for (psnr, ssim) in values {
+        println!("value {psnr} {ssim}");
+    }
+}
+
+criterion_group!(benches, defaults, dialects);
+
+fn main() {
+    if let Some(seconds) = std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
+        return record(Duration::from_secs_f64(seconds));
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}
