@@ -1,6 +1,6 @@
 //! Tokenizers that work on the host, one image at a time, with a grid of numbers as latent.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use prismbench_core::{
     ImageBatch, LatentShape, Latents, Posterior, Tokenizer, TokenizerError, TokenizerSpec,
 };
@@ -80,17 +80,7 @@ pub(crate) fn expect_grid<'a>(
     spec: &TokenizerSpec,
     channels: usize,
 ) -> Result<(&'a Tensor, Size), TokenizerError> {
-    let found = match latents {
-        Latents::Tensor(tensor) => match tensor.dims() {
-            &[_, c, height, width]
-                if c == channels && height * width > 0 && tensor.dtype() == DType::F32 =>
-            {
-                return Ok((tensor, Size::new(width, height)));
-            }
-            dims => format!("{:?} {dims:?}", tensor.dtype()),
-        },
-        Latents::BitStreams(_) => "bit streams".to_owned(),
-    };
-    let expected = format!("latents of `{}`, f32 [N, {channels}, h, w]", spec.id);
-    Err(TokenizerError::Shape { expected, found })
+    let tensor = latents.grid(&spec.id, channels)?;
+    let (_, _, height, width) = tensor.dims4()?;
+    Ok((tensor, Size::new(width, height)))
 }

@@ -60,12 +60,7 @@ impl Tokenizer for Jpeg {
     }
 
     fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
-        let Latents::BitStreams(streams) = latents else {
-            return Err(TokenizerError::Shape {
-                expected: format!("bit streams of `{}`", self.spec.id),
-                found: "a tensor".to_owned(),
-            });
-        };
+        let streams = latents.bit_streams(&self.spec.id)?;
         let images: Result<Vec<_>, _> = streams.par_iter().map(|stream| expand(stream)).collect();
         let images = images?;
         ImageBatch::from_images(&images.iter().collect::<Vec<_>>(), &self.device)

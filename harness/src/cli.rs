@@ -76,7 +76,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) force: bool,
     /// Pictures that go through a tokenizer at once; no number depends on it
-    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = batch)]
+    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = batch)]
     pub(crate) batch: usize,
     /// Threads; no number depends on it [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]

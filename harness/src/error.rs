@@ -97,18 +97,20 @@ impl Failure {
                 Some(format!("did you mean `{name}`?"))
             }
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
-                remedy, ..
+                remedy,
+                ..
             })) => Some(remedy.clone()),
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
-            Self::Data(error) | Self::Suite {
-                source: SuiteError::Pictures(PictureError::Data(error)), ..
-            } if error.is_sample() => {
+            Self::Data(error)
+            | Self::Suite { source: SuiteError::Pictures(PictureError::Data(error)), .. }
+                if error.is_sample() =>
+            {
                 Some("`--skip-bad` leaves such pictures out, counts and names them".to_owned())
             }
-            Self::Suite { source: SuiteError::Pictures(PictureError::Crop { .. }), .. } => {
-                Some("`--skip-bad` leaves such pictures out; `--set crop=adm-center` enlarges".into())
-            }
+            Self::Suite { source: SuiteError::Pictures(PictureError::Crop { .. }), .. } => Some(
+                "`--skip-bad` leaves such pictures out; `--set crop=adm-center` enlarges".into(),
+            ),
             Self::Suite { source: SuiteError::Interrupted { .. }, .. } => {
                 Some("the same command measures what is missing".to_owned())
             }

@@ -18,3 +18,8 @@ mod streams;
 pub use cli::main_from;
 pub use exit::Exit;
 pub use streams::Streams;
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

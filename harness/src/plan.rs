@@ -66,8 +66,19 @@ struct PlanFile {
 }
 
 const KEYS: [&str; 13] = [
-    "format", "name", "suites", "tokenizers", "data", "fit", "protocols", "metrics", "limit",
-    "seed", "bad", "save", "set",
+    "format",
+    "name",
+    "suites",
+    "tokenizers",
+    "data",
+    "fit",
+    "protocols",
+    "metrics",
+    "limit",
+    "seed",
+    "bad",
+    "save",
+    "set",
 ];
 const HELD_OUT: &str = "held-out";
 
@@ -149,8 +160,7 @@ fn read(path: &Path) -> Result<PlanFile, PlanError> {
 }
 
 fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {
-    let broken =
-        |source| PlanError::Parse { plan: plan.to_owned(), source: Box::new(source) };
+    let broken = |source| PlanError::Parse { plan: plan.to_owned(), source: Box::new(source) };
     let table: toml::Table = toml::from_str(text).map_err(broken)?;
     if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let (plan, nearest) = (plan.to_owned(), nearest(key, KEYS));
@@ -203,8 +213,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         .map(|text| text.parse())
         .collect::<Result<Vec<TokenizerRef>, _>>()?;
     let ids: Vec<String> = tokenizers.iter().map(|tokenizer| tokenizer.id.clone()).collect();
-    let data =
-        file.data.iter().map(|text| text.parse()).collect::<Result<Vec<DataSpec>, _>>()?;
+    let data = file.data.iter().map(|text| text.parse()).collect::<Result<Vec<DataSpec>, _>>()?;
     let protocols = file
         .protocols
         .iter()

@@ -194,11 +194,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
 
 fn lock(path: &Path) -> Result<File, Failure> {
     let file = path.join(LOCK);
-    let lock = File::options()
-        .create(true)
-        .append(true)
-        .open(&file)
-        .map_err(at(&file))?;
+    let lock = File::options().create(true).append(true).open(&file).map_err(at(&file))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Failure::Locked { path: path.to_owned() }),

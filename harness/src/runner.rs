@@ -2,11 +2,14 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
-use prismbench_core::{ImageBatch, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer};
+use prismbench_core::{
+    ImageBatch, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer,
+};
 use prismbench_suites::{
     self as suites, Context, Dataset, Observer, Part, Pass, Pictures, Prepared, Suite, SuiteError,
 };
 
+use crate::Streams;
 use crate::cli::RunArgs;
 use crate::error::{Failure, FitError};
 use crate::plan::{Fit, Plan};
@@ -15,7 +18,6 @@ use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_columns, weights_sha256};
 use crate::run_folder::RunFolder;
 use crate::saving::Arrays;
-use crate::Streams;
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
 /// as they stay below it together (4 GB in f32).
@@ -141,12 +143,14 @@ impl Runner<'_, '_> {
     ) -> Result<Box<dyn Tokenizer>, Failure> {
         let tokenizer = fit.id().to_owned();
         let title = format!("fit {tokenizer}");
-        let mut progress =
-            Progress::new(self.args.progress, self.streams, title, pictures.count());
+        let mut progress = Progress::new(self.args.progress, self.streams, title, pictures.count());
         let mut observe = || -> Result<(), FitError> {
             if pictures.count() == 0 {
-                return Err(FitError::Nothing("there are no training pictures; give some with \
-                     --fit DATA".to_owned()));
+                return Err(FitError::Nothing(
+                    "there are no training pictures; give some with \
+                     --fit DATA"
+                        .to_owned(),
+                ));
             }
             let mut blocks = pictures.blocks(self.args.batch)?;
             let mut done = 0;
@@ -173,12 +177,7 @@ impl Runner<'_, '_> {
         let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
         let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
         let mut watcher = Watcher {
-            progress: Progress::new(
-                self.args.progress,
-                self.streams,
-                title,
-                job.pictures.count(),
-            ),
+            progress: Progress::new(self.args.progress, self.streams, title, job.pictures.count()),
             arrays: self.arrays(job, group)?,
             streams: self.streams,
         };
@@ -267,7 +266,10 @@ impl Runner<'_, '_> {
         }
         let skipped = pass.pictures.skipped.iter();
         let skipped: Vec<SkippedPicture> = skipped
-            .map(|skipped| SkippedPicture { id: skipped.id.clone(), reason: skipped.reason.clone() })
+            .map(|skipped| SkippedPicture {
+                id: skipped.id.clone(),
+                reason: skipped.reason.clone(),
+            })
             .collect();
         for SkippedPicture { id, reason } in &skipped {
             self.streams.say(&format!("warning: left out `{id}`: {reason}"));
@@ -289,12 +291,10 @@ impl Runner<'_, '_> {
 }
 
 fn needs_fit(reference: &TokenizerRef) -> bool {
-    baselines::registry()
-        .iter()
-        .any(|entry| {
-            entry.needs == baselines::Needs::TrainingPictures
-                && reference.id.split(':').next() == Some(entry.family)
-        })
+    baselines::registry().iter().any(|entry| {
+        entry.needs == baselines::Needs::TrainingPictures
+            && reference.id.split(':').next() == Some(entry.family)
+    })
 }
 
 /// Shows progress and saves arrays while a suite runs.

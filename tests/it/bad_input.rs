@@ -106,8 +106,8 @@ fn a_metric_without_a_value_for_the_size_is_skipped_with_the_reason() {
 /// An `.npz` with one member of these bytes.
 fn npz(path: &Path, member: &str, header: &str, body: &[u8]) {
     let mut archive = zip::ZipWriter::new(fs::File::create(path).unwrap());
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     archive.start_file(member, options).unwrap();
     let header = format!("{header:<117}\n");
     archive.write_all(b"\x93NUMPY\x01\x00").unwrap();
@@ -152,11 +152,8 @@ fn safetensors(path: &Path, tensors: &[(String, Vec<usize>)]) {
     let bytes: Vec<Vec<u8>> =
         tensors.iter().map(|(_, shape)| vec![0; 4 * shape.iter().product::<usize>()]).collect();
     let views = tensors.iter().zip(&bytes).map(|((name, shape), bytes)| {
-        let view = safetensors::tensor::TensorView::new(
-            safetensors::Dtype::F32,
-            shape.clone(),
-            bytes,
-        );
+        let view =
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes);
         (name.clone(), view.unwrap())
     });
     fs::write(path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();

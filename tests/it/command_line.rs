@@ -101,7 +101,8 @@ fn unknown_names_are_exit_2_with_the_nearest_known() {
 fn a_plan_file_is_checked_key_by_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.toml");
-    let head = "format = 1\nname = \"mine\"\ntokenizers = [\"dct:4\"]\ndata = [\"synthetic:1:2\"]\n";
+    let head =
+        "format = 1\nname = \"mine\"\ntokenizers = [\"dct:4\"]\ndata = [\"synthetic:1:2\"]\n";
     let with = |text: &str| {
         std::fs::write(&path, text).unwrap();
         prismbench(&["run", path.to_str().unwrap(), "--dry-run"])

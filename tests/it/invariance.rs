@@ -5,7 +5,16 @@ use prismbench::Exit;
 use crate::program::{prismbench, records, run_in};
 
 const SMALL: [&str; 10] = [
-    "--data", "synthetic:5:13", "-t", "jpeg:60", "-t", "dct:9", "-t", "pca:f8:7", "-t", "identity",
+    "--data",
+    "synthetic:5:13",
+    "-t",
+    "jpeg:60",
+    "-t",
+    "dct:9",
+    "-t",
+    "pca:f8:7",
+    "-t",
+    "identity",
 ];
 
 #[test]

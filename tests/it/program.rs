@@ -35,8 +35,7 @@ pub(crate) fn prismbench(arguments: &[&str]) -> Ran {
 /// Runs `prismbench` as if a signal had come or not.
 pub(crate) fn with_signal(arguments: &[&str], interrupted: &AtomicBool) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let streams =
-        Streams { out: &mut out, err: &mut err, width: 100, bar: false, interrupted };
+    let streams = Streams { out: &mut out, err: &mut err, width: 100, bar: false, interrupted };
     let arguments = std::iter::once("prismbench").chain(arguments.iter().copied());
     let exit = main_from(arguments.map(Into::into), streams);
     Ran { exit, out, err: String::from_utf8(err).unwrap() }

@@ -15,7 +15,8 @@ fn saved_reconstructions_are_pictures_that_measure_as_the_run_did() {
     // A reconstruction of a reconstruction by the identity is itself: the archive reads as data.
     let data = arrays.join("reconstructions.npz");
     let again = folder.path().join("again");
-    let arguments = ["run", "--out", again.to_str().unwrap(), "--progress", "none", "-t", "identity"];
+    let arguments =
+        ["run", "--out", again.to_str().unwrap(), "--progress", "none", "-t", "identity"];
     let mut arguments = arguments.to_vec();
     arguments.extend(["--data", data.to_str().unwrap()]);
     prismbench(&arguments).expect(Exit::Done);

@@ -8,7 +8,16 @@ use crate::program::{prismbench, run_in};
 fn every_format_tells_the_same_records() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = [
-        "--data", "synthetic:3:4", "-t", "identity", "-t", "jpeg:50", "-p", "default", "-p", "rae",
+        "--data",
+        "synthetic:3:4",
+        "-t",
+        "identity",
+        "-t",
+        "jpeg:50",
+        "-p",
+        "default",
+        "-p",
+        "rae",
     ];
     let ran = run_in(folder.path(), &arguments).expect(Exit::Done);
     let run = folder.path().join("run");

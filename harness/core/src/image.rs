@@ -61,13 +61,13 @@ impl ImageBatch {
     /// Wraps a tensor.
     ///
     /// # Errors
-    /// [`TokenizerError::Shape`] unless it is f32 `[N, 3, H, W]`.
+    /// [`TokenizerError::Shape`] unless it is f32 `[N, 3, H, W]` without an empty side.
     pub fn new(tensor: Tensor) -> Result<Self, TokenizerError> {
-        match tensor.dims() {
-            [_, 3, _, _] if tensor.dtype() == DType::F32 => Ok(Self(tensor)),
-            dims => Err(TokenizerError::Shape {
+        match *tensor.dims() {
+            [n, 3, h, w] if n * h * w > 0 && tensor.dtype() == DType::F32 => Ok(Self(tensor)),
+            _ => Err(TokenizerError::Shape {
                 expected: "a batch of images, f32 [N, 3, H, W]".to_owned(),
-                found: format!("{:?} {dims:?}", tensor.dtype()),
+                found: format!("{:?} {:?}", tensor.dtype(), tensor.dims()),
             }),
         }
     }

@@ -1,6 +1,8 @@
 use std::fmt;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
+
+use crate::TokenizerError;
 
 /// What an encoder gave for a batch.
 #[derive(Clone, Debug)]
@@ -10,6 +12,41 @@ pub enum Latents {
     Tensor(Tensor),
     /// One bit stream per image: what a conventional codec stores.
     BitStreams(Vec<Vec<u8>>),
+}
+
+impl Latents {
+    /// The tensor `[N, channels, h, w]` of a grid latent that tokenizer `id` made.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] for latents that it cannot have made: another rank, element type or
+    /// number of channels, an empty side, bit streams.
+    pub fn grid(&self, id: &str, channels: usize) -> Result<&Tensor, TokenizerError> {
+        let found = match self {
+            Self::Tensor(tensor) => match *tensor.dims() {
+                [n, c, h, w] if c == channels && n * h * w > 0 && tensor.dtype() == DType::F32 => {
+                    return Ok(tensor);
+                }
+                _ => format!("{:?} {:?}", tensor.dtype(), tensor.dims()),
+            },
+            Self::BitStreams(_) => "bit streams".to_owned(),
+        };
+        let expected = format!("latents of `{id}`, f32 [N, {channels}, h, w]");
+        Err(TokenizerError::Shape { expected, found })
+    }
+
+    /// The bit streams that tokenizer `id` made.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] when the latents are numbers.
+    pub fn bit_streams(&self, id: &str) -> Result<&[Vec<u8>], TokenizerError> {
+        match self {
+            Self::BitStreams(streams) => Ok(streams),
+            Self::Tensor(_) => Err(TokenizerError::Shape {
+                expected: format!("bit streams of `{id}`"),
+                found: "a tensor".to_owned(),
+            }),
+        }
+    }
 }
 
 /// Shape of one image's latent.

@@ -52,7 +52,9 @@ fn metric(name: &str) -> Option<String> {
         metric.title,
         wrapped(metric.definition, "  ")
     );
-    text.push_str("\n  The interval is the 95 % percentile bootstrap over images, 1,000 resamples.\n");
+    text.push_str(
+        "\n  The interval is the 95 % percentile bootstrap over images, 1,000 resamples.\n",
+    );
     match name {
         "psnr" => dialects(&mut text, PsnrDialect::ALL),
         "ssim" => dialects(&mut text, SsimDialect::ALL),

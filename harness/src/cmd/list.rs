@@ -64,7 +64,10 @@ fn section(what: &str) -> String {
             ("FOLDER", "pictures under a folder, class = first folder below it"),
             ("FILE.npz", "`arr_0`, u8 [N, H, W, 3]; `arr_1` labels and `ids` where they are there"),
             ("PICTURE", "one picture: JPEG, PNG, WebP, BMP, GIF or TIFF"),
-            ("synthetic:SEED:N", "N procedural scenes with natural statistics, classes and captions"),
+            (
+                "synthetic:SEED:N",
+                "N procedural scenes with natural statistics, classes and captions",
+            ),
         ]
         .map(|(name, text)| (name.to_owned(), text.to_owned()))
         .to_vec(),
