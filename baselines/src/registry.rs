@@ -64,7 +64,7 @@ const REGISTRY: [Entry; 6] = [
         syntax: "pca[:FACTOR[:K]]",
         options: "FACTOR f8 (default) or f16, K 1 to 192 (f8) or 768 (f16) components (default 16)",
         needs: Needs::TrainingPictures,
-        summary: "Karhunen-Loeve transform of square patches, fitted on training pictures",
+        summary: "Karhunen-Loeve transform of square patches",
     },
     Entry {
         family: "taef2",

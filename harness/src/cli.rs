@@ -21,7 +21,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure tokenizers and write a run folder; the same command again goes on where it stopped
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print leaderboards or the long table of run folders; measures nothing
     Table(TableArgs),
     /// List what this build knows

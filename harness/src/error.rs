@@ -22,9 +22,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Data(#[from] DataError),
     #[error("measure `{dataset}`")]
-    Suite { dataset: String, source: SuiteError },
+    Suite { dataset: String, source: Box<SuiteError> },
     #[error("fit `{tokenizer}`")]
-    Fit { tokenizer: String, source: FitError },
+    Fit { tokenizer: String, source: Box<FitError> },
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
@@ -50,9 +50,11 @@ pub(crate) enum FitError {
     Pictures(#[from] PictureError),
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    #[error("{0}")]
-    Nothing(String),
+    #[error("there are no training pictures")]
+    Nothing,
 }
+
+const SKIP_BAD: &str = "`--skip-bad` leaves such pictures out, counts and names them";
 
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
@@ -64,16 +66,17 @@ impl Failure {
                 Exit::Missing
             }
             Self::Data(error) => of_data(error),
-            Self::Suite { source, .. } => match source {
+            Self::Suite { source, .. } => match source.as_ref() {
                 SuiteError::Interrupted { .. } => Exit::Interrupted,
                 SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
                 SuiteError::Save(error) if is_full(error.as_ref()) => Exit::Missing,
                 SuiteError::Batch(_) => Exit::Internal,
                 _ => Exit::Usage,
             },
-            Self::Fit { source: FitError::Pictures(PictureError::Data(error)), .. } => {
-                of_data(error)
-            }
+            Self::Fit { source, .. } => match source.as_ref() {
+                FitError::Pictures(PictureError::Data(error)) => of_data(error),
+                _ => Exit::Usage,
+            },
             Self::Write { .. } | Self::Output(_) => Exit::Missing,
             Self::Report(ReportError::Write { .. } | ReportError::Output(_)) => Exit::Missing,
             Self::Report(ReportError::Frame { .. }) => Exit::Internal,
@@ -90,6 +93,9 @@ impl Failure {
             Self::Protocol(ProtocolError::UnknownField { nearest, .. }) => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench explain default"))
             }
+            Self::Fit { .. } => {
+                Some("`--fit DATA` fits on other pictures, as in `--fit synthetic:1:64`".to_owned())
+            }
             Self::Unknown { nearest, .. } => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench list"))
             }
@@ -102,18 +108,19 @@ impl Failure {
             })) => Some(remedy.clone()),
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
-            Self::Data(error)
-            | Self::Suite { source: SuiteError::Pictures(PictureError::Data(error)), .. }
-                if error.is_sample() =>
-            {
-                Some("`--skip-bad` leaves such pictures out, counts and names them".to_owned())
-            }
-            Self::Suite { source: SuiteError::Pictures(PictureError::Crop { .. }), .. } => Some(
-                "`--skip-bad` leaves such pictures out; `--set crop=adm-center` enlarges".into(),
-            ),
-            Self::Suite { source: SuiteError::Interrupted { .. }, .. } => {
-                Some("the same command measures what is missing".to_owned())
-            }
+            Self::Data(error) if error.is_sample() => Some(SKIP_BAD.to_owned()),
+            Self::Suite { source, .. } => match source.as_ref() {
+                SuiteError::Pictures(PictureError::Data(error)) if error.is_sample() => {
+                    Some(SKIP_BAD.to_owned())
+                }
+                SuiteError::Pictures(PictureError::Crop { .. }) => {
+                    Some(format!("{SKIP_BAD}; `--set crop=adm-center` enlarges small ones"))
+                }
+                SuiteError::Interrupted { .. } => {
+                    Some("the same command measures what is missing".to_owned())
+                }
+                _ => self.hint_of_the_disk(),
+            },
             _ => self.hint_of_the_disk(),
         }
     }

@@ -146,11 +146,7 @@ impl Runner<'_, '_> {
         let mut progress = Progress::new(self.args.progress, self.streams, title, pictures.count());
         let mut observe = || -> Result<(), FitError> {
             if pictures.count() == 0 {
-                return Err(FitError::Nothing(
-                    "there are no training pictures; give some with \
-                     --fit DATA"
-                        .to_owned(),
-                ));
+                return Err(FitError::Nothing);
             }
             let mut blocks = pictures.blocks(self.args.batch)?;
             let mut done = 0;
@@ -168,12 +164,12 @@ impl Runner<'_, '_> {
         progress.finish();
         observed
             .and_then(|()| Ok(fit.finish()?))
-            .map_err(|source| Failure::Fit { tokenizer, source })
+            .map_err(|source| Failure::Fit { tokenizer, source: Box::new(source) })
     }
 
     fn pass(&mut self, job: &Job<'_>, group: &[Loaded]) -> Result<(), Failure> {
         let dataset = job.pictures.dataset.id().to_owned();
-        let failed = |source| Failure::Suite { dataset: dataset.clone(), source };
+        let failed = |source| Failure::Suite { dataset: dataset.clone(), source: Box::new(source) };
         let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
         let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
         let mut watcher = Watcher {
@@ -212,7 +208,7 @@ impl Runner<'_, '_> {
             let path = self.folder.arrays([dataset, &job.protocol.name, id])?;
             Arrays::create(&path, self.plan.save).map_err(|error| Failure::Suite {
                 dataset: dataset.to_owned(),
-                source: SuiteError::Save(Box::new(error)),
+                source: Box::new(SuiteError::Save(Box::new(error))),
             })
         };
         group.iter().map(create).collect()

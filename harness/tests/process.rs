@@ -1,7 +1,6 @@
 //! What only a process has: its exit status, signals, closed pipes, full disks.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

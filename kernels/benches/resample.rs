@@ -4,7 +4,6 @@
 //! `image` filters in f32. All run on one thread.
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use std::hint::black_box;
 

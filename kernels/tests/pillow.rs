@@ -1,6 +1,6 @@
 //! The resamplers and crops against what Pillow made (`tests/oracle/resample.py`): equal in every bit.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use prismbench_kernels::resample::{
     Filter, Method, Passes, Window, resize_plane, resize_rgb8, resize_rgb8_window,

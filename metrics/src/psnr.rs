@@ -105,8 +105,8 @@ mod tests {
     fn without_an_error_each_dialect_has_its_own_answer() {
         let same = Reconstruction::U8(flat(7));
         let value = |dialect| psnr(&flat(7), &same, dialect).unwrap();
-        assert_eq!(value(PsnrDialect::PerImage), f64::INFINITY);
-        assert_eq!(value(PsnrDialect::Global), f64::INFINITY);
+        assert!(value(PsnrDialect::PerImage).is_infinite());
+        assert!(value(PsnrDialect::Global).is_infinite());
         assert!((value(PsnrDialect::Rae) - 100.0).abs() < 1e-12);
         assert!((value(PsnrDialect::Piq) - 80.0).abs() < 1e-12);
         assert!((value(PsnrDialect::PyiqaY) - 80.0).abs() < 1e-12);

@@ -183,9 +183,18 @@ fn weights_that_are_missing_or_do_not_fit_are_named_tensor_by_tensor() {
 }
 
 #[test]
-fn without_training_pictures_a_fit_says_how_to_give_some() {
+fn too_few_training_pictures_are_told_with_the_flag_that_gives_more() {
     let folder = tempfile::tempdir().unwrap();
-    let ran = run_in(folder.path(), &["--data", "synthetic:1:1", "-t", "pca:f16:4"]);
-    assert_ne!(ran.exit, Exit::Done);
-    assert!(ran.err.contains("--fit"), "{}", ran.err);
+    let run = |data: &str, more: &[&str]| {
+        let mut arguments = vec!["--data", data, "-t", "pca:f16:4"];
+        arguments.extend(more);
+        run_in(folder.path(), &arguments)
+    };
+    let few = run("synthetic:1:2", &[]).expect(Exit::Usage);
+    insta::assert_snapshot!(few.err, @r"
+    error: fit `pca:f16:4`
+      cause: expected at least 769 training patches of 16x16 pixels to fit `pca:f16:4` (more or larger training pictures give more), found 256
+      hint: `--fit DATA` fits on other pictures, as in `--fit synthetic:1:64`
+    ");
+    run("synthetic:1:2", &["--fit", "synthetic:2:4", "--force"]).expect(Exit::Done);
 }

@@ -52,9 +52,7 @@ fn a_table_is_never_written_over_a_file() {
 #[test]
 fn mistakes_of_table_are_named() {
     let missing = prismbench(&["table", "no/such/run"]).expect(Exit::Missing);
-    insta::assert_snapshot!(missing.err, @"
-    error: no file `no/such/run`; give a run folder, or the `records.jsonl` of one
-    ");
+    insta::assert_snapshot!(missing.err, @"error: no file `no/such/run`; give a run folder, or the `records.jsonl` of one");
     let format = prismbench(&["table", "x", "--format", "markdwn"]).expect(Exit::Usage);
     insta::assert_snapshot!(format.err, @r"
     error: there is no table format called `markdwn`

@@ -58,7 +58,12 @@ fn section(what: &str) -> String {
             .collect(),
         "protocols" => Protocol::PRESETS
             .iter()
-            .map(|name| ((*name).to_owned(), Protocol::purpose(name).to_owned()))
+            .map(|name| {
+                let purpose = Protocol::purpose(name);
+                // `explain` has the rest.
+                let first = purpose.split_once(". ").map_or(purpose, |(first, _)| first);
+                ((*name).to_owned(), first.to_owned())
+            })
             .collect(),
         _ => [
             ("FOLDER", "pictures under a folder, class = first folder below it"),

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
     let found = folder.records().len();
     let mut runner =
         Runner { plan: &plan, args, folder: &mut folder, streams, device: Device::Cpu };
-    if let Err(failure) = measure(&pool, &mut runner) {
+    if let Err(failure) = pool.install(|| runner.run()) {
         folder.end(Status::Stopped)?;
         return Err(failure);
     }
@@ -51,12 +51,6 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
     }
     streams.say(&format!("{failures} records failed; the same command tries them again"));
     Ok(Exit::Partial)
-}
-
-/// Runs on the pool's threads as far as it is parallel; the plan itself is followed here, because
-/// the streams stay on this thread.
-fn measure(pool: &rayon::ThreadPool, runner: &mut Runner<'_, '_>) -> Result<(), Failure> {
-    pool.in_place_scope(|_| runner.run())
 }
 
 /// What must hold before anything is made: every data set is there.
