@@ -1,7 +1,15 @@
 //! The ADM centre crop and a plain bicubic resize beside the `image` and `fast_image_resize` crates.
 //!
-//! Only `prismbench` gives Pillow's bits; `fast_image_resize` rounds its weights to fewer bits and
+//! Only `prismbench` gives Pillow's bits; `fast_image_resize` rounds its weights to 16 bits and
 //! `image` filters in f32. All run on one thread.
+//!
+//! Found (x86-64 with AVX2, one run): bicubic 500x375 to 341x256 takes 0.24 of `image`'s time and
+//! 3.5 of `fast_image_resize`'s; 4000x3000 to 341x256 0.37 and 8.2. The floor is one 32-bit product
+//! per tap and channel, because Pillow's weights have 22 fraction bits: `fast_image_resize` does
+//! two 16-bit products in the same instruction. Of what is left, about half is the transposition of
+//! eight rows into `[column][row][channel]`, byte by byte. Handing the loops to `pulp` as closures
+//! left them without AVX2 and took 1.7 times as long; only the crop's rows and columns are made,
+//! which takes 0.65 of the time of the whole resize at 500x375.
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 

@@ -2,7 +2,7 @@
 //!
 //! Of s = x + y and d = x - y the local means of s, d, s^2 and d^2 are all that the terms need:
 //! 4 mx my = ms^2 - md^2, 2 (mx^2 + my^2) = ms^2 + md^2, and the same with variances. The map and
-//! the moments are never stored: [`scan`] goes down the picture in strips that stay in the fastest
+//! the moments are never stored: one pass goes down the picture in strips that stay in the fastest
 //! cache.
 
 mod scan;

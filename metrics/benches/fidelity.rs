@@ -26,8 +26,8 @@
 //!
 //! - 4.7 in all, against per-channel f64 planes and arrays of 8 lanes in a closure given to
 //!   `pulp`. The closure was not inlined into the wide-vector function and ran on SSE2.
-//! - 1.0 from inlining alone: the compiler left the 8-lane arrays on the stack. 1.6 to 1.9 from
-//!   loops along strips of 64 values with nothing summed across them; 1.7 more from making the
+//! - 1.0 from inlining alone: the compiler left the 8-lane arrays on the stack. 1.7 from loops
+//!   along strips of 64 values with nothing summed across them; 1.6 to 1.9 more from making the
 //!   radius a constant, without which the loops of both windows were merged under masks.
 //! - 1.1 to 1.2 in the kernel from reading interleaved bytes in place of planes, and the planes
 //!   themselves (a sixth of the old time, a third of that in page faults) are no longer made.

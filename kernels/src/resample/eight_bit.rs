@@ -60,21 +60,18 @@ pub fn resize_rgb8_window(
     } else {
         fixed(taps(from.height, to.height, method.filter, rows))
     };
+    let arch = pulp::Arch::new();
     let stride = 3 * from.width;
     if method.passes.vertical_first(from, to) {
-        return pulp::Arch::new().dispatch(|| {
-            let rows = vertical(pixels, stride, 0, &down);
-            horizontal(&rows, stride, &across)
-        });
+        let rows = arch.dispatch(Vertical { rows: pixels, stride, first: 0, down: &down });
+        return arch.dispatch(Horizontal { rows: &rows, stride, across: &across });
     }
     // The horizontal pass makes only the rows that the vertical one reads.
     let first = down.iter().map(|taps| taps.first).min().unwrap_or(0);
     let end = down.iter().map(|taps| taps.first + taps.weights.len()).max().unwrap_or(0);
     let source = &pixels[first * stride..end * stride];
-    pulp::Arch::new().dispatch(|| {
-        let rows = horizontal(source, stride, &across);
-        vertical(&rows, 3 * across.len(), first, &down)
-    })
+    let rows = arch.dispatch(Horizontal { rows: source, stride, across: &across });
+    arch.dispatch(Vertical { rows: &rows, stride: 3 * across.len(), first, down: &down })
 }
 
 /// Taps with weights in fixed point.
@@ -107,59 +104,85 @@ fn level(sum: i32) -> u8 {
     (sum >> FRACTION_BITS).clamp(0, 255) as u8
 }
 
-/// Filters every row; rows are taken eight at a time, transposed so that one tap is one run of
-/// bytes: `[column][row][channel]`.
-#[inline(always)]
-fn horizontal(source: &[u8], stride: usize, across: &[Fixed]) -> Vec<u8> {
-    let width = stride / 3;
-    let rows = source.len() / stride;
-    let mut result = vec![0; rows * across.len() * 3];
-    let mut block = vec![0_u8; width * LANES];
-    for start in (0..rows).step_by(ROWS) {
-        let count = ROWS.min(rows - start);
-        for (lane, row) in source[start * stride..].chunks_exact(stride).take(count).enumerate() {
-            for (column, pixel) in row.chunks_exact(3).enumerate() {
-                block[column * LANES + lane * 3..][..3].copy_from_slice(pixel);
-            }
-        }
-        for (output, taps) in across.iter().enumerate() {
-            let mut sums = [HALF; LANES];
-            let inputs = block[taps.first * LANES..].chunks_exact(LANES);
-            for (&weight, input) in taps.weights.iter().zip(inputs) {
-                for lane in 0..LANES {
-                    sums[lane] += i32::from(input[lane]) * weight;
+/// Filters every row. Eight rows are taken at once, transposed so that one tap is one run of bytes:
+/// `[column][row][channel]`.
+// A struct and no closure: only what is inlined into `with_simd` gets the instructions that `pulp`
+// found, and a closure of this size is not inlined.
+struct Horizontal<'a> {
+    rows: &'a [u8],
+    stride: usize,
+    across: &'a [Fixed],
+}
+
+impl pulp::WithSimd for Horizontal<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<u8> {
+        let Self { rows: source, stride, across } = self;
+        let width = stride / 3;
+        let rows = source.len() / stride;
+        let mut result = vec![0; rows * across.len() * 3];
+        let mut block = vec![0_u8; width * LANES];
+        for start in (0..rows).step_by(ROWS) {
+            let count = ROWS.min(rows - start);
+            for (lane, row) in source[start * stride..].chunks_exact(stride).take(count).enumerate()
+            {
+                for (column, pixel) in row.chunks_exact(3).enumerate() {
+                    block[column * LANES + lane * 3..][..3].copy_from_slice(pixel);
                 }
             }
-            for (lane, sums) in sums.chunks_exact(3).take(count).enumerate() {
-                let at = ((start + lane) * across.len() + output) * 3;
-                for (byte, &sum) in result[at..at + 3].iter_mut().zip(sums) {
+            for (output, taps) in across.iter().enumerate() {
+                let mut sums = [HALF; LANES];
+                let inputs = block[taps.first * LANES..].chunks_exact(LANES);
+                for (&weight, input) in taps.weights.iter().zip(inputs) {
+                    for lane in 0..LANES {
+                        sums[lane] += i32::from(input[lane]) * weight;
+                    }
+                }
+                for (lane, sums) in sums.chunks_exact(3).take(count).enumerate() {
+                    let at = ((start + lane) * across.len() + output) * 3;
+                    for (byte, &sum) in result[at..at + 3].iter_mut().zip(sums) {
+                        *byte = level(sum);
+                    }
+                }
+            }
+        }
+        result
+    }
+}
+
+/// Filters every column; `rows` begins with row `first` of the picture.
+struct Vertical<'a> {
+    rows: &'a [u8],
+    stride: usize,
+    first: usize,
+    down: &'a [Fixed],
+}
+
+impl pulp::WithSimd for Vertical<'_> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<u8> {
+        let Self { rows, stride, first, down } = self;
+        let mut result = vec![0; down.len() * stride];
+        for (taps, output) in down.iter().zip(result.chunks_exact_mut(stride)) {
+            let source = &rows[(taps.first - first) * stride..];
+            for start in (0..stride).step_by(CHUNK) {
+                let count = CHUNK.min(stride - start);
+                let mut sums = [HALF; CHUNK];
+                for (row, &weight) in taps.weights.iter().enumerate() {
+                    let input = &source[row * stride + start..][..count];
+                    for (sum, &byte) in sums.iter_mut().zip(input) {
+                        *sum += i32::from(byte) * weight;
+                    }
+                }
+                for (byte, &sum) in output[start..start + count].iter_mut().zip(&sums) {
                     *byte = level(sum);
                 }
             }
         }
+        result
     }
-    result
-}
-
-/// Filters every column; `rows` begins with row `first` of the picture.
-#[inline(always)]
-fn vertical(rows: &[u8], stride: usize, first: usize, down: &[Fixed]) -> Vec<u8> {
-    let mut result = vec![0; down.len() * stride];
-    for (taps, output) in down.iter().zip(result.chunks_exact_mut(stride)) {
-        let source = &rows[(taps.first - first) * stride..];
-        for start in (0..stride).step_by(CHUNK) {
-            let count = CHUNK.min(stride - start);
-            let mut sums = [HALF; CHUNK];
-            for (row, &weight) in taps.weights.iter().enumerate() {
-                let input = &source[row * stride + start..][..count];
-                for (sum, &byte) in sums.iter_mut().zip(input) {
-                    *sum += i32::from(byte) * weight;
-                }
-            }
-            for (byte, &sum) in output[start..start + count].iter_mut().zip(&sums) {
-                *byte = level(sum);
-            }
-        }
-    }
-    result
 }
