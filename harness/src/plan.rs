@@ -3,7 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use prismbench_baselines::TokenizerRef;
-use prismbench_core::{Protocol, nearest};
+use prismbench_core::{Protocol, Quantiser, nearest};
 use prismbench_suites::{DataSpec, OnBad, Suite, suites};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -201,7 +201,9 @@ fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
     for change in &args.set {
         let (field, value) =
             change.split_once('=').ok_or_else(|| PlanError::Set { found: change.clone() })?;
-        file.set.insert(field.to_owned(), value.into());
+        // A number as TOML writes it, so that a flag and a plan file give one resolved plan.
+        let value = value.parse::<i64>().map_or_else(|_| value.into(), toml::Value::from);
+        file.set.insert(field.to_owned(), value);
     }
     Ok(())
 }
@@ -239,6 +241,11 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         return Err(bad_value("name", &file.name, expected).into());
     }
     let save = Save::parse(&file.save)?;
+    let unrounded = |protocol: &Protocol| protocol.quantiser == Quantiser::None;
+    if save.reconstructions && protocols.iter().any(unrounded) {
+        let expected = "possible under `quantiser = \"none\"`, which leaves nothing 8-bit to save";
+        return Err(bad_value("save", "reconstructions", expected).into());
+    }
     let fit = if file.fit == HELD_OUT { Fit::HeldOut } else { Fit::On(file.fit.parse()?) };
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();

@@ -5,6 +5,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::Streams;
 use crate::cli;
 
+const TEMPLATE: &str = "{prefix}  {bar:24}  {human_pos}/{human_len}  {elapsed}, {eta} left";
+
 /// Shows how far a pass is: a bar on a terminal, a line per tenth elsewhere, or nothing.
 pub(crate) enum Progress {
     Bar(ProgressBar),
@@ -34,9 +36,8 @@ impl Progress {
 
     fn bar(title: String, total: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-        let template = "{prefix}  {bar:24}  {human_pos}/{human_len}  {per_sec}  {eta}";
         // The template is a constant: a test draws it. The default style serves if it is wrong.
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);
         }
         bar.set_prefix(title);
@@ -86,7 +87,6 @@ mod tests {
     #[test]
     fn the_template_of_the_bar_is_one() {
         assert!(matches!(Progress::bar(String::new(), 3), Progress::Bar(_)));
-        let template = "{prefix}  {bar:24}  {human_pos}/{human_len}  {per_sec}  {eta}";
-        assert!(ProgressStyle::with_template(template).is_ok());
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
     }
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../tests/oracle/hashed.rs"]
+mod hashed;
+
 use prismbench_kernels::resample::{
     Filter, Method, Passes, Window, resize_plane, resize_rgb8, resize_rgb8_window,
 };
@@ -45,27 +48,8 @@ fn filter(name: &str) -> Filter {
     }
 }
 
-fn splitmix(index: u64, seed: u64) -> u64 {
-    let mut z = (index + 1).wrapping_add(seed << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// `picture` of `tests/oracle/hashed.py`, with an amplitude of 60.
 fn picture((width, height): (usize, usize), seed: u64) -> Vec<u8> {
-    let mut pixels = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
-            for channel in 0..3 {
-                let wave = (y * 3 + x * 5 + channel * 40) % 512;
-                let noise = splitmix(pixels.len() as u64, seed) % 121;
-                let value = wave.min(511 - wave) as i64 + noise as i64 - 60;
-                pixels.push(value.clamp(0, 255) as u8);
-            }
-        }
-    }
-    pixels
+    hashed::picture(width, height, seed, 60)
 }
 
 fn digest(bytes: &[u8]) -> String {

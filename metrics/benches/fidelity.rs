@@ -40,6 +40,9 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
+#[path = "../../tests/oracle/hashed.rs"]
+mod hashed;
+
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
@@ -55,21 +58,8 @@ const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 type Pair = (RgbImage, Reconstruction);
 
-/// `picture` of `tests/oracle/hashed.py`.
 fn picture(seed: u64, amplitude: i64) -> RgbImage {
-    let mut pixels = Vec::with_capacity(SIDE * SIDE * 3);
-    for at in 0..SIDE * SIDE {
-        for channel in 0..3 {
-            let wave = (at / SIDE * 3 + at % SIDE * 5 + channel * 40) % 512;
-            let mut z = (pixels.len() as u64 + 1).wrapping_add(seed << 40);
-            z = z.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            let noise = ((z ^ (z >> 31)) % (2 * amplitude as u64 + 1)) as i64 - amplitude;
-            pixels.push((wave.min(511 - wave) as i64 + noise).clamp(0, 255) as u8);
-        }
-    }
-    RgbImage::new(SIDE, SIDE, pixels).unwrap()
+    RgbImage::new(SIDE, SIDE, hashed::picture(SIDE, SIDE, seed, amplitude)).unwrap()
 }
 
 fn pictures() -> Vec<Pair> {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../tests/oracle/hashed.rs"]
+mod hashed;
+
 use std::collections::BTreeMap;
 
 use prismbench_core::{MsSsimDialect, PsnrDialect, Reconstruction, RgbImage, SsimDialect};
@@ -15,23 +18,8 @@ fn read<T: for<'de> Deserialize<'de>>(name: &str) -> T {
     serde_json::from_slice(&std::fs::read(format!("{folder}{name}")).unwrap()).unwrap()
 }
 
-/// `picture` of `tests/oracle/hashed.py`.
 fn picture(width: usize, height: usize, seed: u64, amplitude: i64) -> RgbImage {
-    let mut pixels = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
-            for channel in 0..3 {
-                let wave = (y * 3 + x * 5 + channel * 40) % 512;
-                let mut z = (pixels.len() as u64 + 1).wrapping_add(seed << 40);
-                z = z.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-                z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-                let noise = ((z ^ (z >> 31)) % (2 * amplitude as u64 + 1)) as i64 - amplitude;
-                pixels.push((wave.min(511 - wave) as i64 + noise).clamp(0, 255) as u8);
-            }
-        }
-    }
-    RgbImage::new(width, height, pixels).unwrap()
+    RgbImage::new(width, height, hashed::picture(width, height, seed, amplitude)).unwrap()
 }
 
 fn metric(name: &str) -> ImageMetric {
