@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use prismbench_core::{Outcome, Record};
 use prismbench_reports::{ReportError, SampleColumns, read_records, read_samples, write_samples};
-use tempfile::NamedTempFile;
 
 use crate::error::Failure;
 use crate::plan::Plan;
@@ -137,11 +136,13 @@ impl RunFolder {
             lines.push(b'\n');
         }
         // Samples first: records are what says that a job is done.
-        let path = self.path.join(SAMPLES);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
-            _ => write_samples(&path, &self.samples)?,
+        let (path, fresh) = (self.path.join(SAMPLES), self.path.join(".samples.parquet.new"));
+        // What lies there is of a run that was killed.
+        match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&fresh)(error)),
+            _ => write_samples(&fresh, &self.samples)?,
         }
+        fs::rename(&fresh, &path).map_err(at(&path))?;
         self.write(RECORDS, &lines)?;
         self.write_provenance()
     }
@@ -229,16 +230,18 @@ fn clear(path: &Path) -> Result<(), Failure> {
 
 /// Writes a file beside its place and renames it: a reader sees the old one or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::with_prefix_in(".writing-", folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
     #[cfg(unix)]
     {
+        // Temporary files are private; what a run leaves is a file like any other, and the user's
+        // umask decides.
         use std::os::unix::fs::PermissionsExt;
-        // Temporary files are private; what a run leaves is as readable as its plan.
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        builder.permissions(fs::Permissions::from_mode(0o666));
     }
+    let mut file = builder.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }

@@ -258,3 +258,57 @@ fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use prismbench_core::Protocol;
+
+    use super::*;
+    use crate::data::Synthetic;
+
+    fn ids(dataset: &dyn Dataset, part: Part, limit: Option<u64>, block: usize) -> Vec<String> {
+        let protocol = Protocol::preset("default").unwrap().with("size", "32").unwrap();
+        let pictures = Pictures { dataset, part, limit, protocol: &protocol, on_bad: OnBad::Stop };
+        let mut blocks = pictures.blocks(block).unwrap();
+        let mut ids = Vec::new();
+        while let Some(block) = blocks.next_block().unwrap() {
+            ids.extend(block.into_iter().map(|picture| picture.id));
+        }
+        assert_eq!(ids.len() as u64, pictures.count(), "count() tells the truth");
+        ids
+    }
+
+    #[test]
+    fn train_and_test_are_disjoint_and_together_everything() {
+        let set = Synthetic::new(3, 11);
+        let train = ids(&set, Part::Train, None, 2);
+        assert_eq!(train, ["000000", "000004", "000008"]);
+        let mut both = [train, ids(&set, Part::Test, None, 2)].concat();
+        both.sort();
+        assert_eq!(both, ids(&set, Part::All, None, 3));
+    }
+
+    #[test]
+    fn a_limit_takes_the_first_pictures_of_the_set_whatever_the_blocks() {
+        let set = Synthetic::new(3, 11);
+        for block in [1, 4, 64] {
+            assert_eq!(
+                ids(&set, Part::Test, Some(6), block),
+                ["000001", "000002", "000003", "000005"]
+            );
+        }
+        assert_eq!(ids(&set, Part::All, Some(99), 5).len(), 11);
+    }
+
+    #[test]
+    fn the_digest_tells_apart_ids_sizes_and_pixels() {
+        let image = |width, height, level| {
+            RgbImage::new(width, height, vec![level; 3 * width * height]).unwrap()
+        };
+        let base = digest("a", &image(2, 3, 5));
+        assert_eq!(base, digest("a", &image(2, 3, 5)));
+        assert_ne!(base, digest("b", &image(2, 3, 5)));
+        assert_ne!(base, digest("a", &image(3, 2, 5)));
+        assert_ne!(base, digest("a", &image(2, 3, 6)));
+    }
+}

@@ -80,3 +80,65 @@ fn the_identity_is_exact_and_is_said_to_be() {
     assert_eq!(of("latent-floats@1")["value"], 3.0 * 256.0 * 256.0);
     assert_eq!(of("bpp@1")["outcome"], "skipped");
 }
+
+#[test]
+fn pictures_of_different_sizes_share_a_run_without_a_crop() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for (name, width, height) in [("a", 192, 256), ("b", 256, 192), ("c", 192, 256)] {
+        crate::program::png(&data.join(format!("{name}.png")), width, height);
+    }
+    let mut values = Vec::new();
+    for batch in ["1", "8"] {
+        let arguments = [
+            "--data",
+            data.to_str().unwrap(),
+            "-t",
+            "dct:9",
+            "--set",
+            "crop=none",
+            "--force",
+            "--batch",
+            batch,
+        ];
+        run_in(folder.path(), &arguments).expect(Exit::Done);
+        let records = records(&folder.path().join("run"));
+        assert_eq!(records[0]["resolution"], "native");
+        assert_eq!(records[0]["latent"], "mixed");
+        assert_eq!(records[0]["n"], 3);
+        values.push(records);
+    }
+    assert_eq!(values[0], values[1]);
+}
+
+#[test]
+fn a_folder_and_an_archive_of_the_same_pictures_give_the_same_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = |name: &str, data: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let mut arguments = vec![
+            "run",
+            "--out",
+            out.to_str().unwrap(),
+            "--progress",
+            "none",
+            "--data",
+            data,
+            "-t",
+            "jpeg:40",
+        ];
+        arguments.extend(more);
+        prismbench(&arguments).expect(Exit::Done);
+        records(&out)
+    };
+    let first =
+        measured("first", "synthetic:8:3", &["-t", "identity", "--save", "reconstructions"]);
+    let archive = folder.path().join("first/arrays/synthetic-8-3.default.identity");
+    let archive = archive.join("reconstructions.npz");
+    let second = measured("second", archive.to_str().unwrap(), &[]);
+    for (first, second) in first.iter().zip(&second) {
+        assert_eq!(first["value"], second["value"]);
+        // Ids travel with the archive, so even the pictures' hash is the same.
+        assert_eq!(first["reference_sha256"], second["reference_sha256"]);
+    }
+}

@@ -1,4 +1,5 @@
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 
 use crate::{Quantiser, TokenizerError};
 
@@ -82,19 +83,20 @@ impl ImageBatch {
             found: "none".to_owned(),
         })?;
         let (width, height) = (first.width, first.height);
-        let mut values = Vec::with_capacity(images.len() * 3 * width * height);
-        for image in images {
-            if (image.width, image.height) != (width, height) {
-                return Err(TokenizerError::Shape {
-                    expected: format!("every image of the batch {width}x{height}"),
-                    found: format!("{}x{}", image.width, image.height),
-                });
-            }
-            for channel in 0..3 {
-                let plane = image.pixels[channel..].iter().step_by(3);
-                values.extend(plane.map(|&byte| f32::from(byte) / 255.0));
-            }
+        if let Some(image) = images.iter().find(|i| (i.width, i.height) != (width, height)) {
+            return Err(TokenizerError::Shape {
+                expected: format!("every image of the batch {width}x{height}"),
+                found: format!("{}x{}", image.width, image.height),
+            });
         }
+        let area = width * height;
+        let mut values = vec![0.0; images.len() * 3 * area];
+        values.par_chunks_exact_mut(3 * area).zip(images).for_each(|(planes, image)| {
+            for (channel, plane) in planes.chunks_exact_mut(area).enumerate() {
+                let bytes = image.pixels[channel..].iter().step_by(3);
+                plane.iter_mut().zip(bytes).for_each(|(value, &b)| *value = f32::from(b) / 255.0);
+            }
+        });
         Self::new(Tensor::from_vec(values, (images.len(), 3, height, width), device)?)
     }
 
@@ -127,9 +129,8 @@ impl ImageBatch {
     /// [`TokenizerError::NotFinite`] when a decoder gave NaN or an infinity.
     pub fn quantise(&self, quantiser: Quantiser) -> Result<Vec<Reconstruction>, TokenizerError> {
         let (_, height, width) = self.dims();
-        let planes = self.to_planes()?;
-        planes
-            .iter()
+        let flat = self.0.flatten_all()?.to_vec1::<f32>()?;
+        flat.par_chunks_exact(3 * height * width)
             .enumerate()
             .map(|(sample, planes)| {
                 if let Some(value) = planes.iter().find(|value| !value.is_finite()) {
@@ -178,18 +179,24 @@ impl Reconstruction {
     }
 }
 
-fn eight_bit(width: usize, height: usize, planes: &[f32], level: fn(f32) -> f32) -> Reconstruction {
+fn eight_bit(
+    width: usize,
+    height: usize,
+    planes: &[f32],
+    level: impl Fn(f32) -> f32,
+) -> Reconstruction {
     // `as u8` truncates, which is the last step of every rule.
     let pixels = interleave(planes, |value| level(value * 255.0) as u8);
     Reconstruction::U8(RgbImage { width, height, pixels })
 }
 
-fn interleave<T>(planes: &[f32], convert: impl Fn(f32) -> T) -> Vec<T> {
-    let area = planes.len() / 3;
-    (0..area)
-        .flat_map(|i| [planes[i], planes[area + i], planes[2 * area + i]])
-        .map(|value| convert(value.clamp(0.0, 1.0)))
-        .collect()
+fn interleave<T: Clone + Default>(planes: &[f32], convert: impl Fn(f32) -> T) -> Vec<T> {
+    let mut pixels = vec![T::default(); planes.len()];
+    for (channel, plane) in planes.chunks_exact(planes.len() / 3).enumerate() {
+        let slots = pixels[channel..].iter_mut().step_by(3);
+        slots.zip(plane).for_each(|(slot, value)| *slot = convert(value.clamp(0.0, 1.0)));
+    }
+    pixels
 }
 
 #[cfg(test)]
