@@ -15,10 +15,11 @@
 //!
 //! # Measured
 //!
-//! On two cores of a 4th-generation Xeon shared with other builds, in alternation: 1.1 to 1.3 ms of
-//! CPU per image, the floor; torchmetrics 1.9.0 at its best batch size 14 to 19 ms. Ratio, median
-//! of 5 rounds: 13 by wall time (8.7 to 18), 14 by CPU time (12 to 15); 17 between the fastest
-//! rounds of each side (1,695 and 97 images/s). Values agree to 1e-14 in SSIM, 5e-8 in PSNR.
+//! On two quiet cores of a 4th-generation Xeon, in alternation: 1.5 ms of CPU per image with both
+//! threads at work, near the floor; torchmetrics 1.9.0 at its best batch size 17 to 20 ms. Ratio,
+//! median of 5 rounds: 15 by wall time (13.7 to 16.5), 13 by CPU time (11 to 14); 13.7 between the
+//! fastest rounds of each side (1,386 and 101 images/s). Values agree to 1e-14 in SSIM, 5e-8 in
+//! PSNR.
 //!
 //! # Tried
 //!
