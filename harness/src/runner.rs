@@ -270,6 +270,10 @@ impl Runner<'_, '_> {
         for SkippedPicture { id, reason } in &skipped {
             self.streams.say(&format!("warning: left out `{id}`: {reason}"));
         }
+        if !skipped.is_empty() {
+            let (left_out, all) = (skipped.len(), job.pictures.count());
+            self.streams.say(&format!("warning: {left_out} of {all} pictures were left out"));
+        }
         let set = PictureSet {
             dataset: job.pictures.dataset.id().to_owned(),
             split: job.pictures.part.name().to_owned(),

@@ -47,6 +47,7 @@ fn a_truncated_picture_stops_the_run_and_skip_bad_counts_it() {
     let skipped = run_on(folder.path(), "data", &["--skip-bad", "--force"]).expect(Exit::Done);
     let warning = skipped.err_without(folder.path());
     assert!(warning.contains("warning: left out `b.png`: "), "{warning}");
+    assert!(warning.contains("warning: 1 of 3 pictures were left out"), "{warning}");
     let run = folder.path().join("run");
     assert_eq!(records(&run)[0]["n"], 2);
     let provenance: serde_json::Value =
