@@ -1,0 +1,28 @@
+//! Layers of networks: this project's kernels on the CPU, candle's on any other device.
+//!
+//! **Layout:** on the CPU, maps are `[image][row][column][channel]`. **Bits:** on the CPU every
+//! value is one fixed sequence of correctly rounded operations, fused products and sums included,
+//! that does not depend on the instruction set, the threads or the other images of the batch.
+
+mod activation;
+mod conv;
+mod error;
+mod maps;
+mod window;
+
+pub use activation::Activation;
+pub use conv::{BatchNorm, Conv2d, ConvOptions};
+pub use error::NnError;
+pub use maps::{MapShape, Maps};
+pub use window::{Padding, Window};
+
+/// How exact the convolutions of a network are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Arithmetic {
+    /// Sums of products as the definition has them.
+    #[default]
+    Strict,
+    /// Winograd's F(4x4, 3x3) where it is faster: a quarter of the products, about ten times the
+    /// rounding error.
+    Fast,
+}

@@ -1,0 +1,34 @@
+use crate::nn::MapShape;
+
+/// A layer cannot be made or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NnError {
+    /// Weights or maps have another shape than the layer needs.
+    #[error("{layer} needs {expected}, found {found}")]
+    Shape {
+        /// The layer and which of its inputs.
+        layer: &'static str,
+        /// What it needs.
+        expected: String,
+        /// What it was given.
+        found: String,
+    },
+    /// The maps are smaller than the window.
+    #[error("{layer} finds no place for its window in maps of {}x{} (rows x columns)", maps.height, maps.width)]
+    TooSmall {
+        /// The layer.
+        layer: &'static str,
+        /// What it was given.
+        maps: MapShape,
+    },
+    /// Maps of one call are on different devices.
+    #[error("{layer} was given maps on different devices")]
+    Devices {
+        /// The layer.
+        layer: &'static str,
+    },
+    /// The tensor library.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
