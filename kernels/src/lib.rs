@@ -8,6 +8,7 @@ pub mod crop;
 pub mod dct;
 pub mod gram;
 pub mod nn;
+pub mod products;
 pub mod resample;
 pub mod similarity;
 pub mod squared_error;

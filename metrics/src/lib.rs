@@ -6,18 +6,28 @@
 mod accumulator;
 mod bootstrap;
 mod error;
+mod features;
+mod frechet;
 mod image_metric;
 mod image_scores;
+mod moments;
 mod ms_ssim;
 mod planes;
 mod psnr;
 mod rate;
 mod ssim;
+mod symmetric;
 
 pub use accumulator::Accumulator;
 pub use error::MetricError;
+pub use features::{FeatureMatrix, Features, Selected, check_finite};
+pub use frechet::{
+    FD_RANDOM, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity, RFID, SFID,
+    frechet_distance, frechet_infinity,
+};
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};
+pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
 pub use psnr::{PSNR, mean_squared_error, psnr};
 pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
