@@ -5,13 +5,18 @@
 
 mod accumulator;
 mod bootstrap;
+mod cmmd;
 mod error;
 mod features;
 mod frechet;
 mod image_metric;
 mod image_scores;
+mod inception_score;
+mod jackknife;
+mod kid;
 mod moments;
 mod ms_ssim;
+mod numpy_random;
 mod planes;
 mod psnr;
 mod rate;
@@ -19,6 +24,7 @@ mod ssim;
 mod symmetric;
 
 pub use accumulator::Accumulator;
+pub use cmmd::{CMMD, cmmd};
 pub use error::MetricError;
 pub use features::{FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
@@ -27,6 +33,11 @@ pub use frechet::{
 };
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};
+pub use inception_score::{
+    INCEPTION_SCORE, InceptionScore, InceptionScoreDialect, inception_score,
+};
+pub use jackknife::jackknife_interval;
+pub use kid::{KID, KernelInceptionDistance, SubsetSize, Subsets, kernel_inception_distance};
 pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
 pub use psnr::{PSNR, mean_squared_error, psnr};

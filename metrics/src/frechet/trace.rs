@@ -72,6 +72,9 @@ pub(super) fn of_root(first: &Side<'_>, second: &Side<'_>) -> Result<f64, Metric
         }
         (Side::Moments(first), Side::Moments(second)) => {
             let kept = varying(first, second);
+            if kept.is_empty() {
+                return Ok(0.0);
+            }
             let side = kept.len();
             let covariance = |moments| columns_of(moments, &kept);
             let factor = square_root(&covariance(first), side)?;
@@ -82,9 +85,6 @@ pub(super) fn of_root(first: &Side<'_>, second: &Side<'_>) -> Result<f64, Metric
 
 /// The sum of the roots of the eigenvalues of `A S A^T`; `A` by rows of `columns` values.
 fn sum_of_roots(a: &[f64], covariance: &[f64], columns: usize) -> Result<f64, MetricError> {
-    if a.is_empty() {
-        return Ok(0.0);
-    }
     let rows = Vectors::of_rows(a, columns);
     let side = rows.count();
     let mut product = vec![0.0; side * columns];
