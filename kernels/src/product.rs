@@ -21,7 +21,8 @@ pub(crate) use panels::Panels;
 
 use crate::InstructionSet;
 use crate::nn::Activation;
-use tile::{Row, tile};
+pub(crate) use tile::finish;
+use tile::{load, store, tile};
 
 /// Most steps of k in one go: two vectors of the right operand for each fill 32 KB.
 const DEPTH: usize = 256;
@@ -178,7 +179,7 @@ impl<const ROWS: usize, const D: usize> Tiles<'_, ROWS, D> {
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
         if !self.stage.first {
             for (sums, row) in sums.iter_mut().zip(outputs.chunks_exact(stride)) {
-                *sums = Row::load(simd, &row[place.clone()]);
+                *sums = load(simd, &row[place.clone()]);
             }
         }
         tile(simd, self.left, right, &mut sums);
@@ -188,9 +189,9 @@ impl<const ROWS: usize, const D: usize> Tiles<'_, ROWS, D> {
             if self.stage.last {
                 let residual = self.epilogue.residual;
                 let residual = residual.map(|all| &all[i * stride..][place.clone()]);
-                sums = Row::finish(simd, sums, bias, residual, self.epilogue.activation);
+                sums = finish(simd, sums, bias, residual, self.epilogue.activation);
             }
-            Row::store(simd, sums, &mut row[place.clone()]);
+            store(simd, sums, &mut row[place.clone()]);
         }
     }
 }
