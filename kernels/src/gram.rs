@@ -1,6 +1,6 @@
 //! Sums of outer products: the mean and covariance of many rows, in f64.
 
-use crate::products::{Part, Vectors, add_products};
+use crate::dots::{Part, Vectors, add_products};
 
 /// Rows that are widened to f64 at a time.
 const BLOCK: usize = 256;

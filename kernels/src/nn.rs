@@ -13,6 +13,7 @@ mod window;
 pub use activation::Activation;
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
+pub(crate) use maps::Buffer;
 pub use maps::{MapShape, Maps};
 pub use window::{Padding, Window};
 

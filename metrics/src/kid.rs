@@ -1,5 +1,5 @@
 use prismbench_core::{Better, MetricDef, Unit};
-use prismbench_kernels::products::{Part, Vectors, add_products};
+use prismbench_kernels::dots::{Part, Vectors, add_products};
 use rayon::prelude::*;
 
 use crate::features::same_columns;

@@ -1,3 +1,7 @@
+use candle_core::Tensor;
+
+use crate::nn::NnError;
+
 /// The function after a layer's sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
@@ -12,4 +16,16 @@ pub enum Activation {
     Gelu,
     /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`.
     GeluTanh,
+}
+
+impl Activation {
+    pub(crate) fn on_device(self, tensor: &Tensor) -> Result<Tensor, NnError> {
+        Ok(match self {
+            Self::Identity => tensor.clone(),
+            Self::Relu => tensor.relu()?,
+            Self::Silu => tensor.silu()?,
+            Self::Gelu => tensor.gelu_erf()?,
+            Self::GeluTanh => tensor.gelu()?,
+        })
+    }
 }

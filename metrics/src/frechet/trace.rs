@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use prismbench_kernels::products::{Part, Vectors, add_products};
+use prismbench_kernels::dots::{Part, Vectors, add_products};
 
 use super::FeatureSet;
 use crate::features::{Features, slice};

@@ -7,6 +7,8 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::InstructionSet;
+
 /// Registers of sums side by side in a tile.
 const ACROSS: usize = 3;
 /// Steps along the vectors between two visits to memory: a panel then stays in the nearest caches.
@@ -19,6 +21,7 @@ const BAND: usize = 48;
 pub struct Vectors {
     count: usize,
     depth: usize,
+    set: InstructionSet,
     width: usize,
     /// `[panel][step][vector within the panel]`; missing vectors of the last panel are zero.
     panels: Vec<f64>,
@@ -42,7 +45,7 @@ impl Vectors {
     pub fn of_rows<T: Copy + Into<f64> + Sync>(rows: &[T], depth: usize) -> Self {
         assert!(depth > 0 && rows.len().is_multiple_of(depth), "rows must be whole");
         let at = |vector: usize, step: usize| rows[vector * depth + step].into();
-        Self::pack(rows.len() / depth, depth, widest(), at)
+        Self::pack(InstructionSet::Best, rows.len() / depth, depth, at)
     }
 
     /// The columns of a matrix that lies row after row, each less its entry of `shift`.
@@ -55,7 +58,7 @@ impl Vectors {
         assert!(columns > 0 && rows.len().is_multiple_of(columns), "rows must be whole");
         let at =
             |vector: usize, step: usize| f64::from(rows[step * columns + vector]) - shift[vector];
-        Self::pack(columns, rows.len() / columns, widest(), at)
+        Self::pack(InstructionSet::Best, columns, rows.len() / columns, at)
     }
 
     /// How many vectors there are.
@@ -65,11 +68,12 @@ impl Vectors {
     }
 
     fn pack(
+        set: InstructionSet,
         count: usize,
         depth: usize,
-        width: usize,
         at: impl Fn(usize, usize) -> f64 + Sync,
     ) -> Self {
+        let width = set.run(Width);
         let mut panels = vec![0.0; count.next_multiple_of(width) * depth];
         let every_panel = panels.par_chunks_mut((width * depth).max(1)).enumerate();
         every_panel.for_each(|(panel, values)| {
@@ -81,7 +85,7 @@ impl Vectors {
                 }
             }
         });
-        Self { count, depth, width, panels }
+        Self { count, depth, set, width, panels }
     }
 
     fn panel(&self, number: usize) -> &[f64] {
@@ -102,22 +106,20 @@ pub fn add_products(down: &Vectors, across: &Vectors, part: Part, out: &mut [f64
     let bands = out.par_chunks_mut(BAND * across.count).enumerate();
     bands.for_each(|(number, out)| {
         let top = number * BAND;
-        pulp::Arch::new().dispatch(Band { down, across, part, top, out });
+        down.set.run(Band { down, across, part, top, out });
     });
 }
 
-/// Values across a tile on the widest instruction set of this machine.
-fn widest() -> usize {
-    struct Width;
-    impl WithSimd for Width {
-        type Output = usize;
+/// Values across a tile.
+struct Width;
 
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            ACROSS * S::F64_LANES
-        }
+impl WithSimd for Width {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        ACROSS * S::F64_LANES
     }
-    pulp::Arch::new().dispatch(Width)
 }
 
 /// A few rows of the result.
@@ -217,21 +219,6 @@ mod tests {
         (0..n).map(|i| 1.0 / (1.0 + (((i + seed) * 7919) % 1009) as f64) - 0.01).collect()
     }
 
-    fn packed(values: &[f64], depth: usize, width: usize) -> Vectors {
-        Vectors::pack(values.len() / depth, depth, width, |i, k| values[i * depth + k])
-    }
-
-    fn with<S: Simd>(simd: S, a: &[f64], b: &[f64], depth: usize) -> Vec<f64> {
-        let width = ACROSS * S::F64_LANES;
-        let (a, b) = (packed(a, depth, width), packed(b, depth, width));
-        let mut out = fractions(a.count * b.count, 5);
-        for (number, out) in out.chunks_mut(BAND * b.count).enumerate() {
-            let (down, across, top) = (&a, &b, number * BAND);
-            simd.vectorize(Band { down, across, part: Part::Whole, top, out });
-        }
-        out
-    }
-
     #[test]
     fn every_element_is_one_chain_of_fused_sums_on_every_instruction_set() {
         for (n, m, depth) in [(1, 1, 1), (3, 50, 7), (49, 25, 300), (100, 24, 256), (8, 97, 513)] {
@@ -243,19 +230,14 @@ mod tests {
                     *sum = a[i * depth + k].mul_add(b[j * depth + k], *sum);
                 }
             }
-            assert_eq!(plain, with(pulp::Scalar::new(), &a, &b, depth));
-            let mut out = fractions(n * m, 5);
-            let [x, y] = [&a, &b].map(|rows| Vectors::of_rows(rows, depth));
-            add_products(&x, &y, Part::Whole, &mut out);
-            assert_eq!(plain, out);
-            #[cfg(target_arch = "x86_64")]
-            {
-                if let Some(simd) = pulp::x86::V3::try_new() {
-                    assert_eq!(plain, with(simd, &a, &b, depth));
-                }
-                if let Some(simd) = pulp::x86::V4::try_new() {
-                    assert_eq!(plain, with(simd, &a, &b, depth));
-                }
+            for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+                let [a, b] = [&a, &b].map(|rows| {
+                    let at = |vector, step| rows[vector * depth + step];
+                    Vectors::pack(set, rows.len() / depth, depth, at)
+                });
+                let mut out = fractions(n * m, 5);
+                add_products(&a, &b, Part::Whole, &mut out);
+                assert_eq!(plain, out, "{set:?}");
             }
         }
     }
