@@ -1,4 +1,4 @@
-//! Image in, number out: the metrics and how their values are gathered.
+//! Image or features in, number out: the metrics and how their values are gathered.
 //!
 //! **Invariant:** nothing here knows a tokenizer or a data set. A metric is a pure function of
 //! pixels; what it gives is keyed by sample, so that order of arrival never matters.
@@ -16,6 +16,7 @@ mod jackknife;
 mod kid;
 mod moments;
 mod ms_ssim;
+mod neighbours;
 mod numpy_random;
 mod planes;
 mod psnr;
@@ -40,6 +41,10 @@ pub use jackknife::jackknife_interval;
 pub use kid::{KID, KernelInceptionDistance, SubsetSize, Subsets, kernel_inception_distance};
 pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
+pub use neighbours::{
+    COVERAGE, DENSITY, DensityCoverage, PRECISION, PrecisionRecall, PrecisionRecallDialect, RECALL,
+    density_coverage, precision_recall,
+};
 pub use psnr::{PSNR, mean_squared_error, psnr};
 pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
 pub use ssim::{SSIM, ssim};
