@@ -14,6 +14,8 @@ mod image_scores;
 mod inception_score;
 mod jackknife;
 mod kid;
+#[cfg(feature = "lapack")]
+mod lapack;
 mod moments;
 mod ms_ssim;
 mod neighbours;
