@@ -244,7 +244,7 @@ mod tests {
         assert!(features.gather(&[0, 2], &mut [0.0; 4]).is_err());
         let mut row = [0.0; 4];
         features.gather(&[1, 0], &mut row).unwrap();
-        assert_eq!(row, [3.0, 4.0, 1.0, 2.0]);
+        assert_eq!(row.map(f32::to_bits), [3.0, 4.0, 1.0, 2.0].map(f32::to_bits));
     }
 
     #[test]

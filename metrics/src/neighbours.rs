@@ -308,12 +308,15 @@ mod tests {
         let counts: Vec<f64> = a.iter().zip(&five).map(hits).collect();
         let sets = [&a, &b].map(|set| FeatureMatrix::new(2, set.concat()).unwrap());
         let found = precision_recall(&sets[0], &sets[1], PrecisionRecallDialect::Exact).unwrap();
-        assert_eq!(found.precision, precise.count() as f64 / 1100.0);
-        assert_eq!(found.recall, recalled.count() as f64 / 4100.0);
+        let shares = PrecisionRecall {
+            precision: precise.count() as f64 / 1100.0,
+            recall: recalled.count() as f64 / 4100.0,
+        };
+        assert_eq!(found, shares);
         assert!(found.precision > 0.0 && found.precision < 1.0 && found.recall < 1.0);
         let found = density_coverage(&sets[0], &sets[1]).unwrap();
         assert!((found.density - counts.iter().sum::<f64>() / 5500.0).abs() < 1e-12);
         let covered = counts.iter().filter(|&&count| count > 0.0).count();
-        assert_eq!(found.coverage, covered as f64 / 4100.0);
+        assert!((found.coverage - covered as f64 / 4100.0).abs() < 1e-15);
     }
 }

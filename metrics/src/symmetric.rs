@@ -16,6 +16,7 @@ pub(crate) use self::by_faer as eigenvalues;
 pub(crate) use crate::lapack::eigenvalues;
 
 /// Eigenvalues of a symmetric matrix, `side x side`, from small to large.
+#[cfg(any(test, not(feature = "lapack")))]
 pub(crate) fn by_faer(symmetric: &[f64], side: usize) -> Result<Vec<f64>, MetricError> {
     let mut values = Diag::<f64>::zeros(side);
     let (compute, par) = (ComputeEigenvectors::No, Par::Seq);

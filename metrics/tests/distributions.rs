@@ -152,7 +152,8 @@ fn features_and_their_moments_give_one_distance() {
     let (a, b) = pair();
     let moments = Moments::of(&b).unwrap();
     let by_features = fd_of(&a, &b);
-    assert_eq!(fd(FeatureSet::Features(&a), FeatureSet::Moments(&moments)), by_features);
+    let by_moments = fd(FeatureSet::Features(&a), FeatureSet::Moments(&moments));
+    assert_eq!(by_moments.to_bits(), by_features.to_bits());
     let few = first_rows(&a, 50);
     let rows = fd(FeatureSet::Features(&few), FeatureSet::Moments(&moments));
     let of_few = Moments::of(&few).unwrap();

@@ -58,7 +58,7 @@ pub fn frechet_infinity(
 }
 
 fn sizes(rows: usize) -> [usize; SIZES] {
-    let smallest = (rows / 10).max(2).min(5000);
+    let smallest = (rows / 10).clamp(2, 5000);
     let step = (rows - smallest) as f64 / (SIZES - 1) as f64;
     std::array::from_fn(|i| {
         if i + 1 == SIZES { rows } else { (smallest as f64 + step * i as f64) as usize }
