@@ -7,12 +7,14 @@
 mod activation;
 mod conv;
 mod error;
+mod linear;
 mod maps;
 mod window;
 
 pub use activation::Activation;
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
+pub use linear::Linear;
 pub(crate) use maps::Buffer;
 pub use maps::{MapShape, Maps};
 pub use window::{Padding, Window};
