@@ -7,6 +7,7 @@
 mod activation;
 mod conv;
 mod error;
+mod exponential;
 mod maps;
 mod pool;
 #[cfg(test)]
