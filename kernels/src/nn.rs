@@ -5,11 +5,15 @@
 //! that does not depend on the instruction set, the threads or the other images of the batch.
 
 mod activation;
+mod affine;
 mod conv;
 mod error;
 mod exponential;
+mod layer_norm;
 mod maps;
 mod pool;
+mod softmax;
+mod sums;
 #[cfg(test)]
 mod testing;
 mod window;
@@ -17,8 +21,10 @@ mod window;
 pub use activation::Activation;
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
+pub use layer_norm::LayerNorm;
 pub use maps::{MapShape, Maps};
 pub use pool::{Pool, global_average};
+pub use softmax::{softmax, softmax_rows};
 pub use window::{Padding, Window};
 
 /// How exact the convolutions of a network are.
