@@ -24,6 +24,7 @@ pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
+pub(crate) use maps::Buffer;
 pub use maps::{MapShape, Maps};
 pub use pool::{Pool, global_average};
 pub use softmax::{softmax, softmax_rows};

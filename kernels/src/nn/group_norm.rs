@@ -159,6 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::InstructionSet;
     use crate::nn::testing;
 
     /// Groups, their width, and the sides of maps that fill more than one piece.
@@ -250,13 +251,13 @@ mod tests {
         ) {
             let values = testing::values(shape.len(), seed);
             let (scale, offset) = (&norm.affine.weight[..], &norm.affine.bias[..]);
-            let run = |arch: testing::InstructionSet| {
+            let run = |arch: InstructionSet| {
                 let mut out = vec![0.0; values.len()];
                 let (values, activation) = (&values, norm.activation);
                 arch.run(Apply { values, out: &mut out, scale, offset, activation });
                 out
             };
-            let expected = run(testing::InstructionSet::Native(pulp::Arch::new()));
+            let expected = run(InstructionSet::Best);
             testing::on_every_instruction_set(|arch| {
                 testing::assert_same_bits(&run(arch), &expected);
             });
