@@ -6,6 +6,7 @@
 
 mod activation;
 mod affine;
+mod attention;
 mod conv;
 mod error;
 mod exponential;
@@ -20,6 +21,7 @@ mod testing;
 mod window;
 
 pub use activation::Activation;
+pub use attention::{Attention, Mask};
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
 pub use group_norm::GroupNorm;
