@@ -43,12 +43,7 @@ impl ConvOptions {
     /// One group, no activation, strict arithmetic.
     #[must_use]
     pub const fn new(window: Window) -> Self {
-        Self {
-            window,
-            groups: 1,
-            activation: Activation::Identity,
-            arithmetic: Arithmetic::Strict,
-        }
+        Self { window, groups: 1, activation: Activation::Identity, arithmetic: Arithmetic::Strict }
     }
 }
 
@@ -92,9 +87,11 @@ impl Conv2d {
             Values::Device(tensor) => tensor.clone(),
         };
         let w = self.options.window;
-        let x = tensor
-            .pad_with_zeros(2, w.padding.top, w.padding.bottom)?
-            .pad_with_zeros(3, w.padding.left, w.padding.right)?;
+        let x = tensor.pad_with_zeros(2, w.padding.top, w.padding.bottom)?.pad_with_zeros(
+            3,
+            w.padding.left,
+            w.padding.right,
+        )?;
         let mut y = x.conv2d(&self.weight, 0, w.stride.0, w.dilation.0, self.options.groups)?;
         if let Some(bias) = &self.bias {
             y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;

@@ -242,10 +242,9 @@ impl Maps {
     /// [`NnError::Devices`] when they are not all on the host.
     pub fn stack(maps: &[Self]) -> Result<Self, NnError> {
         let images = maps.iter().map(|maps| maps.shape.images).sum();
-        let first = maps.first().map_or(
-            MapShape { images: 0, height: 0, width: 0, channels: 0 },
-            |maps| maps.shape,
-        );
+        let first = maps
+            .first()
+            .map_or(MapShape { images: 0, height: 0, width: 0, channels: 0 }, |maps| maps.shape);
         let shape = MapShape { images, ..first };
         let mut rows = Buffer::new(shape.len());
         let mut start = 0;
