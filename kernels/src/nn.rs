@@ -8,12 +8,16 @@ mod activation;
 mod conv;
 mod error;
 mod maps;
+mod pool;
+#[cfg(test)]
+mod testing;
 mod window;
 
 pub use activation::Activation;
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
 pub use maps::{MapShape, Maps};
+pub use pool::{Pool, global_average};
 pub use window::{Padding, Window};
 
 /// How exact the convolutions of a network are.
