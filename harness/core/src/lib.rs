@@ -5,7 +5,9 @@
 mod choice;
 mod error;
 mod image;
+mod inception_resize;
 mod latents;
+mod lpips_trunk;
 mod metric;
 mod nearest;
 mod protocol;
@@ -17,7 +19,9 @@ mod tokenizer;
 pub use choice::{Choice, UnknownChoice};
 pub use error::TokenizerError;
 pub use image::{ImageBatch, Reconstruction, RgbImage};
+pub use inception_resize::InceptionResize;
 pub use latents::{LatentShape, Latents};
+pub use lpips_trunk::LpipsTrunk;
 pub use metric::{Better, MetricDef, Unit};
 pub use nearest::nearest;
 pub use protocol::{
