@@ -5,10 +5,10 @@
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
+use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
 use prismbench_metrics::{
-    FeatureMatrix, FeatureSet, InceptionScoreDialect, MetricError, Moments, Selected, SubsetSize,
-    Subsets, cmmd, frechet_distance, inception_score, jackknife_interval,
-    kernel_inception_distance,
+    FeatureMatrix, FeatureSet, MetricError, Moments, Selected, SubsetSize, Subsets, cmmd,
+    frechet_distance, inception_score, jackknife_interval, kernel_inception_distance,
 };
 use proptest::prelude::*;
 use uniforms::uniforms;
