@@ -4,7 +4,9 @@ mod trunk;
 use std::path::Path;
 
 use candle_core::Device;
-use prismbench_core::{Choice as _, LpipsTrunk, Reconstruction, RgbImage, Weights};
+use prismbench_core::{
+    Better, Choice as _, LpipsTrunk, MetricDef, Reconstruction, RgbImage, Unit, Weights,
+};
 use prismbench_kernels::Size;
 use prismbench_kernels::nn::{Arithmetic, MapShape, Maps, NnError};
 use prismbench_kernels::resample::bilinear_half_pixel;
@@ -13,6 +15,18 @@ use prismbench_weights::{Expected, WeightsFile};
 use crate::NetworkError;
 use compare::{differences, normalise};
 use trunk::Trunk;
+
+/// Learned perceptual image patch similarity.
+pub const LPIPS: MetricDef = MetricDef {
+    id: "lpips",
+    title: "LPIPS",
+    unit: Unit::One,
+    better: Better::Lower,
+    version: 1,
+    definition: "version 0.1: squared differences of the features of a trunk, each place's vector \
+        of unit length (f / (|f| + 1e-10)), channels weighted by learned layers, mean over places, \
+        sum over layers; pictures in [-1, 1] at their own size. Zhang et al., CVPR 2018",
+};
 
 const REMEDY: &str = "it needs torchvision's ImageNet weights of its trunk and the linear layers of \
                       the PyPI package lpips 0.1 (lpips/weights/v0.1), in one file or two";
