@@ -69,11 +69,9 @@ pub(crate) fn max<S: Simd>(simd: S, row: &[f32]) -> f32 {
     for &values in vectors {
         largest[0] = larger(simd, largest[0], values);
     }
-    let pairs = [0, 2].map(
-        #[inline(always)]
-        |i| larger(simd, largest[i], largest[i + 1]),
-    );
-    let largest = larger(simd, pairs[0], pairs[1]);
+    let first = larger(simd, largest[0], largest[1]);
+    let second = larger(simd, largest[2], largest[3]);
+    let largest = larger(simd, first, second);
     let rest = rest.iter().copied();
     rest.fold(simd.reduce_max_f32s(largest), |a, b| if b > a { b } else { a })
 }
