@@ -51,9 +51,13 @@ impl Pack<'_> {
             }
         }
         let mut values = Buffer::new(positions * v.width.next_multiple_of(R));
-        for (tile, out) in values.chunks_exact_mut((R * positions).max(1)).enumerate() {
-            for (position, out) in out.as_chunks_mut::<R>().0.iter_mut().enumerate() {
-                fill(out, &v.of(head, position)[tile * R..]);
+        let places = values.as_chunks_mut::<R>().0;
+        // Position by position, because a head's values are far from each other in memory.
+        for position in 0..positions {
+            let value = v.of(head, position);
+            let tiles = places.iter_mut().skip(position).step_by(positions);
+            for (tile, out) in tiles.enumerate() {
+                fill(out, &value[tile * R..]);
             }
         }
         Packed { keys, values }
