@@ -78,7 +78,7 @@ impl Block<'_> {
     /// Scaled queries across the lanes: `[channel][query]`, filled up with zeros.
     #[inline(always)]
     fn turn(&self, head: usize, queries: usize, lanes: usize, out: &mut [f32]) {
-        if queries < lanes || self.q.width % CHUNK > 0 {
+        if queries < lanes || !self.q.width.is_multiple_of(CHUNK) {
             out.fill(0.0);
         }
         let rows = self.q.from(head, self.first);
