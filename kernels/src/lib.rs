@@ -7,6 +7,8 @@
 mod aligned;
 pub mod crop;
 pub mod dct;
+pub mod distances;
+pub mod dots;
 pub mod gram;
 mod instruction_set;
 pub mod matrix;
