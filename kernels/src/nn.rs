@@ -19,6 +19,7 @@ mod softmax;
 mod sums;
 #[cfg(test)]
 mod testing;
+mod upsample;
 mod window;
 
 pub use activation::Activation;
@@ -32,6 +33,7 @@ pub(crate) use maps::Buffer;
 pub use maps::{MapShape, Maps};
 pub use pool::{Pool, global_average};
 pub use softmax::{softmax, softmax_rows};
+pub use upsample::{upsample_bilinear, upsample_nearest};
 pub use window::{Padding, Window};
 
 /// How exact the convolutions of a network are.

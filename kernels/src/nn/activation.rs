@@ -1,6 +1,6 @@
 //! Functions of single values, each a fixed sequence of operations.
 //!
-//! Largest error against libm in f64 over every 61st f32, in units in the last place of the value:
+//! Largest error measured against libm in f64 over every 61st f32 (the tests take every 241st), in units in the last place of the value:
 //! SiLU 3.0, GELU 6.2, and above 0.01 GELU by tanh 12.2 and QuickGELU 7.2. Below, the last two are
 //! as many units more away as the argument of their exponential is large: 197 at 1e-30. (`1 + erf`
 //! as torch takes it loses all digits there.)
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_functions_are_as_exact_as_they_say() {
-        let all: Vec<f32> = (0..=u32::MAX).step_by(61).map(f32::from_bits).collect();
+        let all: Vec<f32> = (0..=u32::MAX).step_by(241).map(f32::from_bits).collect();
         let arguments: Vec<f32> = all.into_iter().filter(|x| x.abs() < 1e6).collect();
         // Units where the value is above 0.01, and anywhere above 1e-30: far from zero, the rounding
         // of the argument of exp counts as many times as the argument is large.

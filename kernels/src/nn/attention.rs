@@ -3,6 +3,7 @@
 mod block;
 mod packed;
 mod tile;
+mod transpose;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -55,7 +56,13 @@ impl<'a> Tokens<'a> {
 
     #[inline(always)]
     fn of(self, head: usize, position: usize) -> &'a [f32] {
-        &self.rows[position * self.stride + self.channel + head * self.width..][..self.width]
+        &self.from(head, position)[..self.width]
+    }
+
+    /// All rows, from the head's first channel at a position on.
+    #[inline(always)]
+    fn from(self, head: usize, position: usize) -> &'a [f32] {
+        &self.rows[position * self.stride + self.channel + head * self.width..]
     }
 }
 

@@ -133,21 +133,20 @@ impl WithSimd for Apply<'_> {
         let channels = self.scale.len();
         let (scale, scale_rest) = S::as_simd_f32s(self.scale);
         let (offset, offset_rest) = S::as_simd_f32s(self.offset);
-        let [scale_rest, offset_rest] =
-            [scale_rest, offset_rest].map(|rest| simd.partial_load_f32s(rest));
-        let apply = |x, scale, offset| {
-            self.activation.apply_simd(simd, simd.mul_add_f32s(x, scale, offset))
-        };
+        let scale_rest = simd.partial_load_f32s(scale_rest);
+        let offset_rest = simd.partial_load_f32s(offset_rest);
         let positions = self.values.chunks_exact(channels);
         for (values, out) in positions.zip(self.out.chunks_exact_mut(channels)) {
             let (whole, rest) = S::as_simd_f32s(values);
             let (out, out_rest) = S::as_mut_simd_f32s(out);
             for (((out, &x), &scale), &offset) in out.iter_mut().zip(whole).zip(scale).zip(offset) {
-                *out = apply(x, scale, offset);
+                let y = simd.mul_add_f32s(x, scale, offset);
+                *out = self.activation.apply_simd(simd, y);
             }
             if !rest.is_empty() {
                 let x = simd.partial_load_f32s(rest);
-                simd.partial_store_f32s(out_rest, apply(x, scale_rest, offset_rest));
+                let y = simd.mul_add_f32s(x, scale_rest, offset_rest);
+                simd.partial_store_f32s(out_rest, self.activation.apply_simd(simd, y));
             }
         }
     }

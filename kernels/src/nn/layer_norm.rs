@@ -72,30 +72,55 @@ impl WithSimd for Rows<'_> {
         let rows = self.values.chunks_exact(weight.len());
         for (row, out) in rows.zip(self.out.chunks_exact_mut(weight.len())) {
             let count = row.len() as f32;
-            let mean = sums::sum(simd, row, |x| x) / count;
+            let mean = sums::sum(
+                simd,
+                row,
+                #[inline(always)]
+                |x| x,
+            ) / count;
             let shift = simd.splat_f32s(-mean);
-            let squares = sums::sum(simd, row, |x| {
-                let centred = simd.add_f32s(x, shift);
-                simd.mul_f32s(centred, centred)
-            });
+            let squares = sums::sum(
+                simd,
+                row,
+                #[inline(always)]
+                |x| {
+                    let centred = simd.add_f32s(x, shift);
+                    simd.mul_f32s(centred, centred)
+                },
+            );
             let variance = f64::from(squares / count) + self.norm.epsilon;
             let scale = simd.splat_f32s((1.0 / variance.sqrt()) as f32);
-            let normal = |x, weight, bias| {
-                let x = simd.mul_f32s(simd.add_f32s(x, shift), scale);
-                simd.mul_add_f32s(x, weight, bias)
-            };
+            let normal = Normal { simd, shift, scale };
             let (weights, weights_rest) = S::as_simd_f32s(weight);
             let (biases, biases_rest) = S::as_simd_f32s(bias);
             let (whole, rest) = S::as_simd_f32s(row);
             let (out, out_rest) = S::as_mut_simd_f32s(out);
             for (((out, &x), &weight), &bias) in out.iter_mut().zip(whole).zip(weights).zip(biases)
             {
-                *out = normal(x, weight, bias);
+                *out = normal.of(x, weight, bias);
             }
-            let [x, weight, bias] =
-                [rest, weights_rest, biases_rest].map(|rest| simd.partial_load_f32s(rest));
-            simd.partial_store_f32s(out_rest, normal(x, weight, bias));
+            if !rest.is_empty() {
+                let x = simd.partial_load_f32s(rest);
+                let weight = simd.partial_load_f32s(weights_rest);
+                let bias = simd.partial_load_f32s(biases_rest);
+                simd.partial_store_f32s(out_rest, normal.of(x, weight, bias));
+            }
         }
+    }
+}
+
+/// Takes the values of a row to the normalised ones.
+struct Normal<S: Simd> {
+    simd: S,
+    shift: S::f32s,
+    scale: S::f32s,
+}
+
+impl<S: Simd> Normal<S> {
+    #[inline(always)]
+    fn of(&self, x: S::f32s, weight: S::f32s, bias: S::f32s) -> S::f32s {
+        let x = self.simd.mul_f32s(self.simd.add_f32s(x, self.shift), self.scale);
+        self.simd.mul_add_f32s(x, weight, bias)
     }
 }
 

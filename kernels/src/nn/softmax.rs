@@ -56,17 +56,35 @@ impl WithSimd for Rows<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         for row in self.values.chunks_exact_mut(self.columns) {
             let largest = simd.splat_f32s(sums::max(simd, row));
-            each(simd, row, |x| exp_of_nonpositive(simd, simd.sub_f32s(x, largest)));
-            let sum = simd.splat_f32s(sums::sum(simd, row, |x| x));
-            each(simd, row, |x| simd.div_f32s(x, sum));
+            each(
+                simd,
+                row,
+                #[inline(always)]
+                |x| exp_of_nonpositive(simd, simd.sub_f32s(x, largest)),
+            );
+            let sum = simd.splat_f32s(sums::sum(
+                simd,
+                row,
+                #[inline(always)]
+                |x| x,
+            ));
+            each(
+                simd,
+                row,
+                #[inline(always)]
+                |x| simd.div_f32s(x, sum),
+            );
         }
     }
 }
 
+/// `function` must be `inline(always)`: it would be compiled for the base line otherwise.
 #[inline(always)]
 fn each<S: Simd>(simd: S, row: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) {
     let (whole, rest) = S::as_mut_simd_f32s(row);
-    whole.iter_mut().for_each(|x| *x = function(*x));
+    for x in whole {
+        *x = function(*x);
+    }
     if !rest.is_empty() {
         let x = simd.partial_load_f32s(rest);
         simd.partial_store_f32s(rest, function(x));

@@ -6,6 +6,8 @@ use pulp::Simd;
 const PARTIAL: usize = 32;
 
 /// The sum of `term` over a row.
+///
+/// `term` must be `inline(always)`: it would be compiled for the base line otherwise.
 #[inline(always)]
 pub(crate) fn sum<S: Simd>(simd: S, row: &[f32], term: impl Fn(S::f32s) -> S::f32s) -> f32 {
     // The vectors that make up the partial sums are a constant of the loop.
@@ -58,17 +60,23 @@ fn sum_in<S: Simd, const N: usize>(simd: S, row: &[f32], term: impl Fn(S::f32s) 
 pub(crate) fn max<S: Simd>(simd: S, row: &[f32]) -> f32 {
     let mut largest = [simd.splat_f32s(f32::NEG_INFINITY); 4];
     let (vectors, rest) = S::as_simd_f32s(row);
-    let larger = |a: S::f32s, b: S::f32s| simd.select_f32s(simd.greater_than_f32s(b, a), b, a);
     let (blocks, vectors) = vectors.as_chunks::<4>();
     for block in blocks {
         for (largest, &values) in largest.iter_mut().zip(block) {
-            *largest = larger(*largest, values);
+            *largest = larger(simd, *largest, values);
         }
     }
     for &values in vectors {
-        largest[0] = larger(largest[0], values);
+        largest[0] = larger(simd, largest[0], values);
     }
-    let largest = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+    let first = larger(simd, largest[0], largest[1]);
+    let second = larger(simd, largest[2], largest[3]);
+    let largest = larger(simd, first, second);
     let rest = rest.iter().copied();
     rest.fold(simd.reduce_max_f32s(largest), |a, b| if b > a { b } else { a })
+}
+
+#[inline(always)]
+fn larger<S: Simd>(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
+    simd.select_f32s(simd.greater_than_f32s(b, a), b, a)
 }

@@ -4,6 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use super::packed::Packed;
 use super::tile::{CHUNK, VECTORS, accumulate, scores};
+use super::transpose::transpose;
 use super::{Mask, Tokens};
 use crate::nn::Buffer;
 use crate::nn::exponential::exp_of_nonpositive;
@@ -69,26 +70,21 @@ impl Block<'_> {
             };
             let parts = S::as_mut_simd_f32s(parts).0.as_chunks_mut().0;
             state.run(last, parts, S::as_mut_simd_f32s(sums).0.as_chunks_mut().0);
-            for (query, out) in self.out.chunks_exact_mut(stride).enumerate() {
-                let out = &mut out[head * width..][..width];
-                for (out, channel) in out.iter_mut().zip(sums.chunks_exact(lanes)) {
-                    *out = channel[query];
-                }
-            }
+            let out = &mut self.out[head * width..];
+            transpose(sums, out, (lanes, stride), (width, queries));
         }
     }
 
     /// Scaled queries across the lanes: `[channel][query]`, filled up with zeros.
     #[inline(always)]
     fn turn(&self, head: usize, queries: usize, lanes: usize, out: &mut [f32]) {
-        if queries < lanes || self.q.width % CHUNK > 0 {
+        if queries < lanes || !self.q.width.is_multiple_of(CHUNK) {
             out.fill(0.0);
         }
-        for query in 0..queries {
-            let row = self.q.of(head, self.first + query);
-            for (out, &value) in out.chunks_exact_mut(lanes).zip(row) {
-                out[query] = value * self.scale;
-            }
+        let rows = self.q.from(head, self.first);
+        transpose(rows, out, (self.q.stride, lanes), (queries, self.q.width));
+        for value in out {
+            *value *= self.scale;
         }
     }
 }

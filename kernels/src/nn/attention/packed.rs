@@ -1,7 +1,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::Tokens;
-use super::tile::{CHUNK, rows};
+use super::tile::CHUNK;
 use crate::InstructionSet;
 use crate::nn::Buffer;
 
@@ -30,24 +30,34 @@ impl WithSimd for Pack<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Packed {
-        let (Self { k, v, head }, rows) = (self, rows::<S>());
+        // The rows of a tile are a constant of the loops: whole copies are moves of a vector.
+        if S::REGISTER_COUNT >= 32 { self.pack::<8>() } else { self.pack::<4>() }
+    }
+}
+
+impl Pack<'_> {
+    #[inline(always)]
+    fn pack<const R: usize>(self) -> Packed {
+        let Self { k, v, head } = self;
         let (positions, depth) = (k.len(), k.width.next_multiple_of(CHUNK));
-        let mut keys = Buffer::new(positions.next_multiple_of(rows) * depth);
-        let tiles = keys.chunks_exact_mut((rows * depth).max(1)).enumerate();
-        for (tile, out) in tiles {
-            for (row, position) in (tile * rows..(tile + 1) * rows).enumerate() {
+        let mut keys = Buffer::new(positions.next_multiple_of(R) * depth);
+        for (tile, out) in keys.chunks_exact_mut((R * depth).max(1)).enumerate() {
+            for (row, position) in (tile * R..(tile + 1) * R).enumerate() {
                 let key = if position < positions { k.of(head, position) } else { &[] };
-                for (chunk, out) in out.chunks_exact_mut(rows * CHUNK).enumerate() {
-                    let from = key.get(chunk * CHUNK..).unwrap_or_default();
-                    fill(&mut out[row * CHUNK..][..CHUNK], from);
+                let chunks = out.as_chunks_mut::<CHUNK>().0.as_chunks_mut::<R>().0;
+                for (chunk, out) in chunks.iter_mut().enumerate() {
+                    fill(&mut out[row], key.get(chunk * CHUNK..).unwrap_or_default());
                 }
             }
         }
-        let mut values = Buffer::new(positions * v.width.next_multiple_of(rows));
-        let tiles = values.chunks_exact_mut((rows * positions).max(1)).enumerate();
-        for (tile, out) in tiles {
-            for (position, out) in out.chunks_exact_mut(rows).enumerate() {
-                fill(out, &v.of(head, position)[tile * rows..]);
+        let mut values = Buffer::new(positions * v.width.next_multiple_of(R));
+        let places = values.as_chunks_mut::<R>().0;
+        // Position by position, because a head's values are far from each other in memory.
+        for position in 0..positions {
+            let value = v.of(head, position);
+            let tiles = places.iter_mut().skip(position).step_by(positions);
+            for (tile, out) in tiles.enumerate() {
+                fill(out, &value[tile * R..]);
             }
         }
         Packed { keys, values }
@@ -56,13 +66,12 @@ impl WithSimd for Pack<'_> {
 
 /// What there is, then zeros.
 #[inline(always)]
-fn fill(out: &mut [f32], from: &[f32]) {
-    match from.get(..out.len()) {
-        Some(whole) => out.copy_from_slice(whole),
+fn fill<const N: usize>(out: &mut [f32; N], from: &[f32]) {
+    match from.first_chunk() {
+        Some(whole) => *out = *whole,
         None => {
-            let (head, tail) = out.split_at_mut(from.len());
-            head.copy_from_slice(from);
-            tail.fill(0.0);
+            *out = [0.0; N];
+            out[..from.len()].copy_from_slice(from);
         }
     }
 }

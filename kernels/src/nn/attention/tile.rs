@@ -3,6 +3,9 @@
 //! Queries lie across the lanes of vectors, so that the maximum, the sum and the scaling of
 //! softmax go from vector to vector and never across lanes. Keys (for the scores) and channels of
 //! the values (for the output) are the rows of a tile; their elements are broadcast.
+//!
+//! A tile has eight rows where there are 32 registers and four where there are 16: with three
+//! vectors of sums each, three of queries and a broadcast, the registers are full.
 
 use pulp::{Simd, WithSimd};
 
@@ -12,13 +15,6 @@ use crate::InstructionSet;
 pub(super) const VECTORS: usize = 3;
 /// Channels of a key that lie together; keys are filled up to a multiple with zeros.
 pub(super) const CHUNK: usize = 16;
-
-/// Rows of a tile: with three vectors of sums each, three of queries and a broadcast, the
-/// registers are full.
-#[inline(always)]
-pub(super) const fn rows<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
-}
 
 /// Queries of a block.
 pub(super) fn queries(set: InstructionSet) -> usize {
