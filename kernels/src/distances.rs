@@ -75,9 +75,10 @@ struct Pairs<'a> {
 const TINY: f32 = 1e-30;
 
 impl<'a> Pairs<'a> {
-    fn new(down: &'a Points, across: &'a Points) -> Self {
+    /// Uses the memory of `products`, of which nothing else is kept.
+    fn new(down: &'a Points, across: &'a Points, mut products: Vec<f32>) -> Self {
         assert_eq!(down.columns, across.columns, "points of one space");
-        let mut products = vec![0.0; down.count() * across.count()];
+        products.resize(down.count() * across.count(), 0.0);
         multiply(&down.rows, &across.packed, &mut products);
         Self { down, across, products }
     }

@@ -12,7 +12,7 @@ use crate::InstructionSet;
 /// Registers of sums side by side in a tile.
 const ACROSS: usize = 3;
 /// Steps along the vectors between two visits to memory: a panel then stays in the nearest caches.
-const DEPTH: usize = 256;
+const DEPTH: usize = 128;
 /// Rows of the result that one task makes: whole tiles on every instruction set.
 const BAND: usize = 48;
 
@@ -153,8 +153,6 @@ impl Band<'_> {
         let Self { down, across, part, top, out } = self;
         assert!(down.width == width && across.width == width, "packed for other registers");
         let (stride, height) = (across.count, out.len() / across.count);
-        let mut sums = [0.0; 8 * ACROSS * 8];
-        let sums = &mut sums[..DOWN * width];
         for from in (0..down.depth).step_by(DEPTH) {
             let steps = from * width..down.depth.min(from + DEPTH) * width;
             let first = if part == Part::Upper { top / width } else { 0 };
@@ -163,52 +161,86 @@ impl Band<'_> {
                 let wide = width.min(stride - left);
                 for row in (0..height).step_by(DOWN) {
                     // The rows beyond the last are sums of zeros, and are dropped.
-                    let high = DOWN.min(height - row);
-                    let (at, rest) = ((top + row) / width, (top + row) % width);
-                    let lines = out[row * stride..].chunks_mut(stride).take(high);
-                    for (sums, line) in sums.chunks_exact_mut(width).zip(lines) {
-                        sums[..wide].copy_from_slice(&line[left..left + wide]);
-                    }
+                    let (at, first) = ((top + row) / width, (top + row) % width);
                     let a = &down.panel(at)[steps.clone()];
                     let b = &across.panel(panel)[steps.clone()];
-                    tile::<S, DOWN>(simd, (a, rest), b, sums);
-                    let lines = out[row * stride..].chunks_mut(stride).take(high);
-                    for (sums, line) in sums.chunks_exact(width).zip(lines) {
-                        line[left..left + wide].copy_from_slice(&sums[..wide]);
-                    }
+                    let out = Tile { lines: &mut out[row * stride..], stride, left, wide };
+                    out.add::<S, DOWN>(simd, (a, first), b);
                 }
             }
         }
     }
 }
 
-/// Continues the chains of one tile: `DOWN` vectors, from the given one on, with those of a panel.
-#[inline(always)]
-fn tile<S: Simd, const DOWN: usize>(
-    simd: S,
-    (down, first): (&[f64], usize),
-    across: &[f64],
-    sums: &mut [f64],
-) {
-    let width = ACROSS * S::F64_LANES;
-    let mut chains = [[simd.splat_f64s(0.0); ACROSS]; DOWN];
-    let lines = S::as_simd_f64s(sums).0.as_chunks::<ACROSS>().0;
-    for (chains, line) in chains.iter_mut().zip(lines) {
-        *chains = *line;
-    }
-    let panel = S::as_simd_f64s(across).0.as_chunks::<ACROSS>().0;
-    for (down, across) in down.chunks_exact(width).zip(panel) {
-        for (chains, &value) in chains.iter_mut().zip(&down[first..first + DOWN]) {
-            let value = simd.splat_f64s(value);
-            for (chain, &other) in chains.iter_mut().zip(across) {
-                *chain = simd.mul_add_f64s(value, other, *chain);
+/// Some elements of some rows of the result: as many rows as a tile has, or as are left.
+struct Tile<'a> {
+    lines: &'a mut [f64],
+    stride: usize,
+    left: usize,
+    wide: usize,
+}
+
+impl Tile<'_> {
+    /// Continues the chains of `DOWN` vectors, from the given one on, with those of a panel.
+    #[inline(always)]
+    fn add<S: Simd, const DOWN: usize>(
+        self,
+        simd: S,
+        (down, first): (&[f64], usize),
+        across: &[f64],
+    ) {
+        let Self { lines, stride, left, wide } = self;
+        // Loops over the rows have a constant number of turns, so that the chains are registers.
+        let mut chains = [[simd.splat_f64s(0.0); ACROSS]; DOWN];
+        for (row, chains) in chains.iter_mut().enumerate() {
+            let from = row * stride + left;
+            if let Some(line) = lines.get(from..from + wide) {
+                *chains = load::<S>(simd, line);
+            }
+        }
+        let width = ACROSS * S::F64_LANES;
+        let panel = S::as_simd_f64s(across).0.as_chunks::<ACROSS>().0;
+        for (down, across) in down.chunks_exact(width).zip(panel) {
+            let Some(values) = down[first..].first_chunk::<DOWN>() else { return };
+            for (chains, &value) in chains.iter_mut().zip(values) {
+                let value = simd.splat_f64s(value);
+                for (chain, &other) in chains.iter_mut().zip(across) {
+                    *chain = simd.mul_add_f64s(value, other, *chain);
+                }
+            }
+        }
+        for (row, chains) in chains.iter().enumerate() {
+            let from = row * stride + left;
+            if let Some(line) = lines.get_mut(from..from + wide) {
+                store::<S>(*chains, line);
             }
         }
     }
-    let lines = S::as_mut_simd_f64s(sums).0.as_chunks_mut::<ACROSS>().0;
-    for (line, chains) in lines.iter_mut().zip(&chains) {
-        *line = *chains;
+}
+
+/// Up to a line of values, filled up with zeros.
+#[inline(always)]
+fn load<S: Simd>(simd: S, values: &[f64]) -> [S::f64s; ACROSS] {
+    let mut line = [simd.splat_f64s(0.0); ACROSS];
+    match values.get(..ACROSS * S::F64_LANES) {
+        Some(values) => line.copy_from_slice(&S::as_simd_f64s(values).0[..ACROSS]),
+        None => as_values::<S>(&mut line)[..values.len()].copy_from_slice(values),
     }
+    line
+}
+
+/// The values of a line that there is room for.
+#[inline(always)]
+fn store<S: Simd>(mut line: [S::f64s; ACROSS], into: &mut [f64]) {
+    match into.get_mut(..ACROSS * S::F64_LANES) {
+        Some(into) => S::as_mut_simd_f64s(into).0[..ACROSS].copy_from_slice(&line),
+        None => into.copy_from_slice(&as_values::<S>(&mut line)[..into.len()]),
+    }
+}
+
+#[inline(always)]
+fn as_values<S: Simd>(line: &mut [S::f64s; ACROSS]) -> &mut [f64] {
+    pulp::bytemuck::cast_slice_mut(line)
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod inception;
 mod inception_score;
 mod jackknife;
 mod kid;
+#[cfg(feature = "lapack")]
+mod lapack;
 mod lpips;
 mod moments;
 mod ms_ssim;

@@ -71,8 +71,11 @@ pub struct DensityCoverage {
     pub coverage: f64,
 }
 
-/// Rows of one block: a block of pairs then has 4 MB of products.
-const BLOCK: usize = 1024;
+/// Rows of one block, of whose pairs with another the products are made at a time: 4 MB.
+const BLOCK: usize = 1008;
+
+/// Blocks that are kept while those of the other set are read, prepared and passed by.
+const GROUP: usize = 4;
 
 /// Improved precision and recall with k = 3. The sets may differ in size, as ADM's 10,000
 /// references and 50,000 samples do.
@@ -94,12 +97,7 @@ pub fn precision_recall(
         PrecisionRecallDialect::Exact => {
             let radii = [radii(references, NEIGHBOURS)?, radii(samples, NEIGHBOURS)?];
             let mut manifolds = Manifolds::new(Ball::Closed, &radii[0], &radii[1]);
-            for first in (0..references.rows()).step_by(BLOCK) {
-                let down = points(references, first)?;
-                for start in (0..samples.rows()).step_by(BLOCK) {
-                    manifolds.add((&down, first), (&points(samples, start)?, start));
-                }
-            }
+            all_pairs(references, samples, |down, across| manifolds.add(down, across))?;
             manifolds.inside()
         }
     };
@@ -121,12 +119,7 @@ pub fn density_coverage(
     at_least(DENSITY.id, samples, 0)?;
     let radii = radii(references, NEIGHBOURS)?;
     let mut coverage = Coverage::new(Ball::Open, &radii);
-    for first in (0..references.rows()).step_by(BLOCK) {
-        let down = points(references, first)?;
-        for start in (0..samples.rows()).step_by(BLOCK) {
-            coverage.add((&down, first), &points(samples, start)?);
-        }
-    }
+    all_pairs(references, samples, |down, (across, _)| coverage.add(down, across))?;
     let counts = coverage.counts();
     let hits: u64 = counts.iter().sum();
     let covered: Vec<bool> = counts.iter().map(|&count| count > 0).collect();
@@ -152,14 +145,44 @@ fn at_least(
 /// The squared distance of each row to its `neighbours`-th nearest other row.
 fn radii(set: &dyn Features, neighbours: usize) -> Result<Vec<f64>, MetricError> {
     let mut nearest = Nearest::new(set.rows(), neighbours);
-    for first in (0..set.rows()).step_by(BLOCK) {
-        let block = points(set, first)?;
-        nearest.within(&block, first);
-        for start in (first + BLOCK..set.rows()).step_by(BLOCK) {
-            nearest.between((&block, first), (&points(set, start)?, start));
+    for top in (0..set.rows()).step_by(GROUP * BLOCK) {
+        let group = group(set, top)?;
+        for (at, (block, first)) in group.iter().enumerate() {
+            nearest.within(block, *first);
+            for (other, start) in &group[at + 1..] {
+                nearest.between((block, *first), (other, *start));
+            }
+        }
+        for start in (top + GROUP * BLOCK..set.rows()).step_by(BLOCK) {
+            let other = points(set, start)?;
+            for (block, first) in &group {
+                nearest.between((block, *first), (&other, start));
+            }
         }
     }
     Ok(nearest.radii())
+}
+
+/// Gives all pairs of a block of one set and a block of another to `add`.
+fn all_pairs(
+    down: &dyn Features,
+    across: &dyn Features,
+    mut add: impl FnMut((&Points, usize), (&Points, usize)),
+) -> Result<(), MetricError> {
+    for top in (0..down.rows()).step_by(GROUP * BLOCK) {
+        let group = group(down, top)?;
+        for start in (0..across.rows()).step_by(BLOCK) {
+            let other = points(across, start)?;
+            group.iter().for_each(|(block, first)| add((block, *first), (&other, start)));
+        }
+    }
+    Ok(())
+}
+
+/// Some blocks and their first rows.
+fn group(set: &dyn Features, top: usize) -> Result<Vec<(Points, usize)>, MetricError> {
+    let end = set.rows().min(top + GROUP * BLOCK);
+    (top..end).step_by(BLOCK).map(|first| Ok((points(set, first)?, first))).collect()
 }
 
 fn points(set: &dyn Features, first: usize) -> Result<Points, MetricError> {
@@ -240,5 +263,41 @@ mod tests {
         assert!(density_coverage(&four, &four).is_err());
         let plane = FeatureMatrix::new(2, vec![0.0; 20]).unwrap();
         assert!(density_coverage(&plane, &line(&[0.0; 9])).is_err());
+    }
+
+    /// Sets beyond a group of blocks, against the definition with every distance in f64.
+    #[test]
+    fn blocks_and_groups_do_not_change_a_count() {
+        let plane = |rows: usize, step: usize| -> Vec<[f32; 2]> {
+            let value = |i: usize| ((i * step) % 10_007) as f32;
+            (0..rows).map(|i| [value(i), value(i * i % 9973)]).collect()
+        };
+        let (a, b) = (plane(4100, 7919), plane(1100, 613));
+        let squared = |x: &[f32; 2], y: &[f32; 2]| -> f64 {
+            x.iter().zip(y).map(|(&x, &y)| (f64::from(x) - f64::from(y)).powi(2)).sum()
+        };
+        let radii = |set: &[[f32; 2]], k: usize| -> Vec<f64> {
+            let of = |(at, x): (usize, &[f32; 2])| {
+                let others = set.iter().enumerate().filter(|&(other, _)| other != at);
+                let mut all: Vec<f64> = others.map(|(_, y)| squared(x, y)).collect();
+                *all.select_nth_unstable_by(k - 1, f64::total_cmp).1
+            };
+            set.iter().enumerate().map(of).collect()
+        };
+        let (of_a, of_b, five) = (radii(&a, 3), radii(&b, 3), radii(&a, 5));
+        let precise = b.iter().filter(|y| a.iter().zip(&of_a).any(|(x, &r)| squared(x, y) <= r));
+        let recalled = a.iter().filter(|x| b.iter().zip(&of_b).any(|(y, &r)| squared(x, y) <= r));
+        let hits =
+            |(x, r): (&[f32; 2], &f64)| b.iter().filter(|y| squared(x, y) < *r).count() as f64;
+        let counts: Vec<f64> = a.iter().zip(&five).map(hits).collect();
+        let sets = [&a, &b].map(|set| FeatureMatrix::new(2, set.concat()).unwrap());
+        let found = precision_recall(&sets[0], &sets[1], PrecisionRecallDialect::Exact).unwrap();
+        assert_eq!(found.precision, precise.count() as f64 / 1100.0);
+        assert_eq!(found.recall, recalled.count() as f64 / 4100.0);
+        assert!(found.precision > 0.0 && found.precision < 1.0 && found.recall < 1.0);
+        let found = density_coverage(&sets[0], &sets[1]).unwrap();
+        assert!((found.density - counts.iter().sum::<f64>() / 5500.0).abs() < 1e-12);
+        let covered = counts.iter().filter(|&&count| count > 0.0).count();
+        assert_eq!(found.coverage, covered as f64 / 4100.0);
     }
 }

@@ -9,12 +9,13 @@ use faer::{Mat, MatRef, Par};
 
 use crate::MetricError;
 
-/// Eigenvalues of a symmetric matrix, `side x side`, from small to large.
-pub(crate) fn eigenvalues(symmetric: &[f64], side: usize) -> Result<Vec<f64>, MetricError> {
-    by_faer(symmetric, side)
-}
+#[cfg(not(feature = "lapack"))]
+pub(crate) use self::by_faer as eigenvalues;
 
-/// [`eigenvalues`] without a system library.
+#[cfg(feature = "lapack")]
+pub(crate) use crate::lapack::eigenvalues;
+
+/// Eigenvalues of a symmetric matrix, `side x side`, from small to large.
 pub(crate) fn by_faer(symmetric: &[f64], side: usize) -> Result<Vec<f64>, MetricError> {
     let mut values = Diag::<f64>::zeros(side);
     let (compute, par) = (ComputeEigenvectors::No, Par::Seq);
@@ -85,4 +86,68 @@ pub(crate) fn nuclear_norm(
     svd(matrix, values.as_mut(), None, None, par, stack, Default::default())
         .map_err(|_| MetricError::NoConvergence { side })?;
     Ok(values.column_vector().iter().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `A A^T` of a generated `side x rank` matrix.
+    pub(crate) fn semidefinite(side: usize, rank: usize) -> Vec<f64> {
+        let entry = |i: usize, k: usize| ((i * 7919 + k * 104_729) % 1009) as f64 / 1009.0 - 0.5;
+        let product =
+            |at: usize| (0..rank).map(|k| entry(at / side, k) * entry(at % side, k)).sum();
+        (0..side * side).map(product).collect()
+    }
+
+    #[test]
+    fn eigenvalues_ascend_and_have_the_trace_and_the_squares_of_the_matrix() {
+        for (side, rank) in [(1, 1), (2, 2), (33, 40), (90, 20)] {
+            let matrix = semidefinite(side, rank);
+            let values = by_faer(&matrix, side).unwrap();
+            assert!(values.is_sorted() && values.len() == side);
+            let trace: f64 = matrix.iter().step_by(side + 1).sum();
+            let squares: f64 = matrix.iter().map(|v| v * v).sum();
+            assert!((values.iter().sum::<f64>() - trace).abs() < 1e-12 * trace);
+            assert!((values.iter().map(|v| v * v).sum::<f64>() - squares).abs() < 1e-12 * squares);
+        }
+    }
+
+    #[test]
+    fn a_square_root_is_one_with_and_without_full_rank() {
+        for (side, rank) in [(3, 3), (40, 60), (40, 7), (2, 0)] {
+            let matrix = semidefinite(side, rank);
+            let factor = square_root(&matrix, side).unwrap();
+            for (at, expected) in matrix.iter().enumerate() {
+                let (i, j) = (at / side * side, at % side * side);
+                let found: f64 = (0..side).map(|k| factor[i + k] * factor[j + k]).sum();
+                assert!((found - expected).abs() < 1e-12, "{side} {rank}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn singular_values_sum_to_the_nuclear_norm() {
+        // diag(3, 4) turned: singular values 3 and 4; and a rectangle with one of 5.
+        let (c, s) = (0.6, 0.8);
+        let turned = [3.0 * c, -4.0 * s, 3.0 * s, 4.0 * c];
+        assert!((nuclear_norm(&turned, 2, 2).unwrap() - 7.0).abs() < 1e-12);
+        assert!((nuclear_norm(&[3.0, 0.0, 4.0], 1, 3).unwrap() - 5.0).abs() < 1e-12);
+        assert!((nuclear_norm(&[3.0, 0.0, 4.0], 3, 1).unwrap() - 5.0).abs() < 1e-12);
+    }
+
+    #[cfg(feature = "lapack")]
+    #[test]
+    fn lapack_and_faer_find_the_same_eigenvalues() {
+        for (side, rank) in [(1, 1), (2, 1), (50, 80), (150, 30), (300, 400)] {
+            let matrix = semidefinite(side, rank);
+            let (faer, lapack) =
+                (by_faer(&matrix, side).unwrap(), eigenvalues(&matrix, side).unwrap());
+            let largest = faer[side - 1];
+            for (a, b) in faer.iter().zip(&lapack) {
+                // Both are backward stable: some units of the largest eigenvalue, side by side.
+                assert!((a - b).abs() < 1e-12 * largest, "{side}: {a} {b}");
+            }
+        }
+    }
 }

@@ -8,7 +8,8 @@ mod uniforms;
 use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
 use prismbench_metrics::{
     FeatureMatrix, FeatureSet, MetricError, Moments, Selected, SubsetSize, Subsets, cmmd,
-    frechet_distance, inception_score, jackknife_interval, kernel_inception_distance,
+    density_coverage, frechet_distance, inception_score, jackknife_interval,
+    kernel_inception_distance, precision_recall,
 };
 use proptest::prelude::*;
 use uniforms::uniforms;
@@ -102,6 +103,25 @@ fn the_inception_scores_of_the_specification_are_reproduced() {
         score.mean
     };
     near(0.5 * (half(0) + half(500)), &golden["adm_split500"], 1e-7);
+}
+
+#[test]
+fn the_neighbourhoods_of_the_specification_are_reproduced() {
+    let golden = golden("reference.json");
+    let (a, b) = pair();
+    // There the first set is generated and the second real; shares are f32.
+    let found = precision_recall(&b, &a, PrecisionRecallDialect::Exact).unwrap();
+    let expected = &golden["prc_k3"]["torch_fidelity(gen=FA,real=FB)"];
+    near(found.precision, &expected["precision"], 1e-7);
+    near(found.recall, &expected["recall"], 1e-7);
+    // And the other way about, with another set of k.
+    let expected = &golden["prdc(real=FA,fake=FB)"];
+    let found = precision_recall(&a, &b, PrecisionRecallDialect::Exact).unwrap();
+    near(found.precision, &expected["k3"]["precision"], 1e-12);
+    near(found.recall, &expected["k3"]["recall"], 1e-12);
+    let found = density_coverage(&a, &b).unwrap();
+    near(found.density, &expected["k5"]["density"], 1e-12);
+    near(found.coverage, &expected["k5"]["coverage"], 1e-12);
 }
 
 #[test]
@@ -207,6 +227,9 @@ fn nothing_depends_on_the_number_of_threads() {
             fd(FeatureSet::Features(&few), sets[1]),
             kernel_inception_distance(&a, &b, kid).unwrap().mean,
             cmmd(&a, &b).unwrap(),
+            precision_recall(&a, &b, PrecisionRecallDialect::Exact).unwrap().recall,
+            precision_recall(&a, &b, PrecisionRecallDialect::AdmHalf).unwrap().recall,
+            density_coverage(&a, &b).unwrap().density,
             inception_score(&logits, InceptionScoreDialect::TorchFidelity).unwrap().mean,
             interval.low,
             interval.high,

@@ -46,6 +46,8 @@ pub struct Manifolds<'a> {
     ball: Ball,
     radii: [&'a [f64]; 2],
     inside: [Vec<AtomicBool>; 2],
+    /// Memory for the products of a block of pairs.
+    products: Vec<f32>,
 }
 
 impl<'a> Manifolds<'a> {
@@ -53,13 +55,18 @@ impl<'a> Manifolds<'a> {
     #[must_use]
     pub fn new(ball: Ball, first: &'a [f64], second: &'a [f64]) -> Self {
         let none = |radii: &[f64]| radii.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { ball, radii: [first, second], inside: [none(first), none(second)] }
+        Self {
+            ball,
+            radii: [first, second],
+            inside: [none(first), none(second)],
+            products: Vec::new(),
+        }
     }
 
     /// Takes in the pairs of a block of the first set and one of the second, with the number of
     /// their first points.
     pub fn add(&mut self, (block, first): (&Points, usize), (other, start): (&Points, usize)) {
-        let pairs = Pairs::new(block, other);
+        let pairs = Pairs::new(block, other, std::mem::take(&mut self.products));
         let radii = [&self.radii[0][first..], &self.radii[1][start..]];
         let inside = [&self.inside[0][first..], &self.inside[1][start..]];
         let limits: Vec<f32> = other
@@ -91,6 +98,7 @@ impl<'a> Manifolds<'a> {
                 }
             }
         });
+        self.products = pairs.products;
     }
 
     /// For each point of the first set and of the second, whether some ball of the other has it.
@@ -110,18 +118,20 @@ pub struct Coverage<'a> {
     ball: Ball,
     radii: &'a [f64],
     counts: Vec<u64>,
+    /// Memory for the products of a block of pairs.
+    products: Vec<f32>,
 }
 
 impl<'a> Coverage<'a> {
     /// Balls with the given squared radii.
     #[must_use]
     pub fn new(ball: Ball, radii: &'a [f64]) -> Self {
-        Self { ball, radii, counts: vec![0; radii.len()] }
+        Self { ball, radii, counts: vec![0; radii.len()], products: Vec::new() }
     }
 
     /// Takes in the pairs of a block of centres, with the number of the first, and other points.
     pub fn add(&mut self, (block, first): (&Points, usize), points: &Points) {
-        let pairs = Pairs::new(block, points);
+        let pairs = Pairs::new(block, points, std::mem::take(&mut self.products));
         let counts = &mut self.counts[first..first + block.count()];
         counts.par_iter_mut().enumerate().for_each(|(row, count)| {
             let radius = self.radii[first + row];
@@ -134,6 +144,7 @@ impl<'a> Coverage<'a> {
                 }
             }
         });
+        self.products = pairs.products;
     }
 
     /// The points in each ball.

@@ -8,6 +8,8 @@ pub struct Nearest {
     neighbours: usize,
     /// For each point the smallest distances so far in ascending order, filled up with infinity.
     smallest: Vec<f64>,
+    /// Memory for the products of a block of pairs.
+    products: Vec<f32>,
 }
 
 /// Points of one task.
@@ -21,25 +23,27 @@ impl Nearest {
     #[must_use]
     pub fn new(points: usize, neighbours: usize) -> Self {
         assert!(neighbours > 0, "at least one neighbour");
-        Self { neighbours, smallest: vec![f64::INFINITY; points * neighbours] }
+        let smallest = vec![f64::INFINITY; points * neighbours];
+        Self { neighbours, smallest, products: Vec::new() }
     }
 
     /// Takes in the pairs within a block of the set that starts at point `first`; no point is its
     /// own neighbour.
     pub fn within(&mut self, block: &Points, first: usize) {
-        let pairs = Pairs::new(block, block);
+        let pairs = Pairs::new(block, block, std::mem::take(&mut self.products));
         let k = self.neighbours;
         let here = &mut self.smallest[first * k..][..block.count() * k];
         here.par_chunks_mut(k).enumerate().for_each(|(row, nearest)| {
             scan(&pairs, row, 0..row, nearest);
             scan(&pairs, row, row + 1..block.count(), nearest);
         });
+        self.products = pairs.products;
     }
 
     /// Takes in the pairs of two blocks of the set, which start at the given points; each pair
     /// counts for both of its points.
     pub fn between(&mut self, (block, first): (&Points, usize), (other, start): (&Points, usize)) {
-        let pairs = Pairs::new(block, other);
+        let pairs = Pairs::new(block, other, std::mem::take(&mut self.products));
         let k = self.neighbours;
         let here = &mut self.smallest[first * k..][..block.count() * k];
         here.par_chunks_mut(k)
@@ -49,6 +53,7 @@ impl Nearest {
         there.par_chunks_mut(TASK * k).enumerate().for_each(|(task, nearest)| {
             scan_columns(&pairs, task * TASK, k, nearest);
         });
+        self.products = pairs.products;
     }
 
     /// The squared distance of each point to the last of its nearest; infinite where there are

@@ -1,0 +1,125 @@
+//! Seconds of the feature metrics at their real sizes: 5,000 samples of 2,048 features a side.
+//!
+//! `tests/oracle/feature_speed.py` runs this with `PRISMBENCH_RECORD_SECONDS` set, in turn with
+//! numpy, SciPy and torch-fidelity on the same features; then each metric is timed once or for as
+//! many seconds, and values and seconds are printed. Two threads on both sides.
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![expect(clippy::print_stdout, reason = "the record is read from there")]
+
+#[path = "../../tests/oracle/uniforms.rs"]
+mod uniforms;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group};
+use prismbench_metrics::{
+    FeatureMatrix, FeatureSet, InceptionScoreDialect, Moments, PrecisionRecallDialect, SubsetSize,
+    Subsets, frechet_distance, inception_score, kernel_inception_distance, precision_recall,
+};
+use uniforms::uniforms;
+
+const ROWS: usize = 5000;
+const COLUMNS: usize = 2048;
+/// Set for plain timed loops whose results a script can read, instead of criterion's analysis.
+const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
+
+/// Not unlike pooled features: positive, skewed, of different scale in each column.
+fn features(seed: u64) -> FeatureMatrix {
+    let values = uniforms(ROWS * COLUMNS, seed).into_iter().enumerate();
+    let value = |(at, u): (usize, f32)| u * u * (0.25 + (at % COLUMNS % 7) as f32 * 0.125);
+    FeatureMatrix::new(COLUMNS, values.map(value).collect()).unwrap()
+}
+
+fn logits() -> FeatureMatrix {
+    let values = uniforms(ROWS * 1008, 9).into_iter().map(|u| u * 10.0).collect();
+    FeatureMatrix::new(1008, values).unwrap()
+}
+
+fn two_threads() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+}
+
+fn frechet(first: &FeatureMatrix, second: &FeatureMatrix) -> f64 {
+    let sets = [first, second].map(|set| FeatureSet::Features(set));
+    frechet_distance(sets[0], sets[1]).unwrap().value
+}
+
+fn neighbours(first: &FeatureMatrix, second: &FeatureMatrix) -> f64 {
+    precision_recall(first, second, PrecisionRecallDialect::Exact).unwrap().recall
+}
+
+fn kid(first: &FeatureMatrix, second: &FeatureMatrix) -> f64 {
+    let subsets = Subsets { count: 10, size: SubsetSize::Exactly(1000) };
+    kernel_inception_distance(first, second, subsets).unwrap().mean
+}
+
+fn distributions(c: &mut Criterion) {
+    let (first, second, pool) = (features(1), features(2), two_threads());
+    let mut group = c.benchmark_group("two-threads");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(ROWS as u64));
+    group.bench_function("moments", |b| {
+        b.iter(|| pool.install(|| black_box(Moments::of(&first).unwrap())));
+    });
+    group.throughput(Throughput::Elements(2 * ROWS as u64));
+    group.bench_function("frechet", |b| b.iter(|| pool.install(|| frechet(&first, &second))));
+    group.bench_function("precision-recall", |b| {
+        b.iter(|| pool.install(|| neighbours(&first, &second)));
+    });
+    group.bench_function("kid-10-subsets", |b| b.iter(|| pool.install(|| kid(&first, &second))));
+    let logits = logits();
+    group.throughput(Throughput::Elements(ROWS as u64));
+    group.bench_function("inception-score", |b| {
+        let dialect = InceptionScoreDialect::TorchFidelity;
+        b.iter(|| pool.install(|| inception_score(&logits, dialect).unwrap()));
+    });
+    group.finish();
+}
+
+/// CPU seconds of this process so far, where `/proc` tells.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+/// Prints a metric's value, the seconds of its fastest run and the CPU seconds of a mean one.
+fn record(name: &str, limit: Duration, mut run: impl FnMut() -> f64) {
+    let (start, cpu, mut fastest) = (Instant::now(), cpu_seconds(), f64::INFINITY);
+    for runs in 1.. {
+        let begun = Instant::now();
+        let value = run();
+        fastest = fastest.min(begun.elapsed().as_secs_f64());
+        if start.elapsed() >= limit {
+            let cpu = cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
+            println!("{name} {value:?} {fastest} {}", cpu / f64::from(runs));
+            return;
+        }
+    }
+}
+
+fn records(limit: Duration) {
+    let (first, second, pool) = (features(1), features(2), two_threads());
+    record("moments", limit, || pool.install(|| Moments::of(&first).unwrap().trace()));
+    record("frechet", limit, || pool.install(|| frechet(&first, &second)));
+    record("precision-recall", limit, || pool.install(|| neighbours(&first, &second)));
+    record("kid", limit, || pool.install(|| kid(&first, &second)));
+    let logits = logits();
+    record("inception-score", limit, || {
+        let dialect = InceptionScoreDialect::TorchFidelity;
+        pool.install(|| inception_score(&logits, dialect).unwrap().mean)
+    });
+}
+
+criterion_group!(benches, distributions);
+
+fn main() {
+    if let Some(seconds) = std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
+        return records(Duration::from_secs_f64(seconds));
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}
