@@ -1,41 +1,40 @@
 //! Sums of outer products: the mean and covariance of many rows, in f64.
 
-use rayon::prelude::*;
+use crate::dots::{Part, Vectors, add_products};
 
-/// Rows that are widened to f64 at a time: with 768 columns they fill 400 KB of cache.
-const BLOCK: usize = 64;
+/// Rows that are widened to f64 at a time.
+const BLOCK: usize = 256;
 
-/// Height and width of the piece of the product that stays in registers.
-const TILE: (usize, usize) = (4, 8);
-
-/// Running sums over the rows `x` of a matrix: how many, `sum x` and `sum x x^T`.
+/// Running sums over the rows `x` of a matrix, taken about a fixed point `p`: how many,
+/// `sum (x - p)` and `sum (x - p) (x - p)^T`.
 ///
-/// The product of two f32 is exact in f64, and every element is summed row after row, so that the
-/// sums have the same bits for any number of threads, any vector width and any division of the
-/// rows into calls of [`Gram::add`].
+/// Every element is one chain of fused multiply-adds, row after row, so that the sums have the same
+/// bits for any number of threads, any vector width and any division of the rows into calls of
+/// [`Gram::add`]. About zero the products of two f32 are exact in f64.
 #[derive(Clone, Debug)]
 pub struct Gram {
-    columns: usize,
-    /// `columns`, rounded up to whole tiles; the padding stays zero.
-    stride: usize,
+    point: Vec<f64>,
     rows: u64,
     sums: Vec<f64>,
-    /// `columns x stride`; tiles wholly below the diagonal are not computed.
+    /// `columns x columns`; only the diagonal and what is to its right.
     products: Vec<f64>,
 }
 
 impl Gram {
-    /// No rows yet.
+    /// No rows yet; sums about zero.
     #[must_use]
     pub fn new(columns: usize) -> Self {
-        let stride = columns.next_multiple_of(TILE.1);
-        Self {
-            columns,
-            stride,
-            rows: 0,
-            sums: vec![0.0; columns],
-            products: vec![0.0; columns * stride],
-        }
+        Self::about(vec![0.0; columns])
+    }
+
+    /// No rows yet; sums about a point.
+    ///
+    /// The nearer it is to the mean, the fewer digits of the covariance cancel: with the mean itself
+    /// this is the corrected two-pass algorithm (Chan, Golub and LeVeque 1983).
+    #[must_use]
+    pub fn about(point: Vec<f64>) -> Self {
+        let columns = point.len();
+        Self { point, rows: 0, sums: vec![0.0; columns], products: vec![0.0; columns * columns] }
     }
 
     /// Adds rows, one after the other in `rows`.
@@ -43,29 +42,20 @@ impl Gram {
     /// # Panics
     /// When the length is not a multiple of the number of columns.
     pub fn add(&mut self, rows: &[f32]) {
-        if self.columns == 0 || rows.is_empty() {
+        let columns = self.point.len();
+        if columns == 0 || rows.is_empty() {
             return;
         }
-        assert_eq!(rows.len() % self.columns, 0, "rows must be whole");
-        self.rows += (rows.len() / self.columns) as u64;
-        for row in rows.chunks_exact(self.columns) {
-            for (sum, &value) in self.sums.iter_mut().zip(row) {
-                *sum += f64::from(value);
+        assert!(rows.len().is_multiple_of(columns), "rows must be whole");
+        self.rows += (rows.len() / columns) as u64;
+        for row in rows.chunks_exact(columns) {
+            for ((sum, &value), point) in self.sums.iter_mut().zip(row).zip(&self.point) {
+                *sum += f64::from(value) - point;
             }
         }
-        let stride = self.stride;
-        let mut wide = Vec::with_capacity(BLOCK * stride);
-        for block in rows.chunks(BLOCK * self.columns) {
-            wide.clear();
-            for row in block.chunks_exact(self.columns) {
-                wide.extend(row.iter().map(|&value| f64::from(value)));
-                wide.resize(wide.len().next_multiple_of(stride), 0.0);
-            }
-            let bands = self.products.par_chunks_mut(TILE.0 * stride).enumerate();
-            bands.for_each(|(band, products)| {
-                let arch = pulp::Arch::new();
-                arch.dispatch(Band { wide: &wide, stride, top: band * TILE.0, products });
-            });
+        for block in rows.chunks(BLOCK * columns) {
+            let vectors = Vectors::of_columns(block, &self.point);
+            add_products(&vectors, &vectors, Part::Upper, &mut self.products);
         }
     }
 
@@ -78,65 +68,30 @@ impl Gram {
     /// The mean row; `None` before the first row.
     #[must_use]
     pub fn mean(&self) -> Option<Vec<f64>> {
-        (self.rows > 0).then(|| self.sums.iter().map(|sum| sum / self.rows as f64).collect())
+        let mean = |(sum, point): (&f64, &f64)| point + sum / self.rows as f64;
+        (self.rows > 0).then(|| self.sums.iter().zip(&self.point).map(mean).collect())
     }
 
     /// The unbiased covariance, `columns x columns`, symmetric; `None` with fewer than two rows.
     ///
-    /// `(sum x x^T - n m m^T) / (n - 1)`: the difference costs digits when the mean is large
-    /// against the spread. For pixels in `[0, 1]` what is left is good to about 1e-15.
+    /// `(sum (x - p) (x - p)^T - n m m^T) / (n - 1)` with `m` the mean of `x - p`: the difference
+    /// costs digits when `m` is large against the spread. For pixels in `[0, 1]` about zero what is
+    /// left is good to about 1e-15.
     #[must_use]
     pub fn covariance(&self) -> Option<Vec<f64>> {
         if self.rows < 2 {
             return None;
         }
-        let n = self.rows as f64;
-        let mut covariance = vec![0.0; self.columns * self.columns];
-        for i in 0..self.columns {
-            for j in i..self.columns {
-                let centred = self.products[i * self.stride + j] - self.sums[i] * self.sums[j] / n;
-                covariance[i * self.columns + j] = centred / (n - 1.0);
-                covariance[j * self.columns + i] = centred / (n - 1.0);
+        let (n, columns) = (self.rows as f64, self.point.len());
+        let mut covariance = vec![0.0; columns * columns];
+        for i in 0..columns {
+            for j in i..columns {
+                let centred = self.products[i * columns + j] - self.sums[i] * self.sums[j] / n;
+                covariance[i * columns + j] = centred / (n - 1.0);
+                covariance[j * columns + i] = centred / (n - 1.0);
             }
         }
         Some(covariance)
-    }
-}
-
-/// A few rows of the product, from the diagonal to the right.
-struct Band<'a> {
-    wide: &'a [f64],
-    stride: usize,
-    top: usize,
-    products: &'a mut [f64],
-}
-
-impl pulp::NullaryFnOnce for Band<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Self { wide, stride, top, products } = self;
-        let (height, width) = TILE;
-        // A band at the lower edge may be cut; its missing rows are computed and dropped.
-        for left in ((top - top % width)..stride).step_by(width) {
-            let mut tile = [[0.0; TILE.1]; TILE.0];
-            for (sums, line) in tile.iter_mut().zip(products.chunks_exact(stride)) {
-                sums.copy_from_slice(&line[left..left + width]);
-            }
-            for row in wide.chunks_exact(stride) {
-                let across = &row[left..left + width];
-                let down = &row[top..top + height];
-                for (sums, &a) in tile.iter_mut().zip(down) {
-                    for (sum, &b) in sums.iter_mut().zip(across) {
-                        *sum += a * b;
-                    }
-                }
-            }
-            for (sums, line) in tile.iter().zip(products.chunks_exact_mut(stride)) {
-                line[left..left + width].copy_from_slice(sums);
-            }
-        }
     }
 }
 
@@ -217,5 +172,24 @@ mod tests {
         assert_eq!((gram.mean(), gram.covariance()), (None, None));
         gram.add(&[0.5, 0.25]);
         assert_eq!((gram.mean(), gram.covariance()), (Some(vec![0.5, 0.25]), None));
+    }
+
+    #[test]
+    fn a_large_mean_costs_no_digits_when_the_point_is_near_it() {
+        // Values near 2^23, where f32 still tells halves apart: the shift is exact.
+        let (rows, columns) = (300, 5);
+        let small: Vec<f32> = integers(rows, columns).iter().map(|v| v * 0.5).collect();
+        let large: Vec<f32> = small.iter().map(|v| v + 8_388_000.0).collect();
+        let expected = sums(columns, &[&small]).1;
+        let worst = |mut gram: Gram| {
+            gram.add(&large);
+            let found = gram.covariance().unwrap();
+            found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+        };
+        let near = worst(Gram::about(vec![8_388_001.25; columns]));
+        assert!(near < 1e-12, "{near}");
+        // And the input can tell: about zero, 2^46 x 300 rows cancels down to tens.
+        let far = worst(Gram::new(columns));
+        assert!(far > 1e-6, "{far}");
     }
 }

@@ -4,13 +4,21 @@
 //! bits on every machine and for any number of threads: sums have a fixed order, products and sums
 //! are not fused, and transcendental functions come from `libm`.
 
+mod aligned;
 pub mod crop;
 pub mod dct;
+pub mod distances;
+pub mod dots;
 pub mod gram;
+mod instruction_set;
+pub mod matrix;
 pub mod nn;
+mod product;
 pub mod resample;
 pub mod similarity;
 pub mod squared_error;
+
+pub use instruction_set::InstructionSet;
 
 /// Columns and rows of a picture or plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

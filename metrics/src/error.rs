@@ -1,5 +1,8 @@
+use std::io;
+use std::sync::Arc;
+
 /// Why a metric has no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricError {
     /// Reference and reconstruction differ in size.
@@ -45,4 +48,75 @@ pub enum MetricError {
     /// Two states that were built by different rules.
     #[error("merge states of different aggregations")]
     Aggregation,
+    /// A feature that is NaN or infinite.
+    #[error(
+        "take {value} as a feature: column {column} of sample `{sample}` must be finite; check the \
+         picture and the network's weights"
+    )]
+    NotFinite {
+        /// What the sample is called.
+        sample: String,
+        /// Column of the value.
+        column: usize,
+        /// The value.
+        value: String,
+    },
+    /// A matrix or vector of the wrong size.
+    #[error("take {found} values: {expected} are expected")]
+    Shape {
+        /// What would fit.
+        expected: String,
+        /// Values given.
+        found: usize,
+    },
+    /// Two sets of features, or features and moments, of different spaces.
+    #[error(
+        "compare features of {first} columns with features of {second}: both must come from one \
+         layer of one network"
+    )]
+    Columns {
+        /// Columns of the first.
+        first: usize,
+        /// Columns of the second.
+        second: usize,
+    },
+    /// Too few samples in a set for the metric.
+    #[error("compute {metric} of {found} samples: at least {needed} are needed; {remedy}")]
+    TooFewSamples {
+        /// Metric id.
+        metric: &'static str,
+        /// Samples in the set.
+        found: usize,
+        /// Samples needed.
+        needed: usize,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A matrix that is no covariance.
+    #[error("take a matrix as a covariance: {problem}")]
+    Covariance {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A feature vector without a direction.
+    #[error("normalise the features of sample `{sample}`: they are all zero")]
+    NoDirection {
+        /// What the sample is called.
+        sample: String,
+    },
+    /// An iteration that did not end.
+    #[error("find the eigenvalues of a {side}x{side} matrix: the iteration did not converge")]
+    NoConvergence {
+        /// Rows of the matrix.
+        side: usize,
+    },
+    /// Features that cannot be read back.
+    #[error("read stored features")]
+    Read(#[source] Arc<io::Error>),
+}
+
+impl MetricError {
+    pub(crate) fn read(error: io::Error) -> Self {
+        Self::Read(Arc::new(error))
+    }
 }

@@ -2,6 +2,11 @@
 //!
 //! Shared by the tests and benches of several packages through `#[path]`.
 
+#[path = "splitmix.rs"]
+pub(crate) mod splitmix;
+
+use splitmix::splitmix;
+
 /// Triangle waves in both directions plus hash noise of up to `amplitude` levels: `height x width x
 /// 3` interleaved bytes.
 pub(crate) fn picture(width: usize, height: usize, seed: u64, amplitude: i64) -> Vec<u8> {
@@ -17,12 +22,4 @@ pub(crate) fn picture(width: usize, height: usize, seed: u64, amplitude: i64) ->
         }
     }
     pixels
-}
-
-/// SplitMix64 of `index` under `seed`; the constants are the published ones.
-pub(crate) fn splitmix(index: u64, seed: u64) -> u64 {
-    let mut z = (index + 1).wrapping_add(seed << 40).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

@@ -1,14 +1,28 @@
+mod batch_norm;
+mod patches;
+mod winograd;
+
+use std::sync::OnceLock;
+
 use candle_core::{DType, Tensor};
 
+pub use batch_norm::BatchNorm;
+
+use crate::InstructionSet;
 use crate::nn::maps::Values;
-use crate::nn::{Activation, Arithmetic, Maps, NnError, Window};
+use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Window};
+use crate::product::{self, Epilogue, Output, Panels};
+use patches::Patches;
+use winograd::{Frame, Winograd};
+
+const LAYER: &str = "convolution";
 
 /// Convolution with bias, an optional residual and an activation in one pass.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Conv2d {
-    weight: Tensor,
-    bias: Option<Tensor>,
     options: ConvOptions,
+    shape: WeightShape,
+    kind: Kind,
 }
 
 /// What besides the weights makes a convolution.
@@ -24,19 +38,30 @@ pub struct ConvOptions {
     pub arithmetic: Arithmetic,
 }
 
-/// Normalisation by running statistics, as it stands behind a convolution.
-#[derive(Clone, Debug)]
-pub struct BatchNorm {
-    /// Scale, one per channel.
-    pub weight: Tensor,
-    /// Shift, one per channel.
-    pub bias: Tensor,
-    /// Mean over the training set.
-    pub mean: Tensor,
-    /// Variance over the training set.
-    pub variance: Tensor,
-    /// Added to the variance.
-    pub epsilon: f64,
+#[derive(Clone, Copy, Debug)]
+struct WeightShape {
+    outputs: usize,
+    /// Of all groups.
+    inputs: usize,
+    kernel: (usize, usize),
+}
+
+#[derive(Debug)]
+enum Kind {
+    Host(Host),
+    Device { weight: Tensor, bias: Option<Tensor> },
+}
+
+/// Weights for this project's kernels, packed at the first use of each form: which one a layer
+/// needs depends on the maps that it meets.
+#[derive(Debug)]
+struct Host {
+    set: InstructionSet,
+    /// `[out][in / groups][row][column]`.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    groups: OnceLock<Vec<Panels>>,
+    winograd: OnceLock<Winograd>,
 }
 
 impl ConvOptions {
@@ -47,24 +72,9 @@ impl ConvOptions {
     }
 }
 
-impl BatchNorm {
-    /// Weights and bias of the convolution that gives what `weight` (`[out, in, rows, columns]`,
-    /// without bias) and this normalisation give; computed in f64 and rounded once.
-    ///
-    /// # Errors
-    /// [`NnError::Tensor`] when the shapes do not fit.
-    pub fn fold(&self, weight: &Tensor) -> Result<(Tensor, Tensor), NnError> {
-        let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64);
-        let deviation = (wide(&self.variance)? + self.epsilon)?.sqrt()?;
-        let scale = (wide(&self.weight)? / deviation)?;
-        let bias = (wide(&self.bias)? - (wide(&self.mean)? * &scale)?)?;
-        let weight = wide(weight)?.broadcast_mul(&scale.reshape(((), 1, 1, 1))?)?;
-        Ok((weight.to_dtype(DType::F32)?, bias.to_dtype(DType::F32)?))
-    }
-}
-
 impl Conv2d {
-    /// `weight` is `[out, in / groups, rows, columns]`, `bias` is `[out]`.
+    /// `weight` is `[out, in / groups, rows, columns]`, `bias` is `[out]`. For maps on the host if
+    /// the weights are on the CPU, else for maps on their device.
     ///
     /// # Errors
     /// [`NnError::Shape`] when they do not fit each other or the options.
@@ -73,35 +83,215 @@ impl Conv2d {
         bias: Option<&Tensor>,
         options: ConvOptions,
     ) -> Result<Self, NnError> {
-        let _ = (weight.dims4()?, options.arithmetic);
-        Ok(Self { weight: weight.clone(), bias: bias.cloned(), options })
+        if weight.device().is_cpu() {
+            Self::for_set(InstructionSet::Best, weight, bias, options)
+        } else {
+            Self::on_device(weight, bias, options)
+        }
     }
 
-    /// Maps `[images, out rows, out columns, out]`.
+    /// For maps on the host, compiled for an instruction set of one's choice.
     ///
     /// # Errors
-    /// [`NnError`] when the maps do not fit.
-    pub fn forward(&self, maps: &Maps) -> Result<Maps, NnError> {
-        let tensor = match maps.values() {
-            Values::Host(_) => maps.to_tensor()?,
-            Values::Device(tensor) => tensor.clone(),
+    /// As [`new`](Self::new).
+    pub fn for_set(
+        set: InstructionSet,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        options: ConvOptions,
+    ) -> Result<Self, NnError> {
+        let shape = WeightShape::new(weight, bias, &options)?;
+        let flat = |tensor: &Tensor| tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>();
+        let host = Host {
+            set,
+            weight: flat(weight)?,
+            bias: bias.map(flat).transpose()?.unwrap_or_default(),
+            groups: OnceLock::new(),
+            winograd: OnceLock::new(),
         };
-        let w = self.options.window;
-        let x = tensor.pad_with_zeros(2, w.padding.top, w.padding.bottom)?.pad_with_zeros(
+        Ok(Self { options, shape, kind: Kind::Host(host) })
+    }
+
+    /// For maps on the device of the weights, with candle's convolution.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn on_device(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        options: ConvOptions,
+    ) -> Result<Self, NnError> {
+        let shape = WeightShape::new(weight, bias, &options)?;
+        let bias = bias.map(|bias| bias.reshape((1, (), 1, 1))).transpose()?;
+        Ok(Self { options, shape, kind: Kind::Device { weight: weight.clone(), bias } })
+    }
+
+    /// Maps `[images, output rows, output columns, out]`.
+    ///
+    /// # Errors
+    /// [`NnError`] when the maps do not fit the layer.
+    pub fn forward(&self, maps: &Maps) -> Result<Maps, NnError> {
+        self.run(maps, None)
+    }
+
+    /// As [`forward`](Self::forward), with `residual` added before the activation.
+    ///
+    /// # Errors
+    /// [`NnError`] when the maps do not fit the layer, or the residual its output.
+    pub fn forward_add(&self, maps: &Maps, residual: &Maps) -> Result<Maps, NnError> {
+        self.run(maps, Some(residual))
+    }
+
+    fn run(&self, maps: &Maps, residual: Option<&Maps>) -> Result<Maps, NnError> {
+        let output = self.output_shape(maps.shape())?;
+        if let Some(found) = residual.map(Maps::shape).filter(|&found| found != output) {
+            let expected = format!("a residual of {output}");
+            return Err(NnError::Shape { layer: LAYER, expected, found: found.to_string() });
+        }
+        match (&self.kind, maps.values()) {
+            (Kind::Host(host), Values::Host(values)) => {
+                let residual = residual.map(|residual| residual.host(LAYER)).transpose()?;
+                let mut out = Buffer::new(output.len());
+                self.run_host(host, (maps.shape(), output), values, &mut out, residual);
+                Ok(Maps::from_buffer(output, out))
+            }
+            (Kind::Device { weight, bias }, Values::Device(tensor)) => {
+                let residual = residual.map(|residual| residual.device(LAYER)).transpose()?;
+                self.run_device(weight, bias.as_ref(), tensor, residual)
+            }
+            _ => Err(NnError::Devices { layer: LAYER }),
+        }
+    }
+
+    fn output_shape(&self, maps: MapShape) -> Result<MapShape, NnError> {
+        let WeightShape { inputs, outputs, .. } = self.shape;
+        if maps.channels != inputs {
+            return Err(NnError::Shape {
+                layer: LAYER,
+                expected: format!("maps of {inputs} channels"),
+                found: format!("{} in {maps}", maps.channels),
+            });
+        }
+        let (height, width) = self
+            .options
+            .window
+            .output(maps.height, maps.width)
+            .ok_or(NnError::TooSmall { layer: LAYER, maps })?;
+        Ok(MapShape { images: maps.images, height, width, channels: outputs })
+    }
+
+    fn run_host(
+        &self,
+        host: &Host,
+        (input, output): (MapShape, MapShape),
+        maps: &[f32],
+        out: &mut [f32],
+        residual: Option<&[f32]>,
+    ) {
+        let WeightShape { inputs, outputs, kernel } = self.shape;
+        let activation = self.options.activation;
+        let epilogue = Epilogue { bias: &host.bias, residual, activation };
+        let frame = Frame { input, output, padding: self.options.window.padding };
+        if self.uses_winograd(frame) {
+            let make = || Winograd::new(host.set, &host.weight, inputs, outputs);
+            host.winograd.get_or_init(make).run(frame, maps, out, epilogue);
+            return;
+        }
+        let groups = self.options.groups;
+        let panels = host.groups.get_or_init(|| host.pack(self.shape, groups));
+        for (group, right) in panels.iter().enumerate() {
+            let left = Patches {
+                maps,
+                shape: input,
+                window: Window { kernel, ..self.options.window },
+                channels: group * (inputs / groups)..(group + 1) * (inputs / groups),
+                output: (output.height, output.width),
+            };
+            let column = group * (outputs / groups);
+            let bias = epilogue.bias.get(column..).unwrap_or_default();
+            let out = Output { rows: &mut *out, stride: outputs, column };
+            product::multiply(host.set, &left, right, out, Epilogue { bias, ..epilogue });
+        }
+    }
+
+    fn uses_winograd(&self, frame: Frame) -> bool {
+        let Window { kernel, stride, dilation, .. } = self.options.window;
+        self.options.arithmetic == Arithmetic::Fast
+            && (kernel, stride, dilation, self.options.groups) == ((3, 3), (1, 1), (1, 1), 1)
+            && frame.pays()
+    }
+
+    fn run_device(
+        &self,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        maps: &Tensor,
+        residual: Option<&Tensor>,
+    ) -> Result<Maps, NnError> {
+        let Window { stride, dilation, padding, .. } = self.options.window;
+        let padded = maps.pad_with_zeros(2, padding.top, padding.bottom)?.pad_with_zeros(
             3,
-            w.padding.left,
-            w.padding.right,
+            padding.left,
+            padding.right,
         )?;
-        let mut y = x.conv2d(&self.weight, 0, w.stride.0, w.dilation.0, self.options.groups)?;
-        if let Some(bias) = &self.bias {
-            y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
+        // candle's convolution has one step for rows and columns: with two, both take the smaller
+        // and the rows or columns that are too many are dropped.
+        let (step, both) = (stride.0.min(stride.1), stride);
+        if dilation.0 != dilation.1 || !both.0.is_multiple_of(step) || !both.1.is_multiple_of(step)
+        {
+            return Err(NnError::Unsupported { layer: LAYER, what: "unequal steps on a device" });
         }
-        if self.options.activation == Activation::Relu {
-            y = y.relu()?;
+        let mut out = padded.conv2d(weight, 0, step, dilation.0, self.options.groups)?;
+        for (dimension, every) in [(2, both.0 / step), (3, both.1 / step)] {
+            if every > 1 {
+                let kept: Vec<u32> = (0..out.dim(dimension)? as u32).step_by(every).collect();
+                let kept = Tensor::new(kept, out.device())?;
+                out = out.index_select(&kept, dimension)?;
+            }
         }
-        match maps.values() {
-            Values::Host(_) => Maps::from_tensor(&y),
-            Values::Device(_) => Maps::on_device(&y),
+        if let Some(bias) = bias {
+            out = out.broadcast_add(bias)?;
         }
+        if let Some(residual) = residual {
+            out = (out + residual)?;
+        }
+        Maps::on_device(&self.options.activation.on_device(&out)?)
+    }
+}
+
+impl WeightShape {
+    fn new(weight: &Tensor, bias: Option<&Tensor>, options: &ConvOptions) -> Result<Self, NnError> {
+        let (outputs, per_group, rows, columns) = weight.dims4()?;
+        let (groups, kernel) = (options.groups, options.window.kernel);
+        if (rows, columns) != kernel || groups == 0 || !outputs.is_multiple_of(groups) {
+            return Err(NnError::Shape {
+                layer: "convolution's weight",
+                expected: format!("[a multiple of {groups}, _, {}, {}]", kernel.0, kernel.1),
+                found: format!("{:?}", weight.dims()),
+            });
+        }
+        if let Some(bias) = bias.filter(|bias| bias.dims() != [outputs]) {
+            return Err(NnError::Shape {
+                layer: "convolution's bias",
+                expected: format!("[{outputs}]"),
+                found: format!("{:?}", bias.dims()),
+            });
+        }
+        Ok(Self { outputs, inputs: per_group * groups, kernel })
+    }
+}
+
+impl Host {
+    fn pack(&self, shape: WeightShape, groups: usize) -> Vec<Panels> {
+        let WeightShape { outputs, inputs, kernel } = shape;
+        let (outputs, inputs, taps) = (outputs / groups, inputs / groups, kernel.0 * kernel.1);
+        let per_group = outputs * inputs * taps;
+        let group = |group: usize| {
+            let weight = &self.weight[group * per_group..][..per_group];
+            Panels::new(self.set, taps * inputs, outputs, |step, output| {
+                weight[(output * inputs + step % inputs) * taps + step / inputs]
+            })
+        };
+        (0..groups).map(group).collect()
     }
 }

@@ -28,6 +28,14 @@ pub enum NnError {
         /// The layer.
         layer: &'static str,
     },
+    /// A device lacks what the host can do.
+    #[error("{layer}: {what} is not supported")]
+    Unsupported {
+        /// The layer.
+        layer: &'static str,
+        /// What is missing.
+        what: &'static str,
+    },
     /// The tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

@@ -82,7 +82,7 @@ impl Maps {
                 found: values.len().to_string(),
             });
         }
-        Ok(Self { shape, values: Values::Host(Buffer::from(values)) })
+        Ok(Self { shape, values: Values::Host(Buffer::from(values.as_slice())) })
     }
 
     /// Maps from a tensor `[image, channel, row, column]`: on the host if the tensor is on the CPU.
@@ -227,8 +227,7 @@ impl Maps {
         let outputs: Vec<Self> = rows
             .par_chunks_exact(self.shape.image_len().max(1))
             .map(|image| {
-                let mut copy = Buffer::new(image.len());
-                copy.copy_from_slice(image);
+                let copy = Buffer::from(image);
                 network(&Self { shape: one, values: Values::Host(copy) })
             })
             .collect::<Result<_, _>>()?;

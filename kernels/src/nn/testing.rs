@@ -1,8 +1,8 @@
 //! What the tests of the layers share.
 
 use proptest::prelude::*;
-use pulp::{Simd, WithSimd};
 
+use crate::InstructionSet;
 use crate::nn::MapShape;
 
 /// One to three images of sides up to `side` with up to `channels` channels.
@@ -38,40 +38,9 @@ pub(crate) fn assert_same_bits(found: &[f32], expected: &[f32]) {
     assert_eq!(found.iter().zip(expected).position(differs), None);
 }
 
-/// An instruction set of this machine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum InstructionSet {
-    Scalar(pulp::Scalar),
-    #[cfg(target_arch = "x86_64")]
-    V3(pulp::x86::V3),
-    #[cfg(target_arch = "x86_64")]
-    V4(pulp::x86::V4),
-    /// What is found at run time: the only one besides scalars on other machines.
-    Native(pulp::Arch),
-}
-
-impl InstructionSet {
-    pub(crate) fn run<W: WithSimd>(self, job: W) -> W::Output {
-        match self {
-            Self::Scalar(simd) => Simd::vectorize(simd, job),
-            #[cfg(target_arch = "x86_64")]
-            Self::V3(simd) => Simd::vectorize(simd, job),
-            #[cfg(target_arch = "x86_64")]
-            Self::V4(simd) => Simd::vectorize(simd, job),
-            Self::Native(arch) => arch.dispatch(job),
-        }
-    }
-}
-
 /// Calls `test` with each instruction set that this machine has.
-pub(crate) fn on_every_instruction_set(mut test: impl FnMut(InstructionSet)) {
-    test(InstructionSet::Scalar(pulp::Scalar::new()));
-    test(InstructionSet::Native(pulp::Arch::new()));
-    #[cfg(target_arch = "x86_64")]
-    {
-        pulp::x86::V3::try_new().into_iter().for_each(|simd| test(InstructionSet::V3(simd)));
-        pulp::x86::V4::try_new().into_iter().for_each(|simd| test(InstructionSet::V4(simd)));
-    }
+pub(crate) fn on_every_instruction_set(test: impl FnMut(InstructionSet)) {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available()).for_each(test);
 }
 
 /// What `work` gives on one thread and on three.

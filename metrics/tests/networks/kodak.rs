@@ -9,7 +9,7 @@ use prismbench_kernels::nn::Arithmetic;
 use prismbench_metrics::{Lpips, LpipsHead};
 use serde::Deserialize;
 
-use crate::hashed::splitmix;
+use crate::hashed::splitmix::splitmix;
 use crate::sample::golden;
 
 #[derive(Deserialize)]

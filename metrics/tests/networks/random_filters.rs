@@ -69,7 +69,7 @@ fn more_distortion_is_further_away() {
     let scenes = scenes();
     let noisy = |amplitude: u64| {
         let noisy = |pixels: &[u8], index: usize| {
-            let noise = crate::hashed::splitmix(index as u64, 99) % (2 * amplitude + 1);
+            let noise = crate::hashed::splitmix::splitmix(index as u64, 99) % (2 * amplitude + 1);
             (i64::from(pixels[index]) + noise as i64 - amplitude as i64).clamp(0, 255) as u8
         };
         scenes.iter().map(|scene| changed(scene, noisy)).collect::<Vec<_>>()
