@@ -17,10 +17,10 @@ use trunk::Trunk;
 const REMEDY: &str = "it needs torchvision's ImageNet weights of its trunk and the linear layers of \
                       the PyPI package lpips 0.1 (lpips/weights/v0.1), in one file or two";
 
-/// What the linear layers and the rest of other files are called; trunk and linear layers may be
-/// in one file, and torchvision's holds a classifier.
-const IGNORED: [&str; 6] =
-    ["classifier.", "lin", "net.", "features.", "scaling_layer.", "avgpool."];
+/// What a trunk's file may hold besides: torchvision's classifier, what `lpips.LPIPS` has.
+const BESIDE_TRUNK: [&str; 3] = ["classifier.", "lin", "scaling_layer."];
+/// What the file with the channels' weights may hold besides: a trunk under either name.
+const BESIDE_HEAD: [&str; 4] = ["classifier.", "features.", "net.", "scaling_layer."];
 
 /// `(x - SHIFT) / SCALE` for `x` in `[-1, 1]`: ImageNet's statistics.
 const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
@@ -75,7 +75,7 @@ impl Lpips {
         device: &Device,
     ) -> Result<Self, NetworkError> {
         let file = WeightsFile::open(trunk, REMEDY)?;
-        let tensors = file.tensors(&trunk::tensors(kind), &IGNORED, device)?;
+        let tensors = file.tensors(&trunk::tensors(kind), &BESIDE_TRUNK, device)?;
         let trunk = Trunk::new(kind, &tensors, arithmetic)?;
         let mut weights = vec![file.origin().clone()];
         let other = match head {
@@ -222,7 +222,7 @@ fn head_tensors(kind: LpipsTrunk) -> Vec<Expected> {
 
 fn channel_weights(kind: LpipsTrunk, file: &WeightsFile) -> Result<Vec<Vec<f32>>, NetworkError> {
     let expected = head_tensors(kind);
-    let tensors = file.tensors(&expected, &IGNORED, &Device::Cpu)?;
+    let tensors = file.tensors(&expected, &BESIDE_HEAD, &Device::Cpu)?;
     let layer = |tensor: &Expected| {
         let values = tensors.get(tensor.name())?.flatten_all();
         values
