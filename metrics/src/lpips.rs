@@ -138,13 +138,22 @@ impl Lpips {
     /// The distance of two pictures; symmetric, 0 for equal ones.
     ///
     /// # Errors
-    /// [`NetworkError::Sizes`] when the pictures differ in size or went through different trunks.
+    /// [`NetworkError::Sizes`] when the pictures differ in size or went through different trunks,
+    /// [`NetworkError::NotFinite`] when a picture has values that overflow.
     pub fn distance(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> Result<f64, NetworkError> {
         let layers = self.layers(a, b)?;
         let mean = |(_, map): (MapShape, Vec<f32>)| {
             map.iter().map(|&value| f64::from(value)).sum::<f64>() / map.len().max(1) as f64
         };
-        Ok(layers.into_iter().map(mean).sum())
+        let distance: f64 = layers.into_iter().map(mean).sum();
+        match distance.is_finite() {
+            true => Ok(distance),
+            false => Err(NetworkError::NotFinite {
+                network: self.kind.id(),
+                value: distance.to_string(),
+                image: 0,
+            }),
+        }
     }
 
     /// Where the pictures differ: a value per pixel, each layer's differences upsampled bilinearly
