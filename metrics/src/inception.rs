@@ -48,10 +48,10 @@ impl Inception {
         device: &Device,
     ) -> Result<Self, NetworkError> {
         let file = WeightsFile::open(path, REMEDY)?;
-        if let Some(&[classes, POOLED]) = file.shape("fc.weight") {
-            if classes != CLASSES {
-                return Err(NetworkError::OtherInception { path: path.to_owned(), classes });
-            }
+        if let Some(&[classes, POOLED]) = file.shape("fc.weight")
+            && classes != CLASSES
+        {
+            return Err(NetworkError::OtherInception { path: path.to_owned(), classes });
         }
         let tensors = file.tensors(&layout::tensors(), &[], device)?;
         let (weight, bias) = (tensors.get("fc.weight")?, tensors.get("fc.bias")?);

@@ -31,10 +31,10 @@ pub const LPIPS: MetricDef = MetricDef {
 const REMEDY: &str = "it needs torchvision's ImageNet weights of its trunk and the linear layers of \
                       the PyPI package lpips 0.1 (lpips/weights/v0.1), in one file or two";
 
-/// What the linear layers and the rest of other files are called; trunk and linear layers may be
-/// in one file, and torchvision's holds a classifier.
-const IGNORED: [&str; 6] =
-    ["classifier.", "lin", "net.", "features.", "scaling_layer.", "avgpool."];
+/// What a trunk's file may hold besides: torchvision's classifier, what `lpips.LPIPS` has.
+const BESIDE_TRUNK: [&str; 3] = ["classifier.", "lin", "scaling_layer."];
+/// What the file with the channels' weights may hold besides: a trunk under either name.
+const BESIDE_HEAD: [&str; 4] = ["classifier.", "features.", "net.", "scaling_layer."];
 
 /// `(x - SHIFT) / SCALE` for `x` in `[-1, 1]`: ImageNet's statistics.
 const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
@@ -89,7 +89,7 @@ impl Lpips {
         device: &Device,
     ) -> Result<Self, NetworkError> {
         let file = WeightsFile::open(trunk, REMEDY)?;
-        let tensors = file.tensors(&trunk::tensors(kind), &IGNORED, device)?;
+        let tensors = file.tensors(&trunk::tensors(kind), &BESIDE_TRUNK, device)?;
         let trunk = Trunk::new(kind, &tensors, arithmetic)?;
         let mut weights = vec![file.origin().clone()];
         let other = match head {
@@ -152,13 +152,22 @@ impl Lpips {
     /// The distance of two pictures; symmetric, 0 for equal ones.
     ///
     /// # Errors
-    /// [`NetworkError::Sizes`] when the pictures differ in size or went through different trunks.
+    /// [`NetworkError::Sizes`] when the pictures differ in size or went through different trunks,
+    /// [`NetworkError::NotFinite`] when a picture has values that overflow.
     pub fn distance(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> Result<f64, NetworkError> {
         let layers = self.layers(a, b)?;
         let mean = |(_, map): (MapShape, Vec<f32>)| {
             map.iter().map(|&value| f64::from(value)).sum::<f64>() / map.len().max(1) as f64
         };
-        Ok(layers.into_iter().map(mean).sum())
+        let distance: f64 = layers.into_iter().map(mean).sum();
+        match distance.is_finite() {
+            true => Ok(distance),
+            false => Err(NetworkError::NotFinite {
+                network: self.kind.id(),
+                value: distance.to_string(),
+                image: 0,
+            }),
+        }
     }
 
     /// Where the pictures differ: a value per pixel, each layer's differences upsampled bilinearly
@@ -236,7 +245,7 @@ fn head_tensors(kind: LpipsTrunk) -> Vec<Expected> {
 
 fn channel_weights(kind: LpipsTrunk, file: &WeightsFile) -> Result<Vec<Vec<f32>>, NetworkError> {
     let expected = head_tensors(kind);
-    let tensors = file.tensors(&expected, &IGNORED, &Device::Cpu)?;
+    let tensors = file.tensors(&expected, &BESIDE_HEAD, &Device::Cpu)?;
     let layer = |tensor: &Expected| {
         let values = tensors.get(tensor.name())?.flatten_all();
         values

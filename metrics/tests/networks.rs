@@ -1,5 +1,8 @@
 //! The feature networks against the reference implementations, with generated weights.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "the errors that were found are worth reading")]
+
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
 #[path = "networks/inception.rs"]

@@ -1,8 +1,9 @@
 """Generated weights: from a tensor's name and shape to its values, in integer arithmetic until the last step.
 
 `recipe.rs` makes the same bits. A number is SplitMix64 (as in hashed.py) of its index in the tensor, from the FNV-1a hash of
-the tensor's name on; its upper 24 bits, centred, are its level. The levels of a filter sum to nearly zero: behind a ReLU all
-inputs have much the same mean, which would otherwise hide what differs between pictures, the more so the deeper the network.
+the tensor's name on; its upper 24 bits, centred, are its level. Weights have the variance that keeps the scale of activations behind
+ReLUs through any number of layers (He et al. 2015, equation 10), and with it the relative size of small differences: filters
+without a mean, say, would make features of pictures differ more, but double a rounding error in every block of Inception.
 """
 
 import math
@@ -12,9 +13,8 @@ import numpy as np
 U64 = np.uint64
 HALF = 1 << 23
 
-# Variance of a filter's weights times its inputs. 2 keeps the scale behind a ReLU (He et al. 2015, equation 10); a filter
-# without a mean sees only the variance of its inputs, two thirds of their mean square.
-GAIN = 3.0
+# Variance of a filter's weights times its inputs.
+GAIN = 2.0
 
 
 def mix(z):
@@ -43,9 +43,7 @@ def tensor(name, shape):
         values = (level + HALF) / (4 * HALF)
     elif len(shape) > 1:
         inputs = count // shape[0]
-        level = level.reshape(shape[0], inputs)
-        centred = level * inputs - level.sum(1, keepdims=True)
-        values = centred * (math.sqrt(3 * GAIN / inputs) / (inputs * HALF))
+        values = level * (math.sqrt(3 * GAIN / inputs) / HALF)
     else:
         centre = 1 if name.endswith((".bn.weight", ".running_var")) else 0
         values = centre + level * (0.25 / HALF)

@@ -3,7 +3,7 @@
 //! Shared by the tests and benches of several packages through `#[path]`.
 
 const HALF: i64 = 1 << 23;
-const GAIN: f64 = 3.0;
+const GAIN: f64 = 2.0;
 
 /// The values of the tensor of this name and shape.
 pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
@@ -13,23 +13,12 @@ pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
         return levels.map(|level| ((level + HALF) as f64 / (4 * HALF) as f64) as f32).collect();
     }
     if shape.len() > 1 {
-        let levels: Vec<i64> = levels.collect();
-        return filters(&levels, count / shape[0]);
+        let scale = (3.0 * GAIN / (count / shape[0]) as f64).sqrt() / HALF as f64;
+        return levels.map(|level| (level as f64 * scale) as f32).collect();
     }
     let positive = name.ends_with(".bn.weight") || name.ends_with(".running_var");
     let centre = f64::from(u8::from(positive));
     levels.map(|level| (centre + level as f64 * (0.25 / HALF as f64)) as f32).collect()
-}
-
-fn filters(levels: &[i64], inputs: usize) -> Vec<f32> {
-    let scale = (3.0 * GAIN / inputs as f64).sqrt() / (inputs as i64 * HALF) as f64;
-    levels
-        .chunks_exact(inputs)
-        .flat_map(|filter| {
-            let sum: i64 = filter.iter().sum();
-            filter.iter().map(move |level| ((level * inputs as i64 - sum) as f64 * scale) as f32)
-        })
-        .collect()
 }
 
 fn levels(name: &str, count: usize) -> impl Iterator<Item = i64> {

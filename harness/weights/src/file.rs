@@ -79,7 +79,7 @@ impl WeightsFile {
     ///
     /// # Errors
     /// [`WeightsError::Mismatch`] naming every tensor that is missing, misshapen, of another
-    /// element type, or not part of the architecture.
+    /// element type, or not part of the architecture; or the first with NaN or an infinity in it.
     pub fn tensors(
         &self,
         expected: &[Expected],
@@ -93,9 +93,13 @@ impl WeightsFile {
         let mut tensors = BTreeMap::new();
         for tensor in expected {
             let stored = self.find(tensor).map(|stored| stored.load(&self.bytes, device));
-            if let Some(loaded) = stored.transpose()?.flatten() {
-                tensors.insert(tensor.name().to_owned(), loaded);
+            let Some(loaded) = stored.transpose()?.flatten() else { continue };
+            // A sum is finite only if all that is summed is.
+            if !loaded.sum_all()?.to_scalar::<f32>()?.is_finite() {
+                let problems = vec![format!("`{}` has values that are not finite", tensor.name())];
+                return Err(WeightsError::Mismatch { path: self.path.clone(), problems });
             }
+            tensors.insert(tensor.name().to_owned(), loaded);
         }
         Ok(Tensors { path: self.path.clone(), tensors })
     }

@@ -100,6 +100,35 @@ fn neither_the_batch_nor_the_other_taps_move_a_bit() {
 }
 
 #[test]
+fn the_number_of_threads_does_not_move_a_bit() {
+    let images = [6, 7, 8].map(|seed| Picture(70, 90, seed, 40).image());
+    let network = open(Arithmetic::Fast);
+    let [one, three] = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = pool.install(|| features(&network, &images, &[Tap::Pooled])).remove(0);
+        found.values().iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+    });
+    assert!(one == three);
+}
+
+#[test]
+fn variances_below_zero_are_an_error_that_names_the_picture() {
+    // What batch normalisation makes of them is NaN, though every weight is finite.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inception.safetensors");
+    let mut tensors = safetensors::load(generated("inception.safetensors"), &Device::Cpu).unwrap();
+    let name = "Mixed_7c.branch_pool.bn.running_var";
+    let negative = tensors[name].affine(-1.0, 0.0).unwrap();
+    tensors.insert(name.to_owned(), negative);
+    safetensors::save(&tensors, &path).unwrap();
+    let network =
+        Inception::open(&path, InceptionResize::Tf1, Arithmetic::Strict, &Device::Cpu).unwrap();
+    let image = Picture(32, 32, 1, 9).image();
+    let error = network.features(&[&image], &[Tap::Pooled]).unwrap_err().to_string();
+    assert_eq!(error, "`inception-2015-12-05` gave NaN for picture 0 of the batch");
+}
+
+#[test]
 fn torchvisions_network_is_recognised_and_any_other_file_is_listed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.safetensors");

@@ -39,6 +39,18 @@ fn half_precision_is_widened_and_the_file_is_digested() {
 }
 
 #[test]
+fn weights_that_are_not_finite_are_refused() {
+    let header = r#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
+                     "b":{"dtype":"F32","shape":[2,1],"data_offsets":[8,16]}}"#;
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut bytes = file(header, 12);
+        bytes.extend(value.to_le_bytes());
+        let error = read(&bytes).unwrap_err().to_string();
+        assert!(error.ends_with("`b` has values that are not finite"), "{error}");
+    }
+}
+
+#[test]
 fn every_tensor_that_does_not_fit_is_named() {
     let bytes = file(
         r#"{"b":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},
