@@ -17,7 +17,6 @@ mod reference;
 mod registry;
 mod resample;
 mod taef2;
-mod weights;
 
 pub use error::OpenError;
 pub use open::{Fit, Opened, open};

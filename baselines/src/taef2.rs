@@ -7,10 +7,10 @@ use candle_core::{Device, Tensor};
 use prismbench_core::{
     ImageBatch, LatentShape, Latents, Posterior, Tokenizer, TokenizerError, TokenizerSpec,
 };
+use prismbench_weights::{Expected, WeightsFile};
 use rayon::prelude::*;
 
 use crate::grid::expect_grid;
-use crate::weights::WeightsFile;
 use layout::{DECODER, ENCODER, tensors};
 use network::Network;
 
@@ -35,14 +35,14 @@ impl Taef2 {
     /// Reads both halves from `folder`.
     ///
     /// # Errors
-    /// As [`WeightsFile::read`].
+    /// As [`WeightsFile::open`] and [`WeightsFile::tensors`].
     pub(crate) fn open(id: String, folder: &Path, device: &Device) -> Result<Self, TokenizerError> {
         let read = |name: &str, layout| {
             let expected = tensors(layout);
-            let file = WeightsFile::read(&folder.join(name), &expected, device, REMEDY)?;
-            let parameters: usize =
-                expected.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
-            Ok::<_, TokenizerError>((Network::new(layout, &file)?, file.origin, parameters as u64))
+            let file = WeightsFile::open(&folder.join(name), REMEDY)?;
+            let network = Network::new(layout, &file.tensors(&expected, &[], device)?)?;
+            let parameters: usize = expected.iter().map(Expected::len).sum();
+            Ok::<_, TokenizerError>((network, file.origin().clone(), parameters as u64))
         };
         let (encoder, first, encoder_parameters) = read("taef2_encoder.safetensors", &ENCODER[..])?;
         let (decoder, second, decoder_parameters) =

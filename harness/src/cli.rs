@@ -53,6 +53,13 @@ pub(crate) struct RunArgs {
     /// Only this metric (repeatable)
     #[arg(short, long = "metric", value_name = "NAME")]
     pub(crate) metrics: Vec<String>,
+    /// Weights of a feature network: inception, lpips-alex, lpips-vgg, lpips-squeeze, and
+    /// lpips-TRUNK-head where the linear layers are in a file of their own (repeatable)
+    #[arg(long = "weights", value_name = "NAME=FILE")]
+    pub(crate) weights: Vec<String>,
+    /// Features that stand for those of the originals, as --save features wrote them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
     /// Only the first N pictures of every data set
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
@@ -66,12 +73,15 @@ pub(crate) struct RunArgs {
     /// Leave pictures out that cannot be used; count and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    /// Keep arrays beside the records: reconstructions, latents
+    /// Keep arrays beside the records: reconstructions, latents; features of the originals
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) save: Vec<String>,
     /// The run folder [default: runs/NAME-HASH]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Neither use nor keep features of the originals from run to run
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Measure anew even if the run folder is there
     #[arg(long)]
     pub(crate) force: bool,

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use prismbench_baselines::OpenError;
 use prismbench_core::{ProtocolError, TokenizerError, UnknownChoice};
+use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
-use prismbench_suites::{ArrayError, DataError, PictureError, SuiteError};
+use prismbench_suites::{ArrayError, DataError, FeatureFileError, PictureError, SuiteError};
+use prismbench_weights::WeightsError;
 
 use crate::Exit;
 use crate::plan::PlanError;
@@ -29,6 +31,10 @@ pub(crate) enum Failure {
     Report(#[from] ReportError),
     #[error(transparent)]
     Choice(#[from] UnknownChoice),
+    #[error("metric `{metric}` needs the weights of the network `{network}`, which are not there")]
+    NetworkMissing { metric: String, network: String, remedy: String },
+    #[error(transparent)]
+    Network(Box<NetworkError>),
     #[error("there is no {what} called `{found}`")]
     Unknown { what: &'static str, found: String, nearest: Option<String> },
     #[error("`{}` holds another run", path.display())]
@@ -41,6 +47,12 @@ pub(crate) enum Failure {
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write the result")]
     Output(#[source] io::Error),
+}
+
+impl From<NetworkError> for Failure {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(Box::new(error))
+    }
 }
 
 /// Why a tokenizer could not be fitted.
@@ -65,10 +77,18 @@ impl Failure {
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing { .. })) => {
                 Exit::Missing
             }
+            Self::NetworkMissing { .. } => Exit::Missing,
+            Self::Network(error) => match error.as_ref() {
+                NetworkError::Weights(WeightsError::Missing { .. }) => Exit::Missing,
+                _ => Exit::Usage,
+            },
             Self::Data(error) => of_data(error),
             Self::Suite { source, .. } => match source.as_ref() {
                 SuiteError::Interrupted { .. } => Exit::Interrupted,
                 SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
+                SuiteError::Reference(FeatureFileError::Read { .. }) | SuiteError::Spool(_) => {
+                    Exit::Missing
+                }
                 SuiteError::Save(error) if is_full(error.as_ref()) => Exit::Missing,
                 SuiteError::Batch(_) => Exit::Internal,
                 _ => Exit::Usage,
@@ -106,6 +126,11 @@ impl Failure {
                 remedy,
                 ..
             })) => Some(remedy.clone()),
+            Self::NetworkMissing { remedy, .. } => Some(remedy.clone()),
+            Self::Network(error) => match error.as_ref() {
+                NetworkError::Weights(WeightsError::Missing { remedy, .. }) => Some(remedy.clone()),
+                _ => None,
+            },
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
             Self::Data(error) if error.is_sample() => Some(SKIP_BAD.to_owned()),

@@ -6,6 +6,7 @@ mod cli;
 mod cmd;
 mod error;
 mod exit;
+mod networks;
 mod plan;
 mod progress;
 mod provenance;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
+use crate::networks;
 use crate::saving::Save;
 
 /// What a run does, with every default filled in and everything checked that needs no file.
@@ -21,6 +22,12 @@ pub(crate) struct Plan {
     pub(crate) fit: Fit,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) metrics: Vec<String>,
+    /// Those of them that were asked for by name.
+    pub(crate) named_metrics: Vec<String>,
+    /// Weights of feature networks, by the name of the network.
+    pub(crate) weights: BTreeMap<String, PathBuf>,
+    /// Features that stand for those of the original pictures.
+    pub(crate) reference: Option<PathBuf>,
     pub(crate) limit: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) on_bad: OnBad,
@@ -54,6 +61,8 @@ struct PlanFile {
     #[serde(default)]
     metrics: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
     #[serde(default)]
     seed: u64,
@@ -63,9 +72,11 @@ struct PlanFile {
     save: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     set: BTreeMap<String, toml::Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    weights: BTreeMap<String, String>,
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "format",
     "name",
     "suites",
@@ -74,11 +85,13 @@ const KEYS: [&str; 13] = [
     "fit",
     "protocols",
     "metrics",
+    "reference",
     "limit",
     "seed",
     "bad",
     "save",
     "set",
+    "weights",
 ];
 const HELD_OUT: &str = "held-out";
 
@@ -117,6 +130,8 @@ pub(crate) enum PlanError {
     BadValue { key: &'static str, found: String, expected: String },
     #[error("`--set {found}` is not FIELD=VALUE")]
     Set { found: String },
+    #[error("`--weights {found}` is not NAME=FILE")]
+    Weights { found: String },
 }
 
 impl Plan {
@@ -150,6 +165,9 @@ fn read(path: &Path) -> Result<PlanFile, PlanError> {
     file.data.iter_mut().for_each(beside);
     if file.fit != HELD_OUT {
         beside(&mut file.fit);
+    }
+    for path in file.reference.iter_mut().chain(file.weights.values_mut()) {
+        *path = folder.join(&*path).display().to_string();
     }
     for tokenizer in &mut file.tokenizers {
         if let Some((id, weights)) = tokenizer.split_once('=') {
@@ -190,6 +208,14 @@ fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
     replace(&mut file.suites, &args.suites);
     replace(&mut file.metrics, &args.metrics);
     replace(&mut file.save, &args.save);
+    if let Some(reference) = &args.reference {
+        file.reference = Some(reference.display().to_string());
+    }
+    for given in &args.weights {
+        let (name, path) =
+            given.split_once('=').ok_or_else(|| PlanError::Weights { found: given.clone() })?;
+        file.weights.insert(name.to_owned(), path.to_owned());
+    }
     if let Some(fit) = &args.fit {
         file.fit.clone_from(fit);
     }
@@ -225,7 +251,9 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     distinct("tokenizers", &ids)?;
     distinct("data", &file.data)?;
     distinct("protocols", &hashes)?;
+    file.weights.keys().try_for_each(|name| networks::check_name(name))?;
     let chosen = chosen_suites(&file.suites)?;
+    let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
     let on_bad = match file.bad.as_str() {
         "stop" => OnBad::Stop,
@@ -261,6 +289,9 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         fit,
         protocols,
         metrics,
+        named_metrics,
+        weights: file.weights.into_iter().map(|(name, path)| (name, path.into())).collect(),
+        reference: file.reference.map(PathBuf::from),
         limit: file.limit,
         seed: file.seed,
         on_bad,
@@ -296,7 +327,7 @@ fn chosen_suites(wanted: &[String]) -> Result<Vec<Box<dyn Suite>>, Failure> {
         .collect()
 }
 
-/// The wanted metrics in the suites' order; all of them when none is named.
+/// The wanted metrics in the suites' order; when none is named, all that need no naming.
 fn chosen_metrics(suites: &[Box<dyn Suite>], wanted: &[String]) -> Result<Vec<String>, Failure> {
     let known: Vec<&str> =
         suites.iter().flat_map(|suite| suite.metrics()).map(|metric| metric.id).collect();
@@ -304,7 +335,12 @@ fn chosen_metrics(suites: &[Box<dyn Suite>], wanted: &[String]) -> Result<Vec<St
         let nearest = nearest(unknown, known.iter().copied()).map(str::to_owned);
         return Err(Failure::Unknown { what: "metric", found: unknown.clone(), nearest });
     }
-    let is_wanted = |id: &&&str| wanted.is_empty() || wanted.iter().any(|name| name == **id);
+    let on_request: Vec<&str> =
+        suites.iter().flat_map(|suite| suite.on_request()).copied().collect();
+    let is_wanted = |id: &&&str| match wanted {
+        [] => !on_request.contains(*id),
+        wanted => wanted.iter().any(|name| name == **id),
+    };
     Ok(known.iter().filter(is_wanted).map(|&id| id.to_owned()).collect())
 }
 

@@ -55,6 +55,12 @@ pub(crate) struct WeightFile {
     pub(crate) sha256: String,
 }
 
+impl From<&prismbench_core::Weights> for WeightFile {
+    fn from(weights: &prismbench_core::Weights) -> Self {
+        Self { name: weights.name.clone(), sha256: weights.sha256.clone() }
+    }
+}
+
 impl Provenance {
     pub(crate) fn new(run: String, threads: usize) -> Self {
         Self {

@@ -44,7 +44,7 @@ impl Common<'_> {
             resolution: self.pictures.resolution(),
             n: measurement.n,
             metric: measurement.metric.versioned_id(),
-            dialect: measurement.dialect.to_owned(),
+            dialect: measurement.dialect.clone(),
             setting: String::new(),
             outcome: measurement.outcome.clone(),
             unit: measurement.metric.unit,

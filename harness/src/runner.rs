@@ -6,12 +6,14 @@ use prismbench_core::{
     ImageBatch, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer,
 };
 use prismbench_suites::{
-    self as suites, Context, Dataset, Observer, Part, Pass, Pictures, Prepared, Suite, SuiteError,
+    self as suites, Context, Dataset, Networks, Observer, Part, Pass, Pictures, Prepared, Suite,
+    SuiteError,
 };
 
 use crate::Streams;
 use crate::cli::RunArgs;
 use crate::error::{Failure, FitError};
+use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
@@ -44,19 +46,28 @@ struct Job<'a> {
     suite: &'a dyn Suite,
     pictures: Pictures<'a>,
     protocol: &'a Protocol,
+    networks: &'a Networks,
 }
 
 impl Runner<'_, '_> {
     pub(crate) fn run(&mut self) -> Result<(), Failure> {
         let plan = self.plan;
+        // All of them before anything is measured: a file that does not serve is said at once.
+        let lend = |protocol| networks::lend(plan, protocol, &self.device);
+        let networks = plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>()?;
+        for (network, files) in networks.iter().flat_map(networks::weights) {
+            let files = files.iter().map(WeightFile::from).collect();
+            self.folder.provenance.weights.insert(network, files);
+        }
         for spec in &plan.data {
             let dataset = suites::open(spec)?;
-            for protocol in &plan.protocols {
+            for (protocol, lent) in plan.protocols.iter().zip(&networks) {
                 for suite in &plan.suites {
                     let job = Job {
                         suite: suite.as_ref(),
                         pictures: self.pictures(dataset.as_ref(), protocol),
                         protocol,
+                        networks: lent,
                     };
                     self.passes(&job)?;
                 }
@@ -128,10 +139,7 @@ impl Runner<'_, '_> {
             },
         };
         let spec = loaded.tokenizer.spec();
-        let files = spec.weights.iter().map(|weights| WeightFile {
-            name: weights.name.clone(),
-            sha256: weights.sha256.clone(),
-        });
+        let files = spec.weights.iter().map(WeightFile::from);
         self.folder.provenance.weights.insert(spec.id.clone(), files.collect());
         Ok(loaded)
     }
@@ -171,6 +179,16 @@ impl Runner<'_, '_> {
         let dataset = job.pictures.dataset.id().to_owned();
         let failed = |source| Failure::Suite { dataset: dataset.clone(), source: Box::new(source) };
         let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
+        let cache = networks::cache_folder().filter(|_| !self.args.no_cache);
+        let cache = cache.map(|folder| folder.join("features"));
+        let save_features = match self.plan.save.features {
+            true => Some(
+                self.folder
+                    .arrays([&dataset, &job.protocol.name, "originals"])?
+                    .join("features.safetensors"),
+            ),
+            false => None,
+        };
         let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, job.pictures.count()),
@@ -185,6 +203,10 @@ impl Runner<'_, '_> {
             device: &self.device,
             batch,
             seed,
+            networks: job.networks,
+            reference: self.plan.reference.as_deref(),
+            cache: cache.as_deref(),
+            save_features: save_features.as_deref(),
             interrupted,
             observer: &mut watcher,
         };
@@ -192,6 +214,9 @@ impl Runner<'_, '_> {
         let Watcher { progress, arrays, .. } = watcher;
         progress.finish();
         let pass = pass.map_err(failed)?;
+        for warning in &pass.warnings {
+            self.streams.say(&format!("warning: {warning}"));
+        }
         self.finish_arrays(arrays, group, &pass)
             .map_err(|error| failed(SuiteError::Save(Box::new(error))))?;
         self.keep(job, group, &pass)

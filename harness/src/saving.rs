@@ -10,6 +10,8 @@ use crate::plan::PlanError;
 pub(crate) struct Save {
     pub(crate) reconstructions: bool,
     pub(crate) latents: bool,
+    /// Of the originals, one file for each data set and protocol.
+    pub(crate) features: bool,
 }
 
 impl Save {
@@ -19,11 +21,12 @@ impl Save {
             match word.as_str() {
                 "reconstructions" => save.reconstructions = true,
                 "latents" => save.latents = true,
+                "features" => save.features = true,
                 found => {
                     return Err(PlanError::BadValue {
                         key: "save",
                         found: found.to_owned(),
-                        expected: "`reconstructions` or `latents`".to_owned(),
+                        expected: "`reconstructions`, `latents` or `features`".to_owned(),
                     });
                 }
             }
@@ -31,6 +34,7 @@ impl Save {
         Ok(save)
     }
 
+    /// Whether there is an array for each tokenizer.
     pub(crate) fn anything(self) -> bool {
         self.reconstructions || self.latents
     }

@@ -76,7 +76,7 @@ impl Left for Rows<'_> {
 
     #[inline(always)]
     fn pack(&self, row: usize, depth: Range<usize>, into: &mut [f32]) {
-        into.copy_from_slice(&self.values[row * self.columns..][depth]);
+        into[..depth.len()].copy_from_slice(&self.values[row * self.columns..][depth]);
     }
 }
 

@@ -5,16 +5,35 @@
 //! that does not depend on the instruction set, the threads or the other images of the batch.
 
 mod activation;
+mod affine;
+mod attention;
 mod conv;
 mod error;
+mod exponential;
+mod group_norm;
+mod layer_norm;
+mod linear;
 mod maps;
+mod pool;
+mod softmax;
+mod sums;
+#[cfg(test)]
+mod testing;
+mod upsample;
 mod window;
 
 pub use activation::Activation;
+pub use attention::{Attention, Mask};
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
+pub use group_norm::GroupNorm;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
 pub(crate) use maps::Buffer;
 pub use maps::{MapShape, Maps};
+pub use pool::{Pool, global_average};
+pub use softmax::{softmax, softmax_rows};
+pub use upsample::{upsample_bilinear, upsample_nearest};
 pub use window::{Padding, Window};
 
 /// How exact the convolutions of a network are.

@@ -28,15 +28,19 @@ use tile::{load, store, tile};
 const DEPTH: usize = 256;
 /// Values of the right operand that stay in the second-level cache while rows pass by: 1 MB.
 const SECOND_LEVEL: usize = 256 << 10;
-/// Rows of one task: enough that a task reads the right operand seldom.
-const BLOCK: usize = 252;
+/// Whole tiles of every instruction set.
+const WHOLE: usize = 42;
+/// Rows of one task at most, and rows below which a task is not worth while: between them as many
+/// tasks as keep all cores busy. Each task reads the whole right operand.
+const TASK: std::ops::RangeInclusive<usize> = 126..=1008;
 
 /// The left operand, which may exist only on demand.
 pub(crate) trait Left: Sync {
     /// Steps of k.
     fn depth(&self) -> usize;
 
-    /// Writes the elements `depth` of row `row` to `into`, which is as long.
+    /// Writes the elements `depth` of row `row` to the front of `into`, which is as long or longer;
+    /// what comes behind them may be overwritten too.
     fn pack(&self, row: usize, depth: Range<usize>, into: &mut [f32]);
 }
 
@@ -69,8 +73,11 @@ pub(crate) fn multiply(
     if stride == 0 || right.columns() == 0 {
         return;
     }
-    rows.par_chunks_mut(BLOCK * stride).enumerate().for_each(|(block, rows)| {
-        let start = block * BLOCK;
+    let count = rows.len() / stride;
+    let even = count.div_ceil(2 * rayon::current_num_threads());
+    let task = even.clamp(*TASK.start(), *TASK.end()).next_multiple_of(WHOLE);
+    rows.par_chunks_mut(task * stride).enumerate().for_each(|(number, rows)| {
+        let start = number * task;
         let residual = epilogue.residual.map(|all| &all[start * stride..][..rows.len()]);
         let epilogue = Epilogue { residual, ..epilogue };
         let out = Output { rows, stride, column };
@@ -126,7 +133,7 @@ impl<L: Left> Block<'_, L> {
             for chunk in (0..right.count()).step_by(panels) {
                 for first in (0..rows).step_by(ROWS) {
                     for (into, row) in packed.iter_mut().zip(first..rows) {
-                        left.pack(start + row, depth.clone(), &mut into[..depth.len()]);
+                        left.pack(start + row, depth.clone(), into);
                     }
                     let rows = first..(first + ROWS).min(rows);
                     let tiles = Tiles { stage, epilogue, left: &packed, rows };

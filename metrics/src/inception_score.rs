@@ -1,4 +1,4 @@
-use prismbench_core::{Better, MetricDef, Unit};
+use prismbench_core::{Better, InceptionScoreDialect, MetricDef, Unit};
 use rayon::prelude::*;
 
 use crate::features::in_blocks;
@@ -16,18 +16,6 @@ pub const INCEPTION_SCORE: MetricDef = MetricDef {
         logits without bias and p(y) its mean over the split, mean over splits; in f64. \
         Salimans et al., NeurIPS 2016",
 };
-
-/// Which splits an [`inception_score`] has. Ids: `adm`, `tfid`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum InceptionScoreDialect {
-    /// `adm`: consecutive blocks of 5,000 samples in index order, the last one shorter; only the
-    /// mean is reported there. Samples ordered by class give too low a score. ADM computes in f32,
-    /// where a probability that underflows makes NaN; this does not.
-    Adm,
-    /// `tfid`: 10 splits after numpy's `RandomState(2020).permutation`, as torch-fidelity; the
-    /// standard deviation has divisor 10.
-    TorchFidelity,
-}
 
 /// An Inception Score.
 #[derive(Clone, Copy, Debug, PartialEq)]

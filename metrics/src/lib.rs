@@ -7,21 +7,26 @@ mod accumulator;
 mod bootstrap;
 mod cmmd;
 mod error;
+mod feature_network;
 mod features;
 mod frechet;
 mod image_metric;
 mod image_scores;
+mod inception;
 mod inception_score;
 mod jackknife;
 mod kid;
 #[cfg(feature = "lapack")]
 mod lapack;
+mod lpips;
 mod moments;
 mod ms_ssim;
 mod neighbours;
+mod network_error;
 mod numpy_random;
 mod planes;
 mod psnr;
+mod random_filters;
 mod rate;
 mod ssim;
 mod symmetric;
@@ -29,6 +34,7 @@ mod symmetric;
 pub use accumulator::Accumulator;
 pub use cmmd::{CMMD, cmmd};
 pub use error::MetricError;
+pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
 pub use features::{FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
     FD_RANDOM, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity, RFID, SFID,
@@ -36,17 +42,19 @@ pub use frechet::{
 };
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};
-pub use inception_score::{
-    INCEPTION_SCORE, InceptionScore, InceptionScoreDialect, inception_score,
-};
+pub use inception::{INCEPTION_SIDE, Inception, inception_input};
+pub use inception_score::{INCEPTION_SCORE, InceptionScore, inception_score};
 pub use jackknife::jackknife_interval;
 pub use kid::{KID, KernelInceptionDistance, SubsetSize, Subsets, kernel_inception_distance};
+pub use lpips::{LPIPS, Lpips, LpipsFeatures, LpipsHead};
 pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
 pub use neighbours::{
-    COVERAGE, DENSITY, DensityCoverage, PRECISION, PrecisionRecall, PrecisionRecallDialect, RECALL,
-    density_coverage, precision_recall,
+    COVERAGE, DENSITY, DensityCoverage, PRECISION, PrecisionRecall, RECALL, density_coverage,
+    precision_recall,
 };
+pub use network_error::NetworkError;
 pub use psnr::{PSNR, mean_squared_error, psnr};
+pub use random_filters::RandomFilters;
 pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
 pub use ssim::{SSIM, ssim};

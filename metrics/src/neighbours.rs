@@ -1,6 +1,6 @@
 //! Precision, recall, density and coverage: which samples lie in balls around those of another set.
 
-use prismbench_core::{Better, MetricDef, Unit};
+use prismbench_core::{Better, MetricDef, PrecisionRecallDialect, Unit};
 use prismbench_kernels::distances::{Ball, Coverage, Manifolds, Nearest, Points};
 
 use crate::features::{same_columns, slice};
@@ -52,22 +52,6 @@ pub const COVERAGE: MetricDef = MetricDef {
     definition: "share of references with a sample in their ball; a ball reaches to the fifth \
         nearest other reference, its surface not included. Naeem et al., ICML 2020",
 };
-
-/// How the distances of [`precision_recall`] are rounded. Ids: `adm-fp16`, `exact`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PrecisionRecallDialect {
-    /// `adm-fp16`: as guided-diffusion's evaluator. Points, squared lengths, products and sums are
-    /// rounded to IEEE binary16, products are summed in f32; a block of 10,000 x 10,000 pairs in
-    /// which something overflows is computed in f32 instead. A radius is the fourth smallest
-    /// distance, the one to the sample itself among them, which rounding may move off 0. Coarse
-    /// distances have many ties, which a closed ball gains: both values come out a little higher.
-    AdmHalf,
-    /// `exact`: what the definition says of the features as f64. Bounds from an f32 product decide
-    /// most pairs; those they leave open are decided by distances in f64, so that no value depends
-    /// on the bounds. torch-fidelity's f32 distances decide alike but for pairs within their
-    /// rounding of a radius: 1 / n for each such sample.
-    Exact,
-}
 
 /// Precision and recall of a set of samples against a set of references.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,10 +5,11 @@
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
+use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
 use prismbench_metrics::{
-    FeatureMatrix, FeatureSet, InceptionScoreDialect, MetricError, Moments, PrecisionRecallDialect,
-    Selected, SubsetSize, Subsets, cmmd, density_coverage, frechet_distance, inception_score,
-    jackknife_interval, kernel_inception_distance, precision_recall,
+    FeatureMatrix, FeatureSet, MetricError, Moments, Selected, SubsetSize, Subsets, cmmd,
+    density_coverage, frechet_distance, inception_score, jackknife_interval,
+    kernel_inception_distance, precision_recall,
 };
 use proptest::prelude::*;
 use uniforms::uniforms;

@@ -8,10 +8,10 @@ mod uniforms;
 
 use std::collections::BTreeMap;
 
+use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
 use prismbench_metrics::{
-    FeatureMatrix, FeatureSet, InceptionScoreDialect, Moments, PrecisionRecallDialect, SubsetSize,
-    Subsets, cmmd, density_coverage, frechet_distance, inception_score, kernel_inception_distance,
-    precision_recall,
+    FeatureMatrix, FeatureSet, Moments, SubsetSize, Subsets, cmmd, density_coverage,
+    frechet_distance, inception_score, kernel_inception_distance, precision_recall,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -5,13 +5,18 @@
 mod arrays;
 mod crop;
 mod data;
+mod feature_file;
+mod networks;
 mod npy;
 mod pictures;
 mod reconstruction;
+mod spool;
 mod suite;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
+pub use feature_file::FeatureFileError;
+pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use reconstruction::ReconstructionSuite;
 pub use suite::{Context, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError};

@@ -1,20 +1,21 @@
-use std::sync::atomic::Ordering;
-use std::time::Instant;
+mod distributions;
+mod perceptual;
+mod subject;
 
-use prismbench_core::{
-    ImageBatch, LatentShape, Latents, MetricDef, Outcome, Protocol, Reconstruction, RgbImage,
-    Tokenizer, TokenizerError,
-};
+use std::sync::atomic::Ordering;
+
+use prismbench_core::{ImageBatch, MetricDef, Outcome, RgbImage, Tokenizer};
 use prismbench_metrics::{
-    Accumulator, Aggregation, BITS_PER_PIXEL, ImageMetric, ImageScores, LATENT_FLOATS, MS_SSIM,
-    MetricError, PSNR, SSIM, Summary,
+    Accumulator, BITS_PER_PIXEL, COVERAGE, DENSITY, FD_RANDOM, ImageScores, LATENT_FLOATS, LPIPS,
+    MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
 };
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::pictures::{Pictures, Prepared};
-use crate::suite::posterior;
-use crate::{Context, Measured, Measurement, Pass, Report, Suite, SuiteError};
+use crate::{Context, Measured, Measurement, NetworkKind, Pass, Report, Suite, SuiteError};
+use distributions::Distributions;
+use perceptual::{Made, Perceptual};
+use subject::Subject;
 
 /// Encode, decode, and compare with the input.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,35 +35,30 @@ impl Suite for ReconstructionSuite {
     }
 
     fn metrics(&self) -> Vec<&'static MetricDef> {
-        vec![&PSNR, &SSIM, &MS_SSIM, &LATENT_FLOATS, &BITS_PER_PIXEL]
+        let mut metrics = vec![&PSNR, &SSIM, &MS_SSIM, &LPIPS];
+        metrics.extend(distributions::METRICS);
+        metrics.extend([&LATENT_FLOATS, &BITS_PER_PIXEL]);
+        metrics
     }
 
-    fn run(
+    fn on_request(&self) -> &'static [&'static str] {
+        const IDS: [&str; 5] = [PRECISION.id, RECALL.id, DENSITY.id, COVERAGE.id, FD_RANDOM.id];
+        &IDS
+    }
+
+    fn run<'a>(
         &self,
         subjects: &[&dyn Tokenizer],
-        pictures: &Pictures<'_>,
-        context: &mut Context<'_>,
+        pictures: &Pictures<'a>,
+        context: &mut Context<'a>,
     ) -> Result<Pass, SuiteError> {
-        let mut states: Vec<State> =
-            subjects.iter().map(|_| State::new(pictures.protocol, context.metrics)).collect();
+        let mut warnings = Vec::new();
+        let mut going = Going::new(subjects.len(), pictures, context, &mut warnings)?;
         let mut seen = Seen::default();
         let total = pictures.count();
         let mut blocks = pictures.blocks(context.batch)?;
         while let Some(block) = blocks.next_block()? {
-            let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-            let batch = ImageBatch::from_images(&images, context.device)?;
-            for (number, (subject, state)) in subjects.iter().zip(&mut states).enumerate() {
-                if state.failure.is_some() {
-                    continue;
-                }
-                match state.measure(*subject, pictures.protocol, &block, &batch, context.seed) {
-                    Ok((latents, made)) => context
-                        .observer
-                        .made(number, &block, &latents, &made)
-                        .map_err(SuiteError::Save)?,
-                    Err(error) => state.failure = Some(Outcome::failed(&error)),
-                }
-            }
+            going.measure(subjects, pictures, &block, context)?;
             seen.add(&block);
             let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
             context.observer.progress(done, total);
@@ -76,9 +72,148 @@ impl Suite for ReconstructionSuite {
             let dataset = pictures.dataset.id().to_owned();
             return Err(SuiteError::NothingLeft { dataset, skipped: measured.skipped.len() });
         }
-        let reports = states.into_iter().map(|state| state.report(context.metrics)).collect();
-        Ok(Pass { pictures: measured, reports })
+        going.distributions.keep(&mut warnings);
+        if let Some(path) = context.save_features {
+            let saved =
+                going.distributions.save(path).map_err(|error| SuiteError::Save(error.into()))?;
+            if !saved {
+                warnings.push("no features were saved: no metric of this run takes any".to_owned());
+            }
+        }
+        let order = self.metrics();
+        let reports = going.finish(context, &order, &mut warnings);
+        Ok(Pass { pictures: measured, reports, warnings })
     }
+}
+
+/// Everything that grows while a pass goes on.
+struct Going<'a> {
+    subjects: Vec<Subject>,
+    perceptual: Option<Perceptual<'a>>,
+    distributions: Distributions<'a>,
+}
+
+impl<'a> Going<'a> {
+    fn new(
+        count: usize,
+        pictures: &Pictures<'a>,
+        context: &Context<'a>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, SuiteError> {
+        let lpips = context.metrics.iter().any(|id| id == LPIPS.id);
+        let lpips = context.networks.lpips.ready().filter(|_| lpips);
+        Ok(Self {
+            subjects: (0..count)
+                .map(|_| Subject::new(pictures.protocol, context.metrics))
+                .collect(),
+            perceptual: lpips.map(|network| Perceptual::new(network, count)),
+            distributions: Distributions::new(pictures, context, count, warnings)?,
+        })
+    }
+
+    fn measure(
+        &mut self,
+        tokenizers: &[&dyn Tokenizer],
+        pictures: &Pictures<'a>,
+        block: &[Prepared],
+        context: &mut Context<'a>,
+    ) -> Result<(), SuiteError> {
+        let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
+        let batch = ImageBatch::from_images(&images, context.device)?;
+        self.distributions.add_originals(block)?;
+        let mut all: Made = Vec::with_capacity(tokenizers.len());
+        for (number, (tokenizer, subject)) in tokenizers.iter().zip(&mut self.subjects).enumerate()
+        {
+            if subject.failure.is_some() {
+                all.push(None);
+                continue;
+            }
+            match subject.measure(*tokenizer, pictures.protocol, block, &batch, context.seed) {
+                Ok((latents, made)) => {
+                    context
+                        .observer
+                        .made(number, block, &latents, &made)
+                        .map_err(SuiteError::Save)?;
+                    self.distributions.add(number, block, &made);
+                    all.push(Some(made));
+                }
+                Err(error) => {
+                    subject.failure = Some(Outcome::failed(&error));
+                    all.push(None);
+                }
+            }
+        }
+        if let Some(perceptual) = &mut self.perceptual {
+            perceptual.add(block, &all).map_err(|error| SuiteError::Save(error.into()))?;
+        }
+        Ok(())
+    }
+
+    /// One report per tokenizer, measurements in the order of the suite's metrics.
+    fn finish(
+        self,
+        context: &Context<'_>,
+        order: &[&'static MetricDef],
+        warnings: &mut Vec<String>,
+    ) -> Vec<Report> {
+        let Self { subjects, perceptual, distributions } = self;
+        let mut reports = Vec::with_capacity(subjects.len());
+        for (number, subject) in subjects.into_iter().enumerate() {
+            let failure = subject.failure.clone();
+            let mut report = subject.report(context.metrics);
+            let mut added = Vec::new();
+            if let (Some(perceptual), None) = (&perceptual, &failure) {
+                let (measurement, values) = perceptual.report(number);
+                let values = values.map(|values| (LPIPS.id.to_owned(), values));
+                report.per_image.extend(values);
+                added.push(measurement);
+            }
+            if failure.is_none() {
+                let (measurements, said) = distributions.report(number);
+                added.extend(measurements);
+                warnings.extend(
+                    said.into_iter().filter(|text| !warnings.contains(text)).collect::<Vec<_>>(),
+                );
+            }
+            let known: Vec<&str> = added.iter().map(|measurement| measurement.metric.id).collect();
+            let absent = order.iter().filter(|metric| {
+                NetworkKind::of(metric.id).is_some()
+                    && !known.contains(&metric.id)
+                    && context.metrics.iter().any(|id| id == metric.id)
+            });
+            let absent: Vec<Measurement> =
+                absent.map(|&metric| without_network(metric, context, failure.as_ref())).collect();
+            report.measurements.extend(added);
+            report.measurements.extend(absent);
+            let place = |measurement: &Measurement| {
+                order.iter().position(|metric| metric.id == measurement.metric.id)
+            };
+            report.measurements.sort_by_key(place);
+            reports.push(report);
+        }
+        reports
+    }
+}
+
+/// What is said of a metric whose network is not there, or whose tokenizer has failed.
+fn without_network(
+    metric: &'static MetricDef,
+    context: &Context<'_>,
+    failure: Option<&Outcome>,
+) -> Measurement {
+    let networks = context.networks;
+    let missing = match NetworkKind::of(metric.id) {
+        Some(NetworkKind::Inception) => networks.inception.missing(),
+        Some(NetworkKind::Lpips) => networks.lpips.missing(),
+        Some(NetworkKind::Random) => networks.random.missing(),
+        None => None,
+    };
+    let outcome = match (failure, missing) {
+        (Some(failure), _) => failure.clone(),
+        (None, Some(reason)) => Outcome::Skipped { reason: reason.to_owned() },
+        (None, None) => Outcome::Skipped { reason: "its network was not lent".to_owned() },
+    };
+    Measurement { metric, dialect: String::new(), outcome, n: 0 }
 }
 
 /// The pictures so far and the hash over their digests.
@@ -103,188 +238,6 @@ impl Seen {
         self.measured.sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         self.measured
     }
-}
-
-/// What is known of one tokenizer while the pass goes on.
-struct State {
-    metrics: Vec<Scored>,
-    floats: ImageScores,
-    bits: ImageScores,
-    /// The latent shape of every picture so far; `None` before the first.
-    shape: Option<Shape>,
-    seconds: f64,
-    failure: Option<Outcome>,
-}
-
-/// An image metric and its scores, or why it is not defined for these pictures.
-struct Scored {
-    metric: ImageMetric,
-    scores: Result<ImageScores, MetricError>,
-}
-
-#[derive(PartialEq)]
-enum Shape {
-    One(LatentShape),
-    Mixed,
-}
-
-/// What one picture adds.
-struct Row {
-    index: u64,
-    scores: Vec<Result<f64, MetricError>>,
-}
-
-impl State {
-    fn new(protocol: &Protocol, wanted: &[String]) -> Self {
-        let metrics = ImageMetric::DEFINITIONS
-            .iter()
-            .filter(|definition| wanted.iter().any(|id| id == definition.id))
-            .filter_map(|definition| ImageMetric::from_protocol(definition.id, protocol))
-            .map(|metric| Scored { metric, scores: Ok(ImageScores::new(metric.aggregation())) })
-            .collect();
-        Self {
-            metrics,
-            floats: ImageScores::new(Aggregation::Mean),
-            bits: ImageScores::new(Aggregation::Mean),
-            shape: None,
-            seconds: 0.0,
-            failure: None,
-        }
-    }
-
-    fn measure(
-        &mut self,
-        subject: &dyn Tokenizer,
-        protocol: &Protocol,
-        block: &[Prepared],
-        batch: &ImageBatch,
-        seed: u64,
-    ) -> Result<(Latents, Vec<Reconstruction>), MeasureError> {
-        let indices: Vec<u64> = block.iter().map(|picture| picture.index).collect();
-        let start = Instant::now();
-        let latents = subject.encode(batch, posterior(protocol.posterior, seed, &indices))?;
-        let decoded = subject.decode(&latents)?;
-        self.seconds += start.elapsed().as_secs_f64();
-        let made = decoded.quantise(protocol.quantiser)?;
-        if made.len() != block.len() {
-            return Err(MeasureError::Count { given: block.len(), made: made.len() });
-        }
-        let (_, height, width) = batch.dims();
-        self.add_rate(subject.latent_shape(height, width), &latents, &indices, height * width)?;
-        let metrics = &self.metrics;
-        let rows: Vec<Row> = block
-            .par_iter()
-            .zip(&made)
-            .map(|(picture, made)| Row {
-                index: picture.index,
-                scores: metrics
-                    .iter()
-                    .map(|scored| scored.metric.score(&picture.image, made))
-                    .collect(),
-            })
-            .collect();
-        for Row { index, scores } in rows {
-            for (scored, score) in self.metrics.iter_mut().zip(scores) {
-                scored.add(index, score)?;
-            }
-        }
-        Ok((latents, made))
-    }
-
-    fn add_rate(
-        &mut self,
-        shape: LatentShape,
-        latents: &Latents,
-        indices: &[u64],
-        area: usize,
-    ) -> Result<(), MetricError> {
-        for &index in indices {
-            if let Some(floats) = shape.floats() {
-                self.floats.update((index, floats as f64))?;
-            }
-        }
-        if let Latents::BitStreams(streams) = latents {
-            for (&index, stream) in indices.iter().zip(streams) {
-                self.bits.update((index, 8.0 * stream.len() as f64 / area as f64))?;
-            }
-        }
-        let shape = Shape::One(shape);
-        self.shape = Some(match self.shape.take() {
-            Some(known) if known != shape => Shape::Mixed,
-            _ => shape,
-        });
-        Ok(())
-    }
-
-    fn report(self, wanted: &[String]) -> Report {
-        let is_wanted = |definition: &MetricDef| wanted.iter().any(|id| id == definition.id);
-        let mut measurements = Vec::new();
-        let mut per_image = Vec::new();
-        for Scored { metric, scores } in self.metrics {
-            let (definition, dialect) = (metric.definition(), metric.dialect());
-            let (outcome, n) = match (&self.failure, scores) {
-                (Some(failure), _) => (failure.clone(), 0),
-                (None, Err(error)) => (Outcome::Skipped { reason: error.to_string() }, 0),
-                (None, Ok(scores)) => {
-                    let values = scores.iter().map(|(_, score)| metric.value(score)).collect();
-                    per_image.push((definition.id.to_owned(), values));
-                    outcome(scores)
-                }
-            };
-            measurements.push(Measurement { metric: definition, dialect, outcome, n });
-        }
-        let rates = [
-            (&LATENT_FLOATS, self.floats, "a bit stream has no floats"),
-            (&BITS_PER_PIXEL, self.bits, "the latent is numbers, not a bit stream"),
-        ];
-        for (metric, scores, otherwise) in rates {
-            if !is_wanted(metric) {
-                continue;
-            }
-            let values: Vec<f64> = scores.iter().map(|(_, score)| score).collect();
-            let (outcome, n) = match &self.failure {
-                Some(failure) => (failure.clone(), 0),
-                None if values.is_empty() => (Outcome::Skipped { reason: otherwise.to_owned() }, 0),
-                None => {
-                    per_image.push((metric.id.to_owned(), values));
-                    outcome(scores)
-                }
-            };
-            measurements.push(Measurement { metric, dialect: "", outcome, n });
-        }
-        let latent = match self.shape {
-            Some(Shape::One(shape)) => shape.to_string(),
-            Some(Shape::Mixed) => "mixed".to_owned(),
-            None => String::new(),
-        };
-        Report { latent, seconds: self.seconds, measurements, per_image }
-    }
-}
-
-impl Scored {
-    /// A metric that is not defined for one picture is not defined for the set.
-    fn add(&mut self, index: u64, score: Result<f64, MetricError>) -> Result<(), MetricError> {
-        match (&mut self.scores, score) {
-            (Ok(scores), Ok(score)) => scores.update((index, score)),
-            (Ok(_), Err(error @ MetricError::TooSmall { .. })) => {
-                self.scores = Err(error);
-                Ok(())
-            }
-            (Ok(_), Err(error)) => Err(error),
-            (Err(_), _) => Ok(()),
-        }
-    }
-}
-
-/// Why one tokenizer's measurement ends.
-#[derive(Debug, thiserror::Error)]
-enum MeasureError {
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    #[error(transparent)]
-    Metric(#[from] MetricError),
-    #[error("{made} reconstructions came back for {given} pictures")]
-    Count { given: usize, made: usize },
 }
 
 fn outcome(scores: ImageScores) -> (Outcome, u64) {

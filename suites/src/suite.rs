@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
@@ -5,6 +6,8 @@ use prismbench_core::{
     Latents, MetricDef, Outcome, Posterior, Reconstruction, Tokenizer, TokenizerError,
 };
 
+use crate::feature_file::FeatureFileError;
+use crate::networks::Networks;
 use crate::pictures::{PictureError, Pictures, Prepared, Skipped};
 
 /// A family of measurements that share data and the passes over it.
@@ -21,16 +24,21 @@ pub trait Suite: Send + Sync {
     /// Every metric it can measure, in the order of the tables' columns.
     fn metrics(&self) -> Vec<&'static MetricDef>;
 
+    /// Ids of those metrics that cost so much that they are measured only when they are named.
+    fn on_request(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Measures `subjects` in one pass over `pictures`.
     ///
     /// # Errors
     /// [`SuiteError`] when nothing can be measured or the run was interrupted. What fails for one
     /// tokenizer or one metric is an [`Outcome`] instead, and the others go on.
-    fn run(
+    fn run<'a>(
         &self,
         subjects: &[&dyn Tokenizer],
-        pictures: &Pictures<'_>,
-        context: &mut Context<'_>,
+        pictures: &Pictures<'a>,
+        context: &mut Context<'a>,
     ) -> Result<Pass, SuiteError>;
 }
 
@@ -44,6 +52,14 @@ pub struct Context<'a> {
     pub batch: usize,
     /// Seed of what is drawn.
     pub seed: u64,
+    /// The feature networks of the protocol.
+    pub networks: &'a Networks,
+    /// Features that stand for those of the originals; `None` to take them of the originals.
+    pub reference: Option<&'a Path>,
+    /// Where features of originals are kept between runs.
+    pub cache: Option<&'a Path>,
+    /// Where the features of the originals are written for later use as a reference.
+    pub save_features: Option<&'a Path>,
     /// Set when the user wants to stop; looked at after every block.
     pub interrupted: &'a AtomicBool,
     /// Told what happens: the progress bar and the saved arrays hang off it.
@@ -80,6 +96,8 @@ pub struct Pass {
     pub pictures: Measured,
     /// One report per subject, in their order.
     pub reports: Vec<Report>,
+    /// What a reader must know beyond the numbers.
+    pub warnings: Vec<String>,
 }
 
 /// The pictures that entered a pass.
@@ -116,7 +134,7 @@ pub struct Measurement {
     /// What the number means.
     pub metric: &'static MetricDef,
     /// Variant of the definition; empty where there is one only.
-    pub dialect: &'static str,
+    pub dialect: String,
     /// The value or the reason.
     pub outcome: Outcome,
     /// Images that entered the value.
@@ -141,6 +159,21 @@ pub enum SuiteError {
     /// The pictures do not fit a tensor: a bug in a crop.
     #[error("make a batch of the pictures")]
     Batch(#[from] TokenizerError),
+    /// A feature network failed on the originals.
+    #[error("take the features of {}", picture.as_ref().map_or("the originals".to_owned(), |id| format!("picture `{id}`")))]
+    Network {
+        /// The picture, where one is to blame.
+        picture: Option<String>,
+        /// What went wrong.
+        #[source]
+        source: Box<prismbench_metrics::NetworkError>,
+    },
+    /// A features file does not serve as the reference.
+    #[error(transparent)]
+    Reference(#[from] FeatureFileError),
+    /// Features could not be put aside.
+    #[error("write features to a temporary file")]
+    Spool(#[source] std::io::Error),
     /// The observer could not go on.
     #[error("save what was made")]
     Save(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which of our packages each package may depend on.
-const MAP: [(&str, &[&str]); 8] = [
+const MAP: [(&str, &[&str]); 9] = [
     ("prismbench-kernels", &[]),
     ("prismbench-core", &[]),
-    ("prismbench-metrics", &["core", "kernels"]),
-    ("prismbench-baselines", &["core", "kernels"]),
+    ("prismbench-weights", &["core"]),
+    ("prismbench-metrics", &["core", "kernels", "weights"]),
+    ("prismbench-baselines", &["core", "kernels", "weights"]),
     ("prismbench-suites", &["core", "kernels", "metrics"]),
     ("prismbench-reports", &["core"]),
     ("prismbench", &["core", "baselines", "suites", "reports"]),

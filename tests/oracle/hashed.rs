@@ -3,7 +3,7 @@
 //! Shared by the tests and benches of several packages through `#[path]`.
 
 #[path = "splitmix.rs"]
-mod splitmix;
+pub(crate) mod splitmix;
 
 use splitmix::splitmix;
 

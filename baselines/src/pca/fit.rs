@@ -6,12 +6,12 @@ use faer::{Mat, MatRef, Par};
 use prismbench_core::{ImageBatch, Tokenizer, TokenizerError, TokenizerSpec, Weights};
 use prismbench_kernels::Size;
 use prismbench_kernels::gram::Gram;
+use prismbench_weights::sha256;
 
 use super::Pca;
 use crate::Fit;
 use crate::grid::OnHost;
 use crate::patches;
-use crate::weights::sha256;
 
 /// Collects the moments of training patches, then takes the leading eigenvectors of their
 /// covariance.

@@ -1,6 +1,6 @@
 //! The two halves as flat sequences; a tensor's name starts with the position of its layer.
 
-use crate::weights::Expected;
+use prismbench_weights::Expected;
 
 /// Width of every hidden layer.
 pub(super) const HIDDEN: usize = 64;
@@ -57,7 +57,7 @@ pub(super) fn tensors(layout: &[Layer]) -> Vec<Expected> {
     let mut expected = Vec::new();
     for (position, layer) in layout.iter().enumerate() {
         let mut push = |name: &str, shape: &[usize]| {
-            expected.push(Expected { name: format!("{position}.{name}"), shape: shape.to_vec() });
+            expected.push(Expected::new(format!("{position}.{name}"), shape));
         };
         match *layer {
             Clamp | Relu | Upsample => {}
@@ -89,9 +89,7 @@ mod tests {
 
     #[test]
     fn the_halves_have_the_published_numbers_of_parameters() {
-        let count = |layout| -> usize {
-            tensors(layout).iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum()
-        };
+        let count = |layout| -> usize { tensors(layout).iter().map(Expected::len).sum() };
         assert_eq!((count(&ENCODER), count(&DECODER)), (1_338_528, 1_338_499));
     }
 }

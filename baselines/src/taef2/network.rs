@@ -1,9 +1,9 @@
 use candle_core::{Module, Tensor};
 use candle_nn::GroupNorm;
 use prismbench_core::TokenizerError;
+use prismbench_weights::Tensors;
 
 use super::layout::{Layer, POOLED};
-use crate::weights::WeightsFile;
 
 /// Groups of the pooled branch's norm.
 const GROUPS: usize = 4;
@@ -42,20 +42,20 @@ struct Pool {
 }
 
 impl Network {
-    /// Takes the tensors of `layout` out of a file that was checked against it.
-    pub(super) fn new(layout: &[Layer], file: &WeightsFile) -> Result<Self, TokenizerError> {
+    /// Takes the tensors of `layout`.
+    pub(super) fn new(layout: &[Layer], tensors: &Tensors) -> Result<Self, TokenizerError> {
         let step = |(position, layer): (usize, &Layer)| {
             let name = position.to_string();
             Ok(match *layer {
                 Layer::Clamp => Step::Clamp,
                 Layer::Relu => Step::Relu,
                 Layer::Upsample => Step::Upsample,
-                Layer::Conv { .. } => Step::Conv(Conv::with_bias(file, &name)?),
-                Layer::Stride { stride } => Step::Conv(Conv::without_bias(file, &name, stride)?),
-                Layer::Block => Step::Block(Block { pool: None, convs: convs(file, &name)? }),
+                Layer::Conv { .. } => Step::Conv(Conv::with_bias(tensors, &name)?),
+                Layer::Stride { stride } => Step::Conv(Conv::without_bias(tensors, &name, stride)?),
+                Layer::Block => Step::Block(Block { pool: None, convs: convs(tensors, &name)? }),
                 Layer::PooledBlock => {
-                    let pool = Some(Pool::new(file, &name)?);
-                    Step::Block(Block { pool, convs: convs(file, &name)? })
+                    let pool = Some(Pool::new(tensors, &name)?);
+                    Step::Block(Block { pool, convs: convs(tensors, &name)? })
                 }
             })
         };
@@ -77,20 +77,20 @@ impl Network {
     }
 }
 
-fn convs(file: &WeightsFile, name: &str) -> Result<[Conv; 3], TokenizerError> {
-    let conv = |position: usize| Conv::with_bias(file, &format!("{name}.conv.{position}"));
+fn convs(tensors: &Tensors, name: &str) -> Result<[Conv; 3], TokenizerError> {
+    let conv = |position: usize| Conv::with_bias(tensors, &format!("{name}.conv.{position}"));
     Ok([conv(0)?, conv(2)?, conv(4)?])
 }
 
 impl Conv {
-    fn with_bias(file: &WeightsFile, name: &str) -> Result<Self, TokenizerError> {
-        let bias = file.get(&format!("{name}.bias"))?;
+    fn with_bias(tensors: &Tensors, name: &str) -> Result<Self, TokenizerError> {
+        let bias = tensors.get(&format!("{name}.bias"))?;
         let bias = Some(bias.reshape((1, bias.elem_count(), 1, 1))?);
-        Ok(Self { bias, ..Self::without_bias(file, name, 1)? })
+        Ok(Self { bias, ..Self::without_bias(tensors, name, 1)? })
     }
 
-    fn without_bias(file: &WeightsFile, name: &str, stride: usize) -> Result<Self, TokenizerError> {
-        Ok(Self { weight: file.get(&format!("{name}.weight"))?, bias: None, stride })
+    fn without_bias(tensors: &Tensors, name: &str, stride: usize) -> Result<Self, TokenizerError> {
+        Ok(Self { weight: tensors.get(&format!("{name}.weight"))?, bias: None, stride })
     }
 
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
@@ -118,13 +118,13 @@ impl Block {
 }
 
 impl Pool {
-    fn new(file: &WeightsFile, name: &str) -> Result<Self, TokenizerError> {
-        let scale = file.get(&format!("{name}.pool.1.weight"))?;
-        let shift = file.get(&format!("{name}.pool.1.bias"))?;
+    fn new(tensors: &Tensors, name: &str) -> Result<Self, TokenizerError> {
+        let scale = tensors.get(&format!("{name}.pool.1.weight"))?;
+        let shift = tensors.get(&format!("{name}.pool.1.bias"))?;
         Ok(Self {
-            widen: Conv::without_bias(file, &format!("{name}.pool.0"), 1)?,
+            widen: Conv::without_bias(tensors, &format!("{name}.pool.0"), 1)?,
             norm: GroupNorm::new(scale, shift, POOLED, GROUPS, EPSILON)?,
-            narrow: Conv::without_bias(file, &format!("{name}.pool.3"), 1)?,
+            narrow: Conv::without_bias(tensors, &format!("{name}.pool.3"), 1)?,
         })
     }
 

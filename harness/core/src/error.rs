@@ -50,7 +50,7 @@ pub enum TokenizerError {
         problems: Vec<String>,
     },
     /// A weights file cannot be read as what it claims to be.
-    #[error("`{}` cannot be read as safetensors", path.display())]
+    #[error("`{}` cannot be read as weights", path.display())]
     WeightsUnreadable {
         /// The file.
         path: PathBuf,

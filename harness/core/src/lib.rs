@@ -3,9 +3,13 @@
 //! **Invariant:** nothing here opens a file, prints, or knows a concrete tokenizer.
 
 mod choice;
+mod distribution_dialects;
 mod error;
 mod image;
+mod image_dialects;
+mod inception_resize;
 mod latents;
+mod lpips_trunk;
 mod metric;
 mod nearest;
 mod protocol;
@@ -15,14 +19,17 @@ mod seed;
 mod tokenizer;
 
 pub use choice::{Choice, UnknownChoice};
+pub use distribution_dialects::{InceptionScoreDialect, NetworkArithmetic, PrecisionRecallDialect};
 pub use error::TokenizerError;
 pub use image::{ImageBatch, Reconstruction, RgbImage};
+pub use image_dialects::{MsSsimDialect, PsnrDialect, SsimDialect};
+pub use inception_resize::InceptionResize;
 pub use latents::{LatentShape, Latents};
+pub use lpips_trunk::LpipsTrunk;
 pub use metric::{Better, MetricDef, Unit};
 pub use nearest::nearest;
 pub use protocol::{
-    Crop, MsSsimDialect, PosteriorRule, Protocol, ProtocolError, PsnrDialect, Quantiser, Resampler,
-    ResizeFilter, SsimDialect,
+    Crop, PosteriorRule, Protocol, ProtocolError, Quantiser, Resampler, ResizeFilter,
 };
 pub use record::{Outcome, Record};
 pub use sample::Sample;

@@ -5,7 +5,6 @@ mod winograd;
 use std::sync::OnceLock;
 
 use candle_core::{DType, Tensor};
-use rayon::prelude::*;
 
 pub use batch_norm::BatchNorm;
 
@@ -153,7 +152,7 @@ impl Conv2d {
             (Kind::Host(host), Values::Host(values)) => {
                 let residual = residual.map(|residual| residual.host(LAYER)).transpose()?;
                 let mut out = Buffer::new(output.len());
-                self.run_host(host, maps.shape(), values, output, (&mut out, residual));
+                self.run_host(host, (maps.shape(), output), values, &mut out, residual);
                 Ok(Maps::from_buffer(output, out))
             }
             (Kind::Device { weight, bias }, Values::Device(tensor)) => {
@@ -184,79 +183,42 @@ impl Conv2d {
     fn run_host(
         &self,
         host: &Host,
-        input: MapShape,
-        values: &[f32],
-        output: MapShape,
-        (out, residual): (&mut [f32], Option<&[f32]>),
-    ) {
-        let one = MapShape { images: 1, ..input };
-        let padding = self.options.window.padding;
-        let frame = Frame { input: one, padding, output: (output.height, output.width) };
-        let images = values.par_chunks_exact(one.image_len().max(1));
-        let outputs = out.par_chunks_exact_mut(output.image_len().max(1)).enumerate();
-        outputs.zip(images).for_each(|((number, out), image)| {
-            let start = number * output.image_len();
-            let residual = residual.map(|all| &all[start..][..out.len()]);
-            let activation = self.options.activation;
-            let epilogue = Epilogue { bias: &host.bias, residual, activation };
-            if self.uses_winograd(frame) {
-                self.run_winograd(host, frame, image, out, epilogue);
-            } else {
-                self.run_patches(host, frame, image, out, epilogue);
-            }
-        });
-    }
-
-    fn uses_winograd(&self, frame: Frame) -> bool {
-        let WeightShape { inputs, outputs, kernel } = self.shape;
-        let Window { stride, dilation, .. } = self.options.window;
-        self.options.arithmetic == Arithmetic::Fast
-            && (kernel, stride, dilation, self.options.groups) == ((3, 3), (1, 1), (1, 1), 1)
-            && frame.pays(inputs, outputs)
-    }
-
-    fn run_winograd(
-        &self,
-        host: &Host,
-        frame: Frame,
-        image: &[f32],
+        (input, output): (MapShape, MapShape),
+        maps: &[f32],
         out: &mut [f32],
-        epilogue: Epilogue<'_>,
-    ) {
-        let WeightShape { inputs, outputs, .. } = self.shape;
-        let weights =
-            host.winograd.get_or_init(|| Winograd::new(host.set, &host.weight, inputs, outputs));
-        let len = frame.block_len(outputs);
-        out.par_chunks_mut(len).enumerate().for_each(|(block, out)| {
-            let residual = epilogue.residual.map(|all| &all[block * len..][..out.len()]);
-            weights.run(frame, image, block, out, Epilogue { residual, ..epilogue });
-        });
-    }
-
-    fn run_patches(
-        &self,
-        host: &Host,
-        frame: Frame,
-        image: &[f32],
-        out: &mut [f32],
-        epilogue: Epilogue<'_>,
+        residual: Option<&[f32]>,
     ) {
         let WeightShape { inputs, outputs, kernel } = self.shape;
+        let activation = self.options.activation;
+        let epilogue = Epilogue { bias: &host.bias, residual, activation };
+        let frame = Frame { input, output, padding: self.options.window.padding };
+        if self.uses_winograd(frame) {
+            let make = || Winograd::new(host.set, &host.weight, inputs, outputs);
+            host.winograd.get_or_init(make).run(frame, maps, out, epilogue);
+            return;
+        }
         let groups = self.options.groups;
         let panels = host.groups.get_or_init(|| host.pack(self.shape, groups));
         for (group, right) in panels.iter().enumerate() {
             let left = Patches {
-                image,
-                shape: frame.input,
+                maps,
+                shape: input,
                 window: Window { kernel, ..self.options.window },
                 channels: group * (inputs / groups)..(group + 1) * (inputs / groups),
-                width: frame.output.1,
+                output: (output.height, output.width),
             };
             let column = group * (outputs / groups);
             let bias = epilogue.bias.get(column..).unwrap_or_default();
             let out = Output { rows: &mut *out, stride: outputs, column };
             product::multiply(host.set, &left, right, out, Epilogue { bias, ..epilogue });
         }
+    }
+
+    fn uses_winograd(&self, frame: Frame) -> bool {
+        let Window { kernel, stride, dilation, .. } = self.options.window;
+        self.options.arithmetic == Arithmetic::Fast
+            && (kernel, stride, dilation, self.options.groups) == ((3, 3), (1, 1), (1, 1), 1)
+            && frame.pays()
     }
 
     fn run_device(

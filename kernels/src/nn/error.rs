@@ -40,3 +40,11 @@ pub enum NnError {
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
 }
+
+impl NnError {
+    /// Whether larger maps would do.
+    #[must_use]
+    pub fn is_too_small(&self) -> bool {
+        matches!(self, Self::TooSmall { .. })
+    }
+}

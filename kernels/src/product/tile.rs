@@ -85,10 +85,9 @@ pub(crate) fn finish<S: Simd, const VECTORS: usize>(
             *sum = simd.add_f32s(*sum, residual);
         }
     }
-    if activation == Activation::Relu {
-        let zero = simd.splat_f32s(0.0);
+    if activation != Activation::Identity {
         for sum in &mut sums {
-            *sum = simd.max_f32s(*sum, zero);
+            *sum = activation.apply_simd(simd, *sum);
         }
     }
     sums

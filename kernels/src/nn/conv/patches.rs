@@ -3,17 +3,20 @@ use std::ops::Range;
 use crate::nn::{MapShape, Window};
 use crate::product::Left;
 
-/// The patches of one image under a window: a matrix with a row for each output position and a
-/// column for each (tap row, tap column, channel), which exists only as rows are asked for.
+/// Values that are copied at a time: a cache line.
+const LINE: usize = 16;
+
+/// The patches of maps under a window: a matrix with a row for each output position of each image
+/// and a column for each (tap row, tap column, channel), which exists only as rows are asked for.
 pub(super) struct Patches<'a> {
-    /// `[row][column][channel]`.
-    pub(super) image: &'a [f32],
+    /// `[image][row][column][channel]`.
+    pub(super) maps: &'a [f32],
     pub(super) shape: MapShape,
     pub(super) window: Window,
     /// The channels that are looked at.
     pub(super) channels: Range<usize>,
-    /// Columns of the output.
-    pub(super) width: usize,
+    /// Rows and columns of the output.
+    pub(super) output: (usize, usize),
 }
 
 impl Left for Patches<'_> {
@@ -24,9 +27,11 @@ impl Left for Patches<'_> {
     #[inline(always)]
     fn pack(&self, row: usize, depth: Range<usize>, into: &mut [f32]) {
         let Window { kernel, stride, dilation, padding } = self.window;
-        let top = (row / self.width * stride.0) as isize - padding.top as isize;
-        let left = (row % self.width * stride.1) as isize - padding.left as isize;
-        let all = self.shape.channels;
+        let MapShape { height, width, channels: all, .. } = self.shape;
+        let (line, column) = (row / self.output.1, row % self.output.1);
+        let (image, line) = (line / self.output.0, line % self.output.0);
+        let top = (line * stride.0) as isize - padding.top as isize;
+        let left = (column * stride.1) as isize - padding.left as isize;
         // Neighbouring taps of a row are neighbours in memory too when no channel is left out.
         let joined = dilation.1 == 1 && self.channels.len() == all;
         let (taps, run) =
@@ -34,46 +39,54 @@ impl Left for Patches<'_> {
         let mut at = depth.start;
         while at < depth.end {
             let (tap, from) = (at / run, at % run);
-            let to = run.min(from + depth.end - at);
-            let into = &mut into[at - depth.start..][..to - from];
+            let len = (run - from).min(depth.end - at);
+            let into = &mut into[at - depth.start..];
+            at += len;
             let y = top + (tap / taps * dilation.0) as isize;
             let x = left + (tap % taps * dilation.1) as isize;
-            // Where the first value of the run lies in its row of the image.
-            let first = x * all as isize + self.channels.start as isize;
-            let inside = if joined {
-                (0, (self.shape.width * all) as isize)
-            } else if (0..self.shape.width as isize).contains(&x) {
-                (first, first + run as isize)
-            } else {
-                (0, 0)
-            };
-            if (0..self.shape.height as isize).contains(&y) {
-                let line = y as usize * self.shape.width * all;
-                let row = &self.image[line..][..self.shape.width * all];
-                copy(row, first + from as isize, inside, into);
-            } else {
-                into.fill(0.0);
+            if !(0..height as isize).contains(&y) {
+                into[..len].fill(0.0);
+                continue;
             }
-            at += to - from;
+            let columns = if joined {
+                (-x).clamp(0, kernel.1 as isize) as usize
+                    ..(width as isize - x).clamp(0, kernel.1 as isize) as usize
+            } else {
+                0..usize::from((0..width as isize).contains(&x))
+            };
+            let per_tap = if joined { all } else { run };
+            let inside = columns.start * per_tap..columns.end * per_tap;
+            // Where the run starts in the maps; before them when it starts outside of its line.
+            let line = (image * height + y as usize) * width;
+            let start = (line as isize + x) * all as isize + self.channels.start as isize;
+            copy(self.maps, start, inside, from..from + len, into);
         }
     }
 }
 
-/// Copies what lies from `first` on, with zeros for what is not inside.
+/// Copies the values `run` of those that start at `start`; zeros for what is not `inside`.
 #[inline(always)]
-fn copy(row: &[f32], first: isize, inside: (isize, isize), into: &mut [f32]) {
-    let end = first + into.len() as isize;
-    if first >= inside.0 && end <= inside.1 {
-        into.copy_from_slice(&row[first as usize..end as usize]);
+fn copy(maps: &[f32], start: isize, inside: Range<usize>, run: Range<usize>, into: &mut [f32]) {
+    if inside.start <= run.start && run.end <= inside.end {
+        // A run inside starts inside of the maps.
+        let from = &maps[(start + run.start as isize) as usize..];
+        let len = run.len();
+        let padded = len.next_multiple_of(LINE);
+        if padded <= from.len() && padded <= into.len() {
+            // Whole lines: what is too much is overwritten by the next run or never read.
+            let lines = into[..padded].as_chunks_mut::<LINE>().0.iter_mut();
+            for (into, from) in lines.zip(from[..padded].as_chunks::<LINE>().0) {
+                *into = *from;
+            }
+        } else {
+            into[..len].copy_from_slice(&from[..len]);
+        }
         return;
     }
-    let (from, to) = (first.max(inside.0), end.min(inside.1));
-    if from >= to {
-        into.fill(0.0);
-        return;
+    into[..run.len()].fill(0.0);
+    let (first, last) = (run.start.max(inside.start), run.end.min(inside.end));
+    if first < last {
+        let from = &maps[(start + first as isize) as usize..];
+        into[first - run.start..last - run.start].copy_from_slice(&from[..last - first]);
     }
-    let (from_place, to_place) = ((from - first) as usize, (to - first) as usize);
-    into[..from_place].fill(0.0);
-    into[from_place..to_place].copy_from_slice(&row[from as usize..to as usize]);
-    into[to_place..].fill(0.0);
 }

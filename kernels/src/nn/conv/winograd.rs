@@ -5,21 +5,27 @@
 //! square error of 64 channels was 4.5e-7 against 9.8e-7, the largest 2.9e-6 against 1.1e-5.
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 use crate::InstructionSet;
+use crate::matrix::Rows;
 use crate::nn::{Buffer, MapShape, Padding};
-use crate::product::{Block, Epilogue, Left, Output, Panels, finish};
+use crate::product::{Block, Epilogue, Output, Panels, finish};
 
 /// Outputs of a tile along a side.
 const OUT: usize = 4;
 /// Inputs of a tile along a side.
 const IN: usize = 6;
 const POINTS: usize = IN * IN;
-/// Tiles of a block: as many rows as the product likes, and not more than the caches hold.
-const TILES: usize = 126;
-/// What the product's tiles are high, for the cost; the same on every machine.
+/// Values that a block has in the transformed domain at most: they stay in the second-level cache.
+const BLOCK: usize = 256 << 10;
+/// Tiles of a block: with fewer the weights are read too often, more gain nothing.
+const TILES: std::ops::RangeInclusive<usize> = 56..=126;
+/// Products of vectors that take as long as the transforms of a vector of inputs or outputs.
+const TRANSFORM: usize = 250;
+/// What the product's tiles are high, on the machines where a waste of rows matters most.
 const ROWS: usize = 14;
-/// Keeps the rows of a block from falling on the same cache lines.
+/// Keeps the points of a tile from falling on the same cache lines.
 const GAP: usize = 16;
 
 const A: f64 = 2.0 / 3.0;
@@ -37,49 +43,61 @@ pub(super) struct Winograd {
 /// Where the convolution reads and writes.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
-    /// Of one image.
     pub(super) input: MapShape,
+    pub(super) output: MapShape,
     pub(super) padding: Padding,
-    /// Rows and columns of the output.
-    pub(super) output: (usize, usize),
 }
 
 impl Frame {
     fn tiles_across(self) -> usize {
-        self.output.1.div_ceil(OUT)
+        self.output.width.div_ceil(OUT)
+    }
+
+    fn tiles_down(self) -> usize {
+        self.output.height.div_ceil(OUT)
     }
 
     /// Rows of tiles of a block: those that waste the fewest rows of the product.
-    pub(super) fn rows_of_block(self) -> usize {
-        let across = self.tiles_across();
-        let down = self.output.0.div_ceil(OUT);
-        let most = (TILES / across.max(1)).clamp(1, down.max(1));
+    fn rows_of_block(self) -> usize {
+        let across = self.tiles_across().max(1);
+        let channels = self.input.channels + self.output.channels;
+        let room = BLOCK / (POINTS * channels).max(1);
+        let most = room.clamp(*TILES.start(), *TILES.end()) / across;
+        let most = most.clamp(1, (self.output.images * self.tiles_down()).max(1));
         let waste = |rows: usize| {
             let tiles = rows * across;
-            (tiles.next_multiple_of(ROWS) * 1024) / tiles.max(1)
+            tiles.next_multiple_of(ROWS) * 1024 / tiles
         };
         (1..=most).min_by_key(|&rows| (waste(rows), most - rows)).unwrap_or(1)
     }
 
-    /// Values of the output that one block writes, for this many channels.
-    pub(super) fn block_len(self, outputs: usize) -> usize {
-        self.rows_of_block() * OUT * self.output.1 * outputs
-    }
-
     /// Whether the transforms pay for themselves: counted in multiplications of a vector by a
-    /// vector, the transforms' at half the speed. Decided by shapes alone, so that every machine
+    /// vector. Decided by the shape of one image alone, so that every machine and every batch
     /// decides alike.
-    pub(super) fn pays(self, inputs: usize, outputs: usize) -> bool {
+    pub(super) fn pays(self) -> bool {
+        let (inputs, outputs) = (self.input.channels, self.output.channels);
         if !inputs.is_multiple_of(16) || !outputs.is_multiple_of(16) {
             return false;
         }
-        let rows = self.rows_of_block();
-        let blocks = self.output.0.div_ceil(OUT * rows);
-        let tiles = blocks * (rows * self.tiles_across()).next_multiple_of(ROWS);
+        let tiles = self.tiles_down() * self.tiles_across();
         let products = tiles * POINTS * inputs * outputs / 16;
-        let transforms = tiles * (inputs + outputs) / 16 * 500;
-        let direct = self.output.0 * self.output.1 * 9 * inputs * outputs / 16;
+        let transforms = tiles * (inputs + outputs) / 16 * TRANSFORM;
+        let direct = self.output.height * self.output.width * 9 * inputs * outputs / 16;
         products + transforms < direct
+    }
+
+    /// Cuts the output into blocks of whole rows of tiles: first row of tiles, and where its
+    /// outputs start.
+    fn blocks(self) -> Vec<(usize, usize)> {
+        let rows = (0..self.output.images * self.tiles_down()).step_by(self.rows_of_block());
+        rows.map(|row| (row, self.line_of(row) * self.output.width * self.output.channels))
+            .collect()
+    }
+
+    /// The line of the output, counted through all images, that a row of tiles starts with.
+    fn line_of(self, row: usize) -> usize {
+        let down = self.tiles_down();
+        row / down * self.output.height + row % down * OUT
     }
 }
 
@@ -115,49 +133,31 @@ impl Winograd {
         Self { set, inputs, outputs, points }
     }
 
-    /// One block of rows of tiles of an image, on one core.
-    pub(super) fn run(
-        &self,
-        frame: Frame,
-        image: &[f32],
-        block: usize,
-        out: &mut [f32],
-        epilogue: Epilogue<'_>,
-    ) {
-        let job = Job { weights: self, frame, image, block, out, epilogue };
-        self.set.run(job);
+    /// All images, on all cores.
+    pub(super) fn run(&self, frame: Frame, maps: &[f32], out: &mut [f32], epilogue: Epilogue<'_>) {
+        let mut rest = out;
+        let mut jobs = Vec::new();
+        for (row, start) in frame.blocks().into_iter().rev() {
+            let (before, out) = rest.split_at_mut(start);
+            let residual = epilogue.residual.map(|all| &all[start..][..out.len()]);
+            let epilogue = Epilogue { residual, ..epilogue };
+            jobs.push(Job { weights: self, frame, maps, row, out, epilogue });
+            rest = before;
+        }
+        jobs.into_par_iter().for_each(|job| self.set.run(job));
     }
 }
 
-/// Sums over products of one block.
+/// Some rows of tiles, on one core.
 struct Job<'a> {
     weights: &'a Winograd,
     frame: Frame,
-    image: &'a [f32],
-    block: usize,
-    /// The block's rows of the output, and as many of the residual.
+    maps: &'a [f32],
+    /// The first row of tiles, counted through all images.
+    row: usize,
+    /// The outputs of these rows of tiles, and as many of the residual.
     out: &'a mut [f32],
     epilogue: Epilogue<'a>,
-}
-
-/// Inputs of a block in the transformed domain, at one point: `[tile][point][channel]`.
-struct Transformed<'a> {
-    values: &'a [f32],
-    stride: usize,
-    point: usize,
-    channels: usize,
-}
-
-impl Left for Transformed<'_> {
-    fn depth(&self) -> usize {
-        self.channels
-    }
-
-    #[inline(always)]
-    fn pack(&self, row: usize, depth: std::ops::Range<usize>, into: &mut [f32]) {
-        let start = row * self.stride + self.point * self.channels;
-        into.copy_from_slice(&self.values[start..][depth]);
-    }
 }
 
 impl WithSimd for Job<'_> {
@@ -165,50 +165,61 @@ impl WithSimd for Job<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { weights, frame, image, block, out, epilogue } = self;
+        let Self { weights, frame, maps, row, out, epilogue } = self;
         let Winograd { inputs, outputs, ref points, .. } = *weights;
         let across = frame.tiles_across();
-        let rows = out.len().div_ceil(OUT * frame.output.1 * outputs);
-        let top = block * frame.rows_of_block();
+        let end = frame.line_of(row) + out.len() / (frame.output.width * outputs);
+        let rows = (row..).take_while(|&row| frame.line_of(row) < end).count();
         let tiles = rows * across;
-        let (in_stride, out_stride) = (POINTS * inputs + GAP, POINTS * outputs + GAP);
-        let mut values = Buffer::new(tiles * in_stride);
+        let (in_stride, out_stride) = (tiles * inputs + GAP, tiles * outputs + GAP);
+        let mut values = Buffer::new(POINTS * in_stride);
         let zeros = vec![0.0; inputs];
-        for (tile, values) in values.chunks_exact_mut(in_stride).enumerate() {
-            let corner = ((top + tile / across) * OUT, tile % across * OUT);
-            let pixels = frame.pixels(image, &zeros, corner);
-            transform_input(simd, &pixels, &mut values[..POINTS * inputs]);
+        for tile in 0..tiles {
+            let pixels = frame.pixels(maps, &zeros, row + tile / across, tile % across);
+            let into = Transformed { values: &mut values, stride: in_stride, at: tile * inputs };
+            transform_input(simd, &pixels, into);
         }
-        let mut sums = Buffer::new(tiles * out_stride);
-        for (point, right) in points.iter().enumerate() {
-            let left = Transformed { values: &values, stride: in_stride, point, channels: inputs };
-            let out = Output { rows: &mut sums, stride: out_stride, column: point * outputs };
+        let mut sums = Buffer::new(POINTS * out_stride);
+        let each = values.chunks_exact(in_stride).zip(sums.chunks_exact_mut(out_stride));
+        for ((values, sums), right) in each.zip(points) {
+            let left = Rows { values, columns: inputs };
+            let out = Output { rows: &mut sums[..tiles * outputs], stride: outputs, column: 0 };
             let epilogue = Epilogue::default();
             Block { left: &left, right, start: 0, out, epilogue }.with_simd(simd);
         }
-        for (tile, sums) in sums.chunks_exact(out_stride).enumerate() {
-            let corner = (tile / across * OUT, tile % across * OUT);
-            let place = Place { width: frame.output.1, corner, channels: outputs };
-            transform_output(simd, &sums[..POINTS * outputs], &place, out, epilogue);
+        let top = frame.line_of(row);
+        for tile in 0..tiles {
+            let row = row + tile / across;
+            let image_end = (row / frame.tiles_down() + 1) * frame.output.height;
+            let place = Place {
+                corner: (frame.line_of(row) - top, tile % across * OUT),
+                lines: (image_end - frame.line_of(row)).min(OUT),
+                width: frame.output.width,
+                channels: outputs,
+            };
+            let from = &sums[tile * outputs..];
+            transform_output(simd, (from, out_stride), &place, out, epilogue);
         }
     }
 }
 
 impl Frame {
-    /// The 6 x 6 pixels under the tile whose first output is at `corner`; zeros outside.
+    /// The 6 x 6 pixels under a tile; zeros outside of its image.
     #[inline(always)]
     fn pixels<'a>(
         self,
-        image: &'a [f32],
+        maps: &'a [f32],
         zeros: &'a [f32],
-        corner: (usize, usize),
+        row: usize,
+        column: usize,
     ) -> [&'a [f32]; POINTS] {
         let MapShape { height, width, channels, .. } = self.input;
+        let (image, row) = (row / self.tiles_down(), row % self.tiles_down());
         std::array::from_fn(|pixel| {
-            let y = (corner.0 + pixel / IN).wrapping_sub(self.padding.top);
-            let x = (corner.1 + pixel % IN).wrapping_sub(self.padding.left);
+            let y = (row * OUT + pixel / IN).wrapping_sub(self.padding.top);
+            let x = (column * OUT + pixel % IN).wrapping_sub(self.padding.left);
             if y < height && x < width {
-                &image[(y * width + x) * channels..][..channels]
+                &maps[((image * height + y) * width + x) * channels..][..channels]
             } else {
                 zeros
             }
@@ -216,22 +227,32 @@ impl Frame {
     }
 }
 
+/// Where the transformed inputs of a tile go: `at` within each point's `stride` values.
+struct Transformed<'a> {
+    values: &'a mut [f32],
+    stride: usize,
+    at: usize,
+}
+
 /// `B^T d B` for each channel.
 #[inline(always)]
-fn transform_input<S: Simd>(simd: S, pixels: &[&[f32]; POINTS], into: &mut [f32]) {
-    let vectors = pixels[0].len() / S::F32_LANES;
+fn transform_input<S: Simd>(simd: S, pixels: &[&[f32]; POINTS], into: Transformed<'_>) {
+    let channels = pixels[0].len();
+    let vectors = channels / S::F32_LANES;
     let pixels: [&[S::f32s]; POINTS] =
         std::array::from_fn(|pixel| &S::as_simd_f32s(pixels[pixel]).0[..vectors]);
-    let into = &mut S::as_mut_simd_f32s(into).0[..POINTS * vectors];
+    let Transformed { values, stride, at: first } = into;
     for at in 0..vectors {
         let mut rows = [[simd.splat_f32s(0.0); IN]; IN];
         for (y, row) in rows.iter_mut().enumerate() {
             *row = input_line(simd, std::array::from_fn(|x| pixels[y * IN + x][at]));
         }
+        let first = first + at * S::F32_LANES;
         for x in 0..IN {
             let column = input_line(simd, std::array::from_fn(|y| rows[y][x]));
             for (y, value) in column.into_iter().enumerate() {
-                into[(y * IN + x) * vectors + at] = value;
+                let place = &mut values[(y * IN + x) * stride + first..][..S::F32_LANES];
+                S::as_mut_simd_f32s(place).0[0] = value;
             }
         }
     }
@@ -278,10 +299,12 @@ fn output_line<S: Simd>(simd: S, m: [S::f32s; IN]) -> [S::f32s; OUT] {
 
 /// Where the outputs of a tile go.
 struct Place {
+    /// Line and column of the first, within the block.
+    corner: (usize, usize),
+    /// Lines that are inside of the image.
+    lines: usize,
     /// Columns of the output.
     width: usize,
-    /// Row and column of the tile's first output within the block.
-    corner: (usize, usize),
     channels: usize,
 }
 
@@ -289,28 +312,27 @@ struct Place {
 #[inline(always)]
 fn transform_output<S: Simd>(
     simd: S,
-    sums: &[f32],
+    (sums, stride): (&[f32], usize),
     place: &Place,
     out: &mut [f32],
     epilogue: Epilogue<'_>,
 ) {
-    let Place { width, corner, channels } = *place;
-    let vectors = channels / S::F32_LANES;
-    let sums = &S::as_simd_f32s(sums).0[..POINTS * vectors];
-    let rows = (out.len() / (width * channels) - corner.0).min(OUT);
+    let Place { corner, lines, width, channels } = *place;
     let columns = (width - corner.1).min(OUT);
-    for at in 0..vectors {
-        let mut lines = [[simd.splat_f32s(0.0); IN]; OUT];
+    for channel in (0..channels).step_by(S::F32_LANES) {
+        let mut rows = [[simd.splat_f32s(0.0); IN]; OUT];
         for x in 0..IN {
-            let column = std::array::from_fn(|y| sums[(y * IN + x) * vectors + at]);
-            for (line, value) in lines.iter_mut().zip(output_line(simd, column)) {
-                line[x] = value;
+            let sum = |y| {
+                let from = &sums[(y * IN + x) * stride + channel..][..S::F32_LANES];
+                S::as_simd_f32s(from).0[0]
+            };
+            for (row, value) in rows.iter_mut().zip(output_line(simd, std::array::from_fn(sum))) {
+                row[x] = value;
             }
         }
-        let channel = at * S::F32_LANES;
         let bias = epilogue.bias.get(channel..channel + S::F32_LANES).unwrap_or_default();
-        for (y, line) in lines.into_iter().enumerate().take(rows) {
-            let values = output_line(simd, line);
+        for (y, row) in rows.into_iter().enumerate().take(lines) {
+            let values = output_line(simd, row);
             for (x, value) in values.into_iter().enumerate().take(columns) {
                 let start = ((corner.0 + y) * width + corner.1 + x) * channels + channel;
                 let residual = epilogue.residual.map(|all| &all[start..][..S::F32_LANES]);

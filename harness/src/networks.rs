@@ -1,0 +1,149 @@
+use std::path::PathBuf;
+
+use candle_core::Device;
+use prismbench_core::{Choice, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
+use prismbench_kernels::nn::Arithmetic;
+use prismbench_metrics::{FeatureNetwork, Inception, Lpips, LpipsHead, RandomFilters};
+use prismbench_suites::{Lent, NetworkKind, Networks};
+
+use crate::error::Failure;
+use crate::plan::Plan;
+
+/// Names of weights that `--weights NAME=FILE` and a plan's table `[weights]` know.
+pub(crate) const NAMES: [&str; 7] = [
+    "inception",
+    "lpips-alex",
+    "lpips-alex-head",
+    "lpips-vgg",
+    "lpips-vgg-head",
+    "lpips-squeeze",
+    "lpips-squeeze-head",
+];
+
+/// Where weights and features are kept: `PRISMBENCH_CACHE`, else the user's cache folder.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let named = variable("PRISMBENCH_CACHE").map(PathBuf::from);
+    let xdg = || variable("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("prismbench"));
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".cache/prismbench"));
+    named.or_else(xdg).or_else(home)
+}
+
+/// The networks that the plan's metrics need under a protocol.
+///
+/// # Errors
+/// [`Failure::NetworkMissing`] when the weights of a metric that was named are not there,
+/// [`Failure::Network`] when a file is there and does not serve.
+pub(crate) fn lend(plan: &Plan, protocol: &Protocol, device: &Device) -> Result<Networks, Failure> {
+    let needs = |kind| plan.metrics.iter().any(|id| NetworkKind::of(id) == Some(kind));
+    let arithmetic = match protocol.arithmetic {
+        NetworkArithmetic::Fast => Arithmetic::Fast,
+        NetworkArithmetic::Strict => Arithmetic::Strict,
+    };
+    let mut networks = Networks::default();
+    if needs(NetworkKind::Random) {
+        networks.random = Lent::Ready(Box::new(RandomFilters::new(device)?));
+    }
+    if needs(NetworkKind::Inception) {
+        networks.inception = match find(plan, "inception") {
+            Some(path) => {
+                let resize = protocol.inception;
+                Lent::Ready(Box::new(Inception::open(&path, resize, arithmetic, device)?))
+            }
+            None => missing(plan, NetworkKind::Inception, "inception")?,
+        };
+    }
+    if needs(NetworkKind::Lpips) {
+        let name = format!("lpips-{}", protocol.lpips.id());
+        networks.lpips = match find(plan, &name) {
+            Some(trunk) => {
+                let head = find(plan, &format!("{name}-head"));
+                let head = head.as_deref().map_or(LpipsHead::InTrunkFile, LpipsHead::File);
+                let network = Lpips::open(protocol.lpips, &trunk, head, arithmetic, device)?;
+                Lent::Ready(Box::new(network))
+            }
+            None => missing(plan, NetworkKind::Lpips, &name)?,
+        };
+    }
+    Ok(networks)
+}
+
+/// What the networks were read from, for the run's provenance.
+pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
+    let mut all = Vec::new();
+    if let Lent::Ready(network) = &networks.inception {
+        all.push((network.id().to_owned(), network.weights().to_vec()));
+    }
+    if let Lent::Ready(network) = &networks.lpips {
+        all.push((format!("lpips-{}", network.trunk().id()), network.weights().to_vec()));
+    }
+    all
+}
+
+fn missing<T>(plan: &Plan, kind: NetworkKind, name: &str) -> Result<Lent<T>, Failure> {
+    let files = file_names(name);
+    let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+    let folder = folders().first().map_or_else(
+        || "the folder PRISMBENCH_WEIGHTS".to_owned(),
+        |folder| format!("`{}`", folder.display()),
+    );
+    let remedy = format!(
+        "name its weights with --weights {name}=FILE, or put {} into {folder}",
+        files.join(" or ")
+    );
+    let named = plan.named_metrics.iter().find(|id| NetworkKind::of(id) == Some(kind));
+    match named {
+        Some(metric) => {
+            let (metric, network) = (metric.clone(), name.to_owned());
+            Err(Failure::NetworkMissing { metric, network, remedy })
+        }
+        None => Ok(Lent::Missing(format!("no weights of the network `{name}`: {remedy}"))),
+    }
+}
+
+/// The file that was named, or one of a known name in a known folder.
+fn find(plan: &Plan, name: &str) -> Option<PathBuf> {
+    if let Some(path) = plan.weights.get(name) {
+        return Some(path.clone());
+    }
+    let names = file_names(name);
+    let candidates = folders()
+        .into_iter()
+        .flat_map(|folder| names.iter().map(|name| folder.join(name)).collect::<Vec<_>>());
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+fn folders() -> Vec<PathBuf> {
+    let named = std::env::var_os("PRISMBENCH_WEIGHTS").filter(|value| !value.is_empty());
+    let cached = cache_folder().map(|folder| folder.join("weights"));
+    named.map(PathBuf::from).into_iter().chain(cached).collect()
+}
+
+/// What the published files of a network are called.
+fn file_names(name: &str) -> Vec<String> {
+    let own = format!("{name}.safetensors");
+    let published: &[&str] = match name {
+        "inception" => {
+            &["pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"]
+        }
+        "lpips-alex" => &["alexnet-owt-7be5be79.pth"],
+        "lpips-vgg" => &["vgg16-397923af.pth"],
+        "lpips-squeeze" => &["squeezenet1_1-b8a52dc0.pth"],
+        "lpips-alex-head" => &["alex.pth"],
+        "lpips-vgg-head" => &["vgg.pth"],
+        "lpips-squeeze-head" => &["squeeze.pth"],
+        _ => &[],
+    };
+    std::iter::once(own).chain(published.iter().map(|&file| file.to_owned())).collect()
+}
+
+/// Checks a name of `--weights`.
+pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
+    if NAMES.contains(&name) {
+        return Ok(());
+    }
+    let nearest = prismbench_core::nearest(name, NAMES).map(str::to_owned);
+    Err(Failure::Unknown { what: "network", found: name.to_owned(), nearest })
+}
+
+const _: () = assert!(LpipsTrunk::ALL.len() == 3, "file_names knows three trunks");

@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use candle_core::Tensor;
+
+use crate::WeightsError;
+
+/// A tensor that an architecture needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub(crate) names: Vec<String>,
+    pub(crate) shape: Vec<usize>,
+}
+
+impl Expected {
+    /// The tensor of this name and shape.
+    #[must_use]
+    pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
+        Self { names: vec![name.into()], shape: shape.into() }
+    }
+
+    /// The same tensor under another name that files give it: the first name found is taken.
+    #[must_use]
+    pub fn or(mut self, name: impl Into<String>) -> Self {
+        self.names.push(name.into());
+        self
+    }
+
+    /// The name by which the architecture asks for it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.names[0]
+    }
+
+    /// Its extents.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Numbers in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no numbers.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The expected tensors of one file, in f32.
+#[derive(Debug)]
+pub struct Tensors {
+    pub(crate) path: PathBuf,
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+}
+
+impl Tensors {
+    /// One of the expected tensors, by its first name.
+    ///
+    /// # Errors
+    /// [`WeightsError::Mismatch`] when it was not expected.
+    pub fn get(&self, name: &str) -> Result<Tensor, WeightsError> {
+        self.tensors.get(name).cloned().ok_or_else(|| WeightsError::Mismatch {
+            path: self.path.clone(),
+            problems: vec![format!("`{name}` is missing")],
+        })
+    }
+}

@@ -1,0 +1,144 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use prismbench_core::Weights;
+
+use crate::stored::Stored;
+use crate::torch::{self, TorchError};
+use crate::{Expected, Tensors, WeightsError, known, safe, sha256};
+
+/// What batch normalisation counts while it is trained, and nothing needs afterwards.
+const COUNTER: &str = "num_batches_tracked";
+
+/// A file whose table of contents has been read and checked.
+#[derive(Debug)]
+pub struct WeightsFile {
+    path: PathBuf,
+    origin: Weights,
+    bytes: Vec<u8>,
+    tensors: BTreeMap<String, Stored>,
+}
+
+impl WeightsFile {
+    /// Opens safetensors, or a PyTorch file of either of its formats: which one is seen from its
+    /// first bytes, whatever its name.
+    ///
+    /// # Errors
+    /// [`WeightsError::Missing`] with `remedy` when there is no such file,
+    /// [`WeightsError::Digest`] when it is not the published file whose name it bears,
+    /// [`WeightsError::Executable`] when a pickle asks for more than tensors, and
+    /// [`WeightsError::Unreadable`] when it is not well formed.
+    pub fn open(path: &Path, remedy: &str) -> Result<Self, WeightsError> {
+        let bytes = fs::read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                let (path, remedy) = (path.to_owned(), remedy.to_owned());
+                WeightsError::Missing { path, remedy }
+            }
+            _ => unreadable(path, error),
+        })?;
+        let sha256 = sha256(&bytes);
+        known::check(path, &sha256)?;
+        let tensors = if torch::is_torch(&bytes) {
+            torch::index(&bytes).map_err(|error| match error {
+                TorchError::Global(global) => {
+                    WeightsError::Executable { path: path.to_owned(), global }
+                }
+                _ => unreadable(path, error),
+            })?
+        } else {
+            safe::index(&bytes).map_err(|error| unreadable(path, error))?
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let origin = Weights { name, sha256 };
+        Ok(Self { path: path.to_owned(), origin, bytes, tensors })
+    }
+
+    /// Name and digest of the file.
+    #[must_use]
+    pub fn origin(&self) -> &Weights {
+        &self.origin
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Extents of a tensor, if the file has it.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|stored| &*stored.shape)
+    }
+
+    /// The `expected` tensors, stored as f64, f32, f16 or bf16. Others may be there only when their
+    /// names begin with one of `ignored`, or are counters of batch normalisation.
+    ///
+    /// # Errors
+    /// [`WeightsError::Mismatch`] naming every tensor that is missing, misshapen, of another
+    /// element type, or not part of the architecture; or the first with NaN or an infinity in it.
+    pub fn tensors(
+        &self,
+        expected: &[Expected],
+        ignored: &[&str],
+        device: &Device,
+    ) -> Result<Tensors, WeightsError> {
+        let problems = self.problems(expected, ignored);
+        if !problems.is_empty() {
+            return Err(WeightsError::Mismatch { path: self.path.clone(), problems });
+        }
+        let mut tensors = BTreeMap::new();
+        for tensor in expected {
+            let stored = self.find(tensor).map(|stored| stored.load(&self.bytes, device));
+            let Some(loaded) = stored.transpose()?.flatten() else { continue };
+            // A sum is finite only if all that is summed is.
+            if !loaded.sum_all()?.to_scalar::<f32>()?.is_finite() {
+                let problems = vec![format!("`{}` has values that are not finite", tensor.name())];
+                return Err(WeightsError::Mismatch { path: self.path.clone(), problems });
+            }
+            tensors.insert(tensor.name().to_owned(), loaded);
+        }
+        Ok(Tensors { path: self.path.clone(), tensors })
+    }
+
+    fn find(&self, tensor: &Expected) -> Option<&Stored> {
+        tensor.names.iter().find_map(|name| self.tensors.get(name))
+    }
+
+    fn problems(&self, expected: &[Expected], ignored: &[&str]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for tensor in expected {
+            let (name, shape) = (tensor.name(), &tensor.shape);
+            match self.find(tensor) {
+                None => problems.push(format!("`{name}` {shape:?} is missing")),
+                Some(found) if found.shape != *shape => {
+                    problems.push(format!("`{name}` is {:?}, expected {shape:?}", found.shape));
+                }
+                Some(found) if found.element.dtype().is_none() => {
+                    let element = found.element.name();
+                    problems.push(format!("`{name}` is {element}, expected F64, F32, F16 or BF16"));
+                }
+                Some(_) => {}
+            }
+        }
+        let known: BTreeSet<&str> =
+            expected.iter().flat_map(|tensor| tensor.names.iter().map(String::as_str)).collect();
+        let extra = self.tensors.keys().filter(|name| {
+            !known.contains(name.as_str())
+                && !name.ends_with(COUNTER)
+                && !ignored.iter().any(|prefix| name.starts_with(prefix))
+        });
+        problems.extend(extra.map(|name| format!("`{name}` is not part of it")));
+        problems
+    }
+}
+
+fn unreadable(path: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> WeightsError {
+    WeightsError::Unreadable { path: path.to_owned(), cause: Box::new(cause) }
+}
+
+#[cfg(test)]
+mod tests;

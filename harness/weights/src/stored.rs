@@ -1,0 +1,108 @@
+use std::ops::Range;
+
+use candle_core::{DType, Device, Tensor};
+
+/// Where a tensor lies in the bytes of its file. Whoever makes one has checked that it fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// The element type, as the file calls it where it is none of ours.
+    pub(crate) element: Element,
+    pub(crate) shape: Vec<usize>,
+    /// Steps between neighbours along each dimension, in elements; `None` when there is no gap.
+    pub(crate) strides: Option<Vec<usize>>,
+    /// From the first element to the end of the last.
+    pub(crate) bytes: Range<usize>,
+}
+
+/// Element types that weights come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Element {
+    F64,
+    F32,
+    F16,
+    BF16,
+    /// Not of weights: counters, say. With the bytes of one element.
+    Other(&'static str, usize),
+}
+
+impl Element {
+    /// Bytes of one element.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+            Self::Other(_, size) => size,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "F64",
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::BF16 => "BF16",
+            Self::Other(name, _) => name,
+        }
+    }
+
+    pub(crate) fn dtype(self) -> Option<DType> {
+        match self {
+            Self::F64 => Some(DType::F64),
+            Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::BF16 => Some(DType::BF16),
+            Self::Other(..) => None,
+        }
+    }
+}
+
+/// Elements from the first to the last, both included, of a tensor with these steps; `None` when
+/// that is more than any memory holds.
+pub(crate) fn span(shape: &[usize], strides: &[usize]) -> Option<usize> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    shape.iter().zip(strides).try_fold(1_usize, |span, (&length, &stride)| {
+        span.checked_add((length - 1).checked_mul(stride)?)
+    })
+}
+
+impl Stored {
+    /// The tensor in f32; `None` for an element type that is not of weights.
+    pub(crate) fn load(
+        &self,
+        file: &[u8],
+        device: &Device,
+    ) -> Result<Option<Tensor>, candle_core::Error> {
+        let Some(dtype) = self.element.dtype() else { return Ok(None) };
+        let bytes = &file[self.bytes.clone()];
+        let tensor = match &self.strides {
+            None => Tensor::from_raw_buffer(bytes, dtype, &self.shape, device)?,
+            Some(strides) => {
+                let dense = gather(bytes, self.element.size(), &self.shape, strides);
+                Tensor::from_raw_buffer(&dense, dtype, &self.shape, device)?
+            }
+        };
+        Ok(Some(tensor.to_dtype(DType::F32)?))
+    }
+}
+
+/// The elements in the order of their indices, the last dimension fastest.
+fn gather(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Vec<u8> {
+    let mut dense = Vec::new();
+    let mut index = vec![0; shape.len()];
+    let count: usize = shape.iter().product();
+    for _ in 0..count {
+        let at: usize = index.iter().zip(strides).map(|(i, stride)| i * stride).sum();
+        dense.extend_from_slice(&bytes[at * size..][..size]);
+        for (i, &length) in index.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < length {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    dense
+}

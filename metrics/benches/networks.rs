@@ -1,0 +1,107 @@
+//! The feature networks on 256x256 u8 pictures, with generated weights, on two threads.
+//!
+//! `inception` is the features behind the global mean for a batch of 8, `lpips-*` one pair of
+//! pictures from bytes to distance, `random-filters` a batch of 8. `tests/oracle/network_speed.py`
+//! runs them and the Python packages in turn; for it, `PRISMBENCH_RECORD_SECONDS=6` replaces
+//! criterion by a plain timed loop that prints pictures (or pairs) per second.
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![expect(clippy::print_stdout, reason = "the record is read from there")]
+
+#[path = "../../tests/oracle/hashed.rs"]
+mod hashed;
+#[path = "../../tests/oracle/recipe.rs"]
+mod recipe;
+#[path = "../tests/networks/weights.rs"]
+mod weights;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use criterion::{Criterion, Throughput, criterion_group};
+use prismbench_core::{InceptionResize, LpipsTrunk, RgbImage};
+use prismbench_kernels::nn::Arithmetic;
+use prismbench_metrics::{FeatureNetwork, Inception, Lpips, LpipsHead, RandomFilters, Tap};
+
+const SIDE: usize = 256;
+const BATCH: usize = 8;
+const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
+
+/// A name, pictures or pairs in one pass, and the pass.
+type Case = (String, u64, Box<dyn Fn()>);
+
+fn pictures() -> Vec<RgbImage> {
+    let picture = |seed| hashed::picture(SIDE, SIDE, seed, 30);
+    (0..BATCH as u64).map(|seed| RgbImage::new(SIDE, SIDE, picture(seed)).unwrap()).collect()
+}
+
+fn batch(name: String, network: impl FeatureNetwork + 'static) -> Case {
+    let pictures = pictures();
+    let pass = move || {
+        let images: Vec<&RgbImage> = pictures.iter().collect();
+        black_box(network.features(&images, &[Tap::Pooled]).unwrap());
+    };
+    (name, BATCH as u64, Box::new(pass))
+}
+
+fn pair(trunk: LpipsTrunk, arithmetic: Arithmetic) -> Case {
+    let path = weights::generated(&format!("{trunk}.safetensors"));
+    let head = LpipsHead::InTrunkFile;
+    let lpips = Lpips::open(trunk, &path, head, arithmetic, &Device::Cpu).unwrap();
+    let pictures = pictures();
+    let pass = move || {
+        let [a, b] = [0, 1].map(|picture| lpips.features(&pictures[picture]).unwrap());
+        black_box(lpips.distance(&a, &b).unwrap());
+    };
+    (format!("lpips-{trunk}-{arithmetic:?}").to_lowercase(), 1, Box::new(pass))
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = vec![batch("random-filters".into(), RandomFilters::new(&Device::Cpu).unwrap())];
+    for arithmetic in [Arithmetic::Strict, Arithmetic::Fast] {
+        let path = weights::generated("inception.safetensors");
+        let network =
+            Inception::open(&path, InceptionResize::Tf1, arithmetic, &Device::Cpu).unwrap();
+        cases.push(batch(format!("inception-{arithmetic:?}").to_lowercase(), network));
+        cases.push(pair(LpipsTrunk::Alex, arithmetic));
+        cases.push(pair(LpipsTrunk::Vgg, arithmetic));
+    }
+    cases
+}
+
+fn networks(criterion: &mut Criterion) {
+    for (name, count, pass) in cases() {
+        let mut group = criterion.benchmark_group("networks");
+        group.sample_size(10).throughput(Throughput::Elements(count));
+        group.bench_function(name, |bencher| bencher.iter(&pass));
+    }
+}
+
+/// The fastest pass of each case, as a rate.
+fn record(seconds: f64) {
+    for (name, count, pass) in cases() {
+        pass();
+        let start = Instant::now();
+        let mut fastest = Duration::MAX;
+        while start.elapsed().as_secs_f64() < seconds {
+            let pass_start = Instant::now();
+            pass();
+            fastest = fastest.min(pass_start.elapsed());
+        }
+        println!("{name} {:.3}", count as f64 / fastest.as_secs_f64());
+    }
+}
+
+criterion_group!(benches, networks);
+
+fn main() {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
+    match std::env::var(RECORD) {
+        Ok(seconds) => record(seconds.parse().unwrap()),
+        Err(_) => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

@@ -1,0 +1,204 @@
+mod input;
+mod layout;
+mod network;
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use prismbench_core::{InceptionResize, RgbImage, Weights};
+use prismbench_kernels::nn::{Arithmetic, Conv2d, ConvOptions, MapShape, Maps, NnError, Window};
+use prismbench_weights::{Expected, WeightsFile};
+use rayon::prelude::*;
+
+pub use input::{INCEPTION_SIDE, inception_input};
+
+use crate::feature_network::{channel_means, check_finite, widths};
+use crate::{FeatureNetwork, FeatureRows, NetworkError, Tap};
+use layout::{ALL, CLASSES, FIRST, POOLED, SECOND, SPATIAL, SPATIAL_CHANNELS, SPATIAL_SIDE, THIRD};
+use network::Network;
+
+const ID: &str = "inception-2015-12-05";
+const REMEDY: &str = "fetch pt_inception-2015-12-05-6726825d.pth of the repository \
+                      mseitzer/pytorch-fid (release fid_weights) and name the file";
+
+/// FID's Inception network: TensorFlow's frozen graph of 2015-12-05 with 1,008 classes.
+///
+/// Source: torch-fidelity `feature_extractor_inceptionv3.py`, which names the graph's nodes. It is
+/// not torchvision's `inception_v3`: means leave the padding out, the last block has a maximum
+/// where that has a mean, and the weights are others.
+pub struct Inception {
+    network: Network,
+    classes: Conv2d,
+    bias: Vec<f32>,
+    weights: Vec<Weights>,
+    resize: InceptionResize,
+    device: Device,
+}
+
+impl Inception {
+    /// Reads the weights: pytorch-fid's or torch-fidelity's file, or safetensors of the same names.
+    ///
+    /// # Errors
+    /// [`NetworkError::OtherInception`] for torchvision's network, [`NetworkError::Weights`] for a
+    /// file that is missing or anything else, [`NetworkError::Layer`] when the device fails.
+    pub fn open(
+        path: &Path,
+        resize: InceptionResize,
+        arithmetic: Arithmetic,
+        device: &Device,
+    ) -> Result<Self, NetworkError> {
+        let file = WeightsFile::open(path, REMEDY)?;
+        if let Some(&[classes, POOLED]) = file.shape("fc.weight")
+            && classes != CLASSES
+        {
+            return Err(NetworkError::OtherInception { path: path.to_owned(), classes });
+        }
+        let tensors = file.tensors(&layout::tensors(), &[], device)?;
+        let (weight, bias) = (tensors.get("fc.weight")?, tensors.get("fc.bias")?);
+        let last = || -> Result<(Conv2d, Vec<f32>), NnError> {
+            let weight = weight.reshape((CLASSES, POOLED, 1, 1))?;
+            let options = ConvOptions::new(Window::new(1, 1));
+            Ok((Conv2d::new(&weight, None, options)?, bias.to_vec1()?))
+        };
+        let (classes, bias) = last().map_err(NetworkError::layer(ID))?;
+        Ok(Self {
+            network: Network::new(&tensors, arithmetic)?,
+            classes,
+            bias,
+            weights: vec![file.origin().clone()],
+            resize,
+            device: device.clone(),
+        })
+    }
+
+    /// Names and shapes of the 472 tensors.
+    #[must_use]
+    pub fn tensors() -> Vec<Expected> {
+        layout::tensors()
+    }
+
+    fn input(&self, images: &[&RgbImage]) -> Result<Maps, NnError> {
+        let values = images.iter().flat_map(|image| inception_input(image, self.resize)).collect();
+        let (height, width) = (INCEPTION_SIDE, INCEPTION_SIDE);
+        let shape = MapShape { images: images.len(), height, width, channels: 3 };
+        let maps = Maps::from_rows(shape, values)?;
+        match self.device.is_cpu() {
+            true => Ok(maps),
+            false => Maps::on_device(&maps.to_tensor()?.to_device(&self.device)?),
+        }
+    }
+
+    /// The features of a batch, by tap. Stages behind the last one asked for are not run.
+    fn run(&self, images: &[&RgbImage], taps: &[Tap]) -> Result<Vec<Vec<f32>>, NnError> {
+        let mut found: Vec<Vec<f32>> = vec![Vec::new(); taps.len()];
+        let mut maps = self.input(images)?;
+        let mut done = 0;
+        for (stages, tap) in [
+            (FIRST, Tap::First),
+            (SECOND, Tap::Second),
+            (SPATIAL, Tap::Spatial),
+            (THIRD, Tap::Third),
+            (ALL, Tap::Pooled),
+        ] {
+            let behind = |asked: &Tap| {
+                *asked == tap
+                    || tap == Tap::Pooled && matches!(asked, Tap::Logits | Tap::LogitsUnbiased)
+            };
+            if !taps.iter().any(behind) {
+                continue;
+            }
+            maps = self.network.run(&maps, done, stages)?;
+            done = stages;
+            let features = match tap {
+                Tap::Spatial => spatial(&maps)?,
+                _ => means(&maps)?,
+            };
+            for (slot, &asked) in found.iter_mut().zip(taps).filter(|(_, asked)| behind(asked)) {
+                *slot = match asked {
+                    Tap::Logits | Tap::LogitsUnbiased => self.logits(&features, asked)?,
+                    _ => features.clone(),
+                };
+            }
+        }
+        Ok(found)
+    }
+
+    fn logits(&self, pooled: &[f32], tap: Tap) -> Result<Vec<f32>, NnError> {
+        let images = pooled.len() / POOLED;
+        let shape = MapShape { images, height: 1, width: 1, channels: POOLED };
+        let mut pooled = Maps::from_rows(shape, pooled.to_vec())?;
+        if !self.device.is_cpu() {
+            let tensor: Tensor = pooled.to_tensor()?.to_device(&self.device)?;
+            pooled = Maps::on_device(&tensor)?;
+        }
+        let mut logits = self.classes.forward(&pooled)?.to_rows()?;
+        if tap == Tap::Logits {
+            for row in logits.chunks_exact_mut(CLASSES) {
+                row.iter_mut().zip(&self.bias).for_each(|(logit, bias)| *logit += bias);
+            }
+        }
+        Ok(logits)
+    }
+}
+
+impl FeatureNetwork for Inception {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn weights(&self) -> &[Weights] {
+        &self.weights
+    }
+
+    fn taps(&self) -> &'static [Tap] {
+        &[
+            Tap::Pooled,
+            Tap::First,
+            Tap::Second,
+            Tap::Third,
+            Tap::Spatial,
+            Tap::Logits,
+            Tap::LogitsUnbiased,
+        ]
+    }
+
+    fn width(&self, tap: Tap) -> Option<usize> {
+        Some(match tap {
+            Tap::Pooled => POOLED,
+            Tap::First => 64,
+            Tap::Second => 192,
+            Tap::Third => 768,
+            Tap::Spatial => SPATIAL_SIDE * SPATIAL_SIDE * SPATIAL_CHANNELS,
+            Tap::Logits | Tap::LogitsUnbiased => CLASSES,
+        })
+    }
+
+    fn features(
+        &self,
+        images: &[&RgbImage],
+        taps: &[Tap],
+    ) -> Result<Vec<FeatureRows>, NetworkError> {
+        let widths = widths(self, taps)?;
+        let parts = match self.device.is_cpu() {
+            // One by one: all cores are busy with whole images, whose maps stay in the caches.
+            true => images.par_iter().map(|image| self.run(&[image], taps)).collect(),
+            false => self.run(images, taps).map(|all| vec![all]),
+        };
+        let parts: Vec<_> = parts.map_err(NetworkError::layer(ID))?;
+        let features = FeatureRows::gather(&widths, &parts);
+        check_finite(ID, &features)?;
+        Ok(features)
+    }
+}
+
+fn means(maps: &Maps) -> Result<Vec<f32>, NnError> {
+    let MapShape { height, width, channels, .. } = maps.shape();
+    Ok(channel_means(&maps.to_rows()?, height * width, channels))
+}
+
+fn spatial(maps: &Maps) -> Result<Vec<f32>, NnError> {
+    let channels = maps.shape().channels;
+    let rows = maps.to_rows()?;
+    let kept = rows.chunks_exact(channels.max(1)).flat_map(|place| &place[..SPATIAL_CHANNELS]);
+    Ok(kept.copied().collect())
+}

@@ -1,0 +1,268 @@
+mod compare;
+mod trunk;
+
+use std::path::Path;
+
+use candle_core::Device;
+use prismbench_core::{
+    Better, Choice as _, LpipsTrunk, MetricDef, Reconstruction, RgbImage, Unit, Weights,
+};
+use prismbench_kernels::Size;
+use prismbench_kernels::nn::{Arithmetic, MapShape, Maps, NnError};
+use prismbench_kernels::resample::bilinear_half_pixel;
+use prismbench_weights::{Expected, WeightsFile};
+
+use crate::NetworkError;
+use compare::{differences, normalise};
+use trunk::Trunk;
+
+/// Learned perceptual image patch similarity.
+pub const LPIPS: MetricDef = MetricDef {
+    id: "lpips",
+    title: "LPIPS",
+    unit: Unit::One,
+    better: Better::Lower,
+    version: 1,
+    definition: "version 0.1: squared differences of the features of a trunk, each place's vector \
+        of unit length (f / (|f| + 1e-10)), channels weighted by learned layers, mean over places, \
+        sum over layers; pictures in [-1, 1] at their own size. Zhang et al., CVPR 2018",
+};
+
+const REMEDY: &str = "it needs torchvision's ImageNet weights of its trunk and the linear layers of \
+                      the PyPI package lpips 0.1 (lpips/weights/v0.1), in one file or two";
+
+/// What a trunk's file may hold besides: torchvision's classifier, what `lpips.LPIPS` has.
+const BESIDE_TRUNK: [&str; 3] = ["classifier.", "lin", "scaling_layer."];
+/// What the file with the channels' weights may hold besides: a trunk under either name.
+const BESIDE_HEAD: [&str; 4] = ["classifier.", "features.", "net.", "scaling_layer."];
+
+/// `(x - SHIFT) / SCALE` for `x` in `[-1, 1]`: ImageNet's statistics.
+const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
+const SCALE: [f32; 3] = [0.458, 0.448, 0.450];
+
+/// Learned perceptual image patch similarity, version 0.1: the squared distance of two pictures'
+/// features, each channel weighted, mean over the places of a layer, summed over layers.
+///
+/// Source: Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual
+/// metric", equation 1; the package `lpips` 0.1.4.
+pub struct Lpips {
+    trunk: Trunk,
+    kind: LpipsTrunk,
+    /// A weight per channel of each layer.
+    head: Vec<Vec<f32>>,
+    weights: Vec<Weights>,
+    device: Device,
+}
+
+/// Where the weights of the channels come from.
+#[derive(Clone, Copy, Debug)]
+pub enum LpipsHead<'a> {
+    /// The trunk's file has them too.
+    InTrunkFile,
+    /// Another file has them.
+    File(&'a Path),
+    /// All are one: the unlearned baseline, `lpips=False`.
+    Unlearned,
+}
+
+/// One picture's features, of unit length at each place: computed once for a reference, compared
+/// with any number of reconstructions.
+#[derive(Clone, Debug)]
+pub struct LpipsFeatures {
+    kind: LpipsTrunk,
+    size: Size,
+    taps: Vec<(MapShape, Vec<f32>)>,
+}
+
+impl Lpips {
+    /// Reads the trunk (torchvision's names, or those of `lpips.LPIPS`) and the weights of the
+    /// channels (`lin0.model.1.weight`...).
+    ///
+    /// # Errors
+    /// [`NetworkError::Weights`] for a file that is missing or holds anything else,
+    /// [`NetworkError::Layer`] when the device fails.
+    pub fn open(
+        kind: LpipsTrunk,
+        trunk: &Path,
+        head: LpipsHead<'_>,
+        arithmetic: Arithmetic,
+        device: &Device,
+    ) -> Result<Self, NetworkError> {
+        let file = WeightsFile::open(trunk, REMEDY)?;
+        let tensors = file.tensors(&trunk::tensors(kind), &BESIDE_TRUNK, device)?;
+        let trunk = Trunk::new(kind, &tensors, arithmetic)?;
+        let mut weights = vec![file.origin().clone()];
+        let other = match head {
+            LpipsHead::File(path) => Some(WeightsFile::open(path, REMEDY)?),
+            LpipsHead::InTrunkFile | LpipsHead::Unlearned => None,
+        };
+        weights.extend(other.iter().map(|file| file.origin().clone()));
+        let head = match head {
+            LpipsHead::Unlearned => {
+                trunk::channels(kind).into_iter().map(|count| vec![1.0; count]).collect()
+            }
+            LpipsHead::InTrunkFile | LpipsHead::File(_) => {
+                channel_weights(kind, other.as_ref().unwrap_or(&file))?
+            }
+        };
+        Ok(Self { trunk, kind, head, weights, device: device.clone() })
+    }
+
+    /// Names and shapes of the trunk's tensors and of the channels' weights.
+    #[must_use]
+    pub fn tensors(kind: LpipsTrunk) -> Vec<Expected> {
+        [trunk::tensors(kind), head_tensors(kind)].concat()
+    }
+
+    /// Which trunk it is.
+    #[must_use]
+    pub fn trunk(&self) -> LpipsTrunk {
+        self.kind
+    }
+
+    /// The files that its numbers were read from.
+    #[must_use]
+    pub fn weights(&self) -> &[Weights] {
+        &self.weights
+    }
+
+    /// Features of an 8-bit picture.
+    ///
+    /// # Errors
+    /// [`NetworkError::Layer`] when the picture is too small for the trunk.
+    pub fn features(&self, picture: &RgbImage) -> Result<LpipsFeatures, NetworkError> {
+        let size = Size::new(picture.width(), picture.height());
+        let values = picture.pixels().iter().map(|&byte| f32::from(byte) / 255.0);
+        self.run(size, values)
+    }
+
+    /// Features of what a decoder gave.
+    ///
+    /// # Errors
+    /// As [`features`](Self::features).
+    pub fn features_of(&self, picture: &Reconstruction) -> Result<LpipsFeatures, NetworkError> {
+        match picture {
+            Reconstruction::U8(image) => self.features(image),
+            Reconstruction::F32 { width, height, pixels } => {
+                self.run(Size::new(*width, *height), pixels.iter().copied())
+            }
+        }
+    }
+
+    /// The distance of two pictures; symmetric, 0 for equal ones.
+    ///
+    /// # Errors
+    /// [`NetworkError::Sizes`] when the pictures differ in size or went through different trunks,
+    /// [`NetworkError::NotFinite`] when a picture has values that overflow.
+    pub fn distance(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> Result<f64, NetworkError> {
+        let layers = self.layers(a, b)?;
+        let mean = |(_, map): (MapShape, Vec<f32>)| {
+            map.iter().map(|&value| f64::from(value)).sum::<f64>() / map.len().max(1) as f64
+        };
+        let distance: f64 = layers.into_iter().map(mean).sum();
+        match distance.is_finite() {
+            true => Ok(distance),
+            false => Err(NetworkError::NotFinite {
+                network: self.kind.id(),
+                value: distance.to_string(),
+                image: 0,
+            }),
+        }
+    }
+
+    /// Where the pictures differ: a value per pixel, each layer's differences upsampled bilinearly
+    /// and summed. Its mean is near the distance, not equal to it.
+    ///
+    /// # Errors
+    /// As [`distance`](Self::distance).
+    pub fn map(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> Result<Vec<f32>, NetworkError> {
+        let mut sum = vec![0.0; a.size.area()];
+        for (shape, map) in self.layers(a, b)? {
+            let upsampled = bilinear_half_pixel(&map, Size::new(shape.width, shape.height), a.size);
+            sum.iter_mut().zip(upsampled).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(sum)
+    }
+
+    /// The weighted squared differences at each place of each layer.
+    fn layers(
+        &self,
+        a: &LpipsFeatures,
+        b: &LpipsFeatures,
+    ) -> Result<Vec<(MapShape, Vec<f32>)>, NetworkError> {
+        for features in [a, b] {
+            if (features.size, features.kind) != (a.size, self.kind) {
+                let name = |size: Size, kind: LpipsTrunk| {
+                    format!("{}x{} ({})", size.width, size.height, kind.id())
+                };
+                let expected = name(a.size, self.kind);
+                return Err(NetworkError::Sizes {
+                    expected,
+                    found: name(features.size, features.kind),
+                });
+            }
+        }
+        let layers = self.head.iter().zip(a.taps.iter().zip(&b.taps));
+        Ok(layers.map(|(head, ((shape, a), (_, b)))| (*shape, differences(head, a, b))).collect())
+    }
+
+    /// `values` in `[0, 1]`, interleaved.
+    fn run(
+        &self,
+        size: Size,
+        values: impl Iterator<Item = f32>,
+    ) -> Result<LpipsFeatures, NetworkError> {
+        let scaled = values.enumerate().map(|(i, value)| {
+            let channel = i % 3;
+            (2.0 * value - 1.0 - SHIFT[channel]) / SCALE[channel]
+        });
+        let shape = MapShape { images: 1, height: size.height, width: size.width, channels: 3 };
+        let taps = || -> Result<Vec<_>, NnError> {
+            let mut picture = Maps::from_rows(shape, scaled.collect())?;
+            if !self.device.is_cpu() {
+                picture = Maps::on_device(&picture.to_tensor()?.to_device(&self.device)?)?;
+            }
+            let normalised = |maps: Maps| {
+                let mut rows = maps.to_rows()?;
+                normalise(&mut rows, maps.shape().channels);
+                Ok((maps.shape(), rows))
+            };
+            self.trunk.forward(picture)?.into_iter().map(normalised).collect()
+        };
+        let taps = taps().map_err(NetworkError::layer(self.kind.id()))?;
+        Ok(LpipsFeatures { kind: self.kind, size, taps })
+    }
+}
+
+fn head_tensors(kind: LpipsTrunk) -> Vec<Expected> {
+    let tensor = |(layer, channels)| {
+        let tensor = Expected::new(format!("lin{layer}.model.1.weight"), [1, channels, 1, 1]);
+        // `LPIPS.state_dict()` has them under this name as well.
+        tensor.or(format!("lins.{layer}.model.1.weight"))
+    };
+    trunk::channels(kind).into_iter().enumerate().map(tensor).collect()
+}
+
+fn channel_weights(kind: LpipsTrunk, file: &WeightsFile) -> Result<Vec<Vec<f32>>, NetworkError> {
+    let expected = head_tensors(kind);
+    let tensors = file.tensors(&expected, &BESIDE_HEAD, &Device::Cpu)?;
+    let layer = |tensor: &Expected| {
+        let values = tensors.get(tensor.name())?.flatten_all();
+        values
+            .and_then(|values| values.to_vec1())
+            .map_err(|error| NetworkError::layer(kind.id())(NnError::from(error)))
+    };
+    expected.iter().map(layer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_channels_of_the_layers_are_those_of_the_package() {
+        assert_eq!(trunk::channels(LpipsTrunk::Alex), [64, 192, 384, 256, 256]);
+        assert_eq!(trunk::channels(LpipsTrunk::Vgg), [64, 128, 256, 512, 512]);
+        assert_eq!(trunk::channels(LpipsTrunk::Squeeze), [64, 128, 256, 384, 384, 512, 512]);
+    }
+}

@@ -1,0 +1,92 @@
+use prismbench_core::{Choice, Outcome, Reconstruction};
+use prismbench_metrics::{
+    Accumulator, Aggregation, ImageScores, LPIPS, Lpips, MetricError, NetworkError,
+};
+use rayon::prelude::*;
+
+use super::outcome;
+use crate::Measurement;
+use crate::networks::weights_id;
+use crate::pictures::Prepared;
+
+/// LPIPS of what every tokenizer made: each original goes through the network once.
+pub(super) struct Perceptual<'a> {
+    network: &'a Lpips,
+    /// One entry per tokenizer: its scores, or why it has none.
+    scores: Vec<Result<ImageScores, Outcome>>,
+}
+
+/// What the tokenizers made of one block: `None` for one that gave nothing.
+pub(super) type Made = Vec<Option<Vec<Reconstruction>>>;
+
+impl<'a> Perceptual<'a> {
+    pub(super) fn new(network: &'a Lpips, subjects: usize) -> Self {
+        let scores = (0..subjects).map(|_| Ok(ImageScores::new(Aggregation::Mean))).collect();
+        Self { network, scores }
+    }
+
+    pub(super) fn add(&mut self, block: &[Prepared], made: &Made) -> Result<(), MetricError> {
+        let rows: Vec<Vec<Result<f64, NetworkError>>> = block
+            .par_iter()
+            .enumerate()
+            .map(|(number, picture)| self.distances(number, picture, made))
+            .collect();
+        for (picture, row) in block.iter().zip(rows) {
+            for (scores, distance) in self.scores.iter_mut().zip(row) {
+                match (scores.as_mut(), distance) {
+                    (Ok(scores), Ok(distance)) => scores.update((picture.index, distance))?,
+                    (Ok(_), Err(error)) => *scores = Err(absent(&error)),
+                    (Err(_), _) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The distance of one picture to what each tokenizer made of it.
+    fn distances(
+        &self,
+        number: usize,
+        picture: &Prepared,
+        made: &Made,
+    ) -> Vec<Result<f64, NetworkError>> {
+        let original = self.network.features(&picture.image);
+        let distance = |made: &Option<Vec<Reconstruction>>| {
+            let Some(made) = made.as_ref().and_then(|made| made.get(number)) else {
+                // It has failed already, and its reason stands in every row of it.
+                return Ok(0.0);
+            };
+            let original = match &original {
+                Ok(original) => original,
+                Err(_) => &self.network.features(&picture.image)?,
+            };
+            self.network.distance(original, &self.network.features_of(made)?)
+        };
+        made.iter().map(distance).collect()
+    }
+
+    /// The measurement of one tokenizer and its values per picture.
+    pub(super) fn report(&self, subject: usize) -> (Measurement, Option<Vec<f64>>) {
+        let trunk = self.network.trunk();
+        let dialect = format!("{}{}", trunk.id(), weights_id(self.network.weights()));
+        let (values, (outcome, n)) = match self.scores.get(subject) {
+            Some(Ok(scores)) => {
+                let values = scores.iter().map(|(_, score)| score).collect();
+                (Some(values), outcome(scores.clone()))
+            }
+            Some(Err(outcome)) => (None, (outcome.clone(), 0)),
+            None => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
+        };
+        (Measurement { metric: &LPIPS, dialect, outcome, n }, values)
+    }
+}
+
+/// Pictures that are too small for the network have no LPIPS; anything else is a failure.
+fn absent(error: &NetworkError) -> Outcome {
+    match error {
+        NetworkError::Layer { cause, .. } if cause.is_too_small() => {
+            Outcome::Skipped { reason: format!("pictures are too small: {cause}") }
+        }
+        _ => Outcome::failed(error),
+    }
+}

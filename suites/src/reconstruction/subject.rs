@@ -1,0 +1,198 @@
+use std::time::Instant;
+
+use prismbench_core::{
+    ImageBatch, LatentShape, Latents, MetricDef, Outcome, Protocol, Reconstruction, Tokenizer,
+    TokenizerError,
+};
+use prismbench_metrics::{
+    Accumulator, Aggregation, BITS_PER_PIXEL, ImageMetric, ImageScores, LATENT_FLOATS, MetricError,
+};
+use rayon::prelude::*;
+
+use super::outcome;
+use crate::pictures::Prepared;
+use crate::suite::posterior;
+use crate::{Measurement, Report};
+
+/// What is known of one tokenizer while the pass goes on.
+pub(super) struct Subject {
+    metrics: Vec<Scored>,
+    floats: ImageScores,
+    bits: ImageScores,
+    /// The latent shape of every picture so far; `None` before the first.
+    shape: Option<Shape>,
+    seconds: f64,
+    /// Set when it cannot be measured any further.
+    pub(super) failure: Option<Outcome>,
+}
+
+/// An image metric and its scores, or why it is not defined for these pictures.
+struct Scored {
+    metric: ImageMetric,
+    scores: Result<ImageScores, MetricError>,
+}
+
+#[derive(PartialEq)]
+enum Shape {
+    One(LatentShape),
+    Mixed,
+}
+
+/// What one picture adds.
+struct Row {
+    index: u64,
+    scores: Vec<Result<f64, MetricError>>,
+}
+
+impl Subject {
+    pub(super) fn new(protocol: &Protocol, wanted: &[String]) -> Self {
+        let metrics = ImageMetric::DEFINITIONS
+            .iter()
+            .filter(|definition| wanted.iter().any(|id| id == definition.id))
+            .filter_map(|definition| ImageMetric::from_protocol(definition.id, protocol))
+            .map(|metric| Scored { metric, scores: Ok(ImageScores::new(metric.aggregation())) })
+            .collect();
+        Self {
+            metrics,
+            floats: ImageScores::new(Aggregation::Mean),
+            bits: ImageScores::new(Aggregation::Mean),
+            shape: None,
+            seconds: 0.0,
+            failure: None,
+        }
+    }
+
+    pub(super) fn measure(
+        &mut self,
+        subject: &dyn Tokenizer,
+        protocol: &Protocol,
+        block: &[Prepared],
+        batch: &ImageBatch,
+        seed: u64,
+    ) -> Result<(Latents, Vec<Reconstruction>), MeasureError> {
+        let indices: Vec<u64> = block.iter().map(|picture| picture.index).collect();
+        let start = Instant::now();
+        let latents = subject.encode(batch, posterior(protocol.posterior, seed, &indices))?;
+        let decoded = subject.decode(&latents)?;
+        self.seconds += start.elapsed().as_secs_f64();
+        let made = decoded.quantise(protocol.quantiser)?;
+        if made.len() != block.len() {
+            return Err(MeasureError::Count { given: block.len(), made: made.len() });
+        }
+        let (_, height, width) = batch.dims();
+        self.add_rate(subject.latent_shape(height, width), &latents, &indices, height * width)?;
+        let metrics = &self.metrics;
+        let rows: Vec<Row> = block
+            .par_iter()
+            .zip(&made)
+            .map(|(picture, made)| Row {
+                index: picture.index,
+                scores: metrics
+                    .iter()
+                    .map(|scored| scored.metric.score(&picture.image, made))
+                    .collect(),
+            })
+            .collect();
+        for Row { index, scores } in rows {
+            for (scored, score) in self.metrics.iter_mut().zip(scores) {
+                scored.add(index, score)?;
+            }
+        }
+        Ok((latents, made))
+    }
+
+    fn add_rate(
+        &mut self,
+        shape: LatentShape,
+        latents: &Latents,
+        indices: &[u64],
+        area: usize,
+    ) -> Result<(), MetricError> {
+        for &index in indices {
+            if let Some(floats) = shape.floats() {
+                self.floats.update((index, floats as f64))?;
+            }
+        }
+        if let Latents::BitStreams(streams) = latents {
+            for (&index, stream) in indices.iter().zip(streams) {
+                self.bits.update((index, 8.0 * stream.len() as f64 / area as f64))?;
+            }
+        }
+        let shape = Shape::One(shape);
+        self.shape = Some(match self.shape.take() {
+            Some(known) if known != shape => Shape::Mixed,
+            _ => shape,
+        });
+        Ok(())
+    }
+
+    pub(super) fn report(self, wanted: &[String]) -> Report {
+        let is_wanted = |definition: &MetricDef| wanted.iter().any(|id| id == definition.id);
+        let mut measurements = Vec::new();
+        let mut per_image = Vec::new();
+        for Scored { metric, scores } in self.metrics {
+            let (definition, dialect) = (metric.definition(), metric.dialect().to_owned());
+            let (outcome, n) = match (&self.failure, scores) {
+                (Some(failure), _) => (failure.clone(), 0),
+                (None, Err(error)) => (Outcome::Skipped { reason: error.to_string() }, 0),
+                (None, Ok(scores)) => {
+                    let values = scores.iter().map(|(_, score)| metric.value(score)).collect();
+                    per_image.push((definition.id.to_owned(), values));
+                    outcome(scores)
+                }
+            };
+            measurements.push(Measurement { metric: definition, dialect, outcome, n });
+        }
+        let rates = [
+            (&LATENT_FLOATS, self.floats, "a bit stream has no floats"),
+            (&BITS_PER_PIXEL, self.bits, "the latent is numbers, not a bit stream"),
+        ];
+        for (metric, scores, otherwise) in rates {
+            if !is_wanted(metric) {
+                continue;
+            }
+            let values: Vec<f64> = scores.iter().map(|(_, score)| score).collect();
+            let (outcome, n) = match &self.failure {
+                Some(failure) => (failure.clone(), 0),
+                None if values.is_empty() => (Outcome::Skipped { reason: otherwise.to_owned() }, 0),
+                None => {
+                    per_image.push((metric.id.to_owned(), values));
+                    outcome(scores)
+                }
+            };
+            measurements.push(Measurement { metric, dialect: String::new(), outcome, n });
+        }
+        let latent = match self.shape {
+            Some(Shape::One(shape)) => shape.to_string(),
+            Some(Shape::Mixed) => "mixed".to_owned(),
+            None => String::new(),
+        };
+        Report { latent, seconds: self.seconds, measurements, per_image }
+    }
+}
+
+impl Scored {
+    /// A metric that is not defined for one picture is not defined for the set.
+    fn add(&mut self, index: u64, score: Result<f64, MetricError>) -> Result<(), MetricError> {
+        match (&mut self.scores, score) {
+            (Ok(scores), Ok(score)) => scores.update((index, score)),
+            (Ok(_), Err(error @ MetricError::TooSmall { .. })) => {
+                self.scores = Err(error);
+                Ok(())
+            }
+            (Ok(_), Err(error)) => Err(error),
+            (Err(_), _) => Ok(()),
+        }
+    }
+}
+
+/// Why one tokenizer's measurement ends.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MeasureError {
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    #[error("{made} reconstructions came back for {given} pictures")]
+    Count { given: usize, made: usize },
+}
