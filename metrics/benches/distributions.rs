@@ -14,9 +14,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group};
+use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
 use prismbench_metrics::{
-    FeatureMatrix, FeatureSet, InceptionScoreDialect, Moments, PrecisionRecallDialect, SubsetSize,
-    Subsets, frechet_distance, inception_score, kernel_inception_distance, precision_recall,
+    FeatureMatrix, FeatureSet, Moments, SubsetSize, Subsets, frechet_distance, inception_score,
+    kernel_inception_distance, precision_recall,
 };
 use uniforms::uniforms;
 
