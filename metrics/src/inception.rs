@@ -35,6 +35,9 @@ pub struct Inception {
     device: Device,
 }
 
+/// Images that go through together: 16 need 300 MB.
+const BATCH: usize = 16;
+
 impl Inception {
     /// Reads the weights: pytorch-fid's or torch-fidelity's file, or safetensors of the same names.
     ///
@@ -78,7 +81,8 @@ impl Inception {
     }
 
     fn input(&self, images: &[&RgbImage]) -> Result<Maps, NnError> {
-        let values = images.iter().flat_map(|image| inception_input(image, self.resize)).collect();
+        let inputs = images.par_iter().map(|image| inception_input(image, self.resize));
+        let values = inputs.collect::<Vec<_>>().concat();
         let (height, width) = (INCEPTION_SIDE, INCEPTION_SIDE);
         let shape = MapShape { images: images.len(), height, width, channels: 3 };
         let maps = Maps::from_rows(shape, values)?;
@@ -179,12 +183,12 @@ impl FeatureNetwork for Inception {
         taps: &[Tap],
     ) -> Result<Vec<FeatureRows>, NetworkError> {
         let widths = widths(self, taps)?;
-        let parts = match self.device.is_cpu() {
-            // One by one: all cores are busy with whole images, whose maps stay in the caches.
-            true => images.par_iter().map(|image| self.run(&[image], taps)).collect(),
-            false => self.run(images, taps).map(|all| vec![all]),
-        };
-        let parts: Vec<_> = parts.map_err(NetworkError::layer(ID))?;
+        // Together, so that the weights of the late, small layers are read once for all of them.
+        let parts: Vec<_> = images
+            .chunks(BATCH)
+            .map(|images| self.run(images, taps))
+            .collect::<Result<_, _>>()
+            .map_err(NetworkError::layer(ID))?;
         let features = FeatureRows::gather(&widths, &parts);
         check_finite(ID, &features)?;
         Ok(features)

@@ -43,6 +43,8 @@ pub struct Protocol {
     pub arithmetic: NetworkArithmetic,
     /// Definition of the Inception Score.
     pub inception_score: InceptionScoreDialect,
+    /// Samples of each set in a subset of KID; sets with fewer have no KID.
+    pub kid_subset: usize,
     /// Definition of precision and recall.
     pub precision_recall: PrecisionRecallDialect,
 }
@@ -179,6 +181,7 @@ impl Protocol {
             inception: InceptionResize::Tf1,
             arithmetic: NetworkArithmetic::Fast,
             inception_score: InceptionScoreDialect::TorchFidelity,
+            kid_subset: 1000,
             precision_recall: PrecisionRecallDialect::Exact,
         };
         match name {
@@ -300,6 +303,11 @@ impl Protocol {
             row("inception", self.inception),
             row("arithmetic", self.arithmetic),
             row("inception-score", self.inception_score),
+            (
+                "kid-subset",
+                self.kid_subset.to_string(),
+                "samples of each set in each of KID's 100 subsets; papers take 1,000",
+            ),
             row("precision-recall", self.precision_recall),
         ]
     }

@@ -9,7 +9,7 @@ use prismbench_core::{
 use prismbench_metrics::{
     COVERAGE, DENSITY, DensityCoverage, FD_RANDOM, FeatureNetwork, FeatureSet, Features,
     FrechetDistance, INCEPTION_SCORE, Interval, KID, MetricError, NetworkError, PRECISION,
-    PrecisionRecall, RECALL, RFID, SFID, Selected, Subsets, Tap, density_coverage,
+    PrecisionRecall, RECALL, RFID, SFID, Selected, SubsetSize, Subsets, Tap, density_coverage,
     frechet_distance, inception_score, jackknife_interval, kernel_inception_distance,
     precision_recall,
 };
@@ -416,7 +416,11 @@ fn value(
     let sets = (originals, made);
     let value = match what.metric.id {
         id if id == INCEPTION_SCORE.id => inception_score(made, protocol.inception_score)?.mean,
-        id if id == KID.id => kernel_inception_distance(made, originals, Subsets::default())?.mean,
+        id if id == KID.id => {
+            let size = SubsetSize::Exactly(protocol.kid_subset);
+            let subsets = Subsets { size, ..Subsets::default() };
+            kernel_inception_distance(made, originals, subsets)?.mean
+        }
         id if id == PRECISION.id => {
             memo.precision_recall(sets, protocol.precision_recall)?.precision
         }
