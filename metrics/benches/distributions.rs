@@ -3,6 +3,15 @@
 //! `tests/oracle/feature_speed.py` runs this with `PRISMBENCH_RECORD_SECONDS` set, in turn with
 //! numpy, SciPy and torch-fidelity on the same features; then each metric is timed once or for as
 //! many seconds, and values and seconds are printed. Two threads on both sides.
+//!
+//! # Measured
+//!
+//! On two busy cores of a 4th-generation Xeon, one run, CPU seconds (peer's in brackets): moments
+//! of one side 0.51 (0.46), Fréchet distance 2.7 to 2.9 (37), precision and recall 2.4 (4.4),
+//! KID of 10 subsets 1.8 to 2.4 (1.4, in f32), Inception Score 0.06 (0.12). Wall times were too
+//! disturbed to quote. Of the Fréchet distance 1.0 are the two moments, the rest is mostly the
+//! tridiagonal reduction, bound by memory. Values agree: the Fréchet distance within 2e-7, the
+//! others as `feature_speed.py` states.
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
