@@ -79,6 +79,10 @@ pub(crate) struct RunArgs {
     /// The run folder [default: runs/NAME-HASH]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Where features of the originals are kept from run to run and weights are looked for
+    /// [default: PRISMBENCH_CACHE, else ~/.cache/prismbench]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
     /// Neither use nor keep features of the originals from run to run
     #[arg(long)]
     pub(crate) no_cache: bool,

@@ -20,13 +20,14 @@ pub(crate) const NAMES: [&str; 7] = [
     "lpips-squeeze-head",
 ];
 
-/// Where weights and features are kept: `PRISMBENCH_CACHE`, else the user's cache folder.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
+/// Where weights and features are kept: `--cache`, else `PRISMBENCH_CACHE`, else the user's cache
+/// folder.
+pub(crate) fn cache_folder(plan: &Plan) -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let named = variable("PRISMBENCH_CACHE").map(PathBuf::from);
     let xdg = || variable("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("prismbench"));
     let home = || variable("HOME").map(|home| PathBuf::from(home).join(".cache/prismbench"));
-    named.or_else(xdg).or_else(home)
+    plan.cache.clone().or(named).or_else(xdg).or_else(home)
 }
 
 /// The networks that the plan's metrics need under a protocol.
@@ -68,6 +69,20 @@ pub(crate) fn lend(plan: &Plan, protocol: &Protocol, device: &Device) -> Result<
     Ok(networks)
 }
 
+/// Names of weights in the plan that nothing in it takes.
+pub(crate) fn unused(plan: &Plan) -> impl Iterator<Item = &str> {
+    let wants = |kind| plan.metrics.iter().any(|id| NetworkKind::of(id) == Some(kind));
+    let is_used = move |name: &str| match name.strip_prefix("lpips-") {
+        Some(trunk) => {
+            let trunk = trunk.trim_end_matches("-head");
+            let is_trunk = |protocol: &Protocol| protocol.lpips.id() == trunk;
+            wants(NetworkKind::Lpips) && plan.protocols.iter().any(is_trunk)
+        }
+        None => wants(NetworkKind::Inception),
+    };
+    plan.weights.keys().map(String::as_str).filter(move |name| !is_used(name))
+}
+
 /// What the networks were read from, for the run's provenance.
 pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
     let mut all = Vec::new();
@@ -83,7 +98,7 @@ pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
 fn missing<T>(plan: &Plan, kind: NetworkKind, name: &str) -> Result<Lent<T>, Failure> {
     let files = file_names(name);
     let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
-    let folder = folders().first().map_or_else(
+    let folder = folders(plan).first().map_or_else(
         || "the folder PRISMBENCH_WEIGHTS".to_owned(),
         |folder| format!("`{}`", folder.display()),
     );
@@ -107,15 +122,17 @@ fn find(plan: &Plan, name: &str) -> Option<PathBuf> {
         return Some(path.clone());
     }
     let names = file_names(name);
-    let candidates = folders()
+    let candidates = folders(plan)
         .into_iter()
         .flat_map(|folder| names.iter().map(|name| folder.join(name)).collect::<Vec<_>>());
     candidates.into_iter().find(|path| path.is_file())
 }
 
-fn folders() -> Vec<PathBuf> {
-    let named = std::env::var_os("PRISMBENCH_WEIGHTS").filter(|value| !value.is_empty());
-    let cached = cache_folder().map(|folder| folder.join("weights"));
+/// A folder on the command line stands before the environment, of which then nothing is taken.
+fn folders(plan: &Plan) -> Vec<PathBuf> {
+    let named = std::env::var_os("PRISMBENCH_WEIGHTS");
+    let named = named.filter(|value| plan.cache.is_none() && !value.is_empty());
+    let cached = cache_folder(plan).map(|folder| folder.join("weights"));
     named.map(PathBuf::from).into_iter().chain(cached).collect()
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use prismbench_baselines::TokenizerRef;
 use prismbench_core::{Protocol, Quantiser, nearest};
-use prismbench_suites::{DataSpec, OnBad, Suite, suites};
+use prismbench_suites::{DataSpec, NetworkKind, OnBad, Suite, suites};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -28,6 +28,9 @@ pub(crate) struct Plan {
     pub(crate) weights: BTreeMap<String, PathBuf>,
     /// Features that stand for those of the original pictures.
     pub(crate) reference: Option<PathBuf>,
+    /// Where features and weights are kept, if not where the environment says. No number depends
+    /// on it, and it is not part of the text.
+    pub(crate) cache: Option<PathBuf>,
     pub(crate) limit: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) on_bad: OnBad,
@@ -142,7 +145,7 @@ impl Plan {
             Some(path) => read(Path::new(path))?,
         };
         override_with(&mut file, args)?;
-        resolve(file)
+        Ok(Self { cache: args.cache.clone(), ..resolve(file)? })
     }
 
     /// First digits of the sha256 of the resolved plan.
@@ -255,6 +258,11 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     let chosen = chosen_suites(&file.suites)?;
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
+    let compares = |id: &String| NetworkKind::of(id) == Some(NetworkKind::Inception);
+    if let Some(reference) = file.reference.as_ref().filter(|_| !metrics.iter().any(compares)) {
+        let expected = "of use to the plan's metrics; `--metric rfid` takes one";
+        return Err(bad_value("reference", reference, expected).into());
+    }
     let on_bad = match file.bad.as_str() {
         "stop" => OnBad::Stop,
         "skip" => OnBad::Skip,
@@ -292,6 +300,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         named_metrics,
         weights: file.weights.into_iter().map(|(name, path)| (name, path.into())).collect(),
         reference: file.reference.map(PathBuf::from),
+        cache: None,
         limit: file.limit,
         seed: file.seed,
         on_bad,

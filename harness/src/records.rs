@@ -52,7 +52,10 @@ impl Common<'_> {
             protocol: self.protocol.name.clone(),
             protocol_sha256: self.protocol.sha256(),
             weights_sha256: subject.weights_sha256.clone(),
-            reference_sha256: self.reference_sha256.to_owned(),
+            reference_sha256: measurement
+                .reference
+                .clone()
+                .unwrap_or_else(|| self.reference_sha256.to_owned()),
             device: "cpu".to_owned(),
             dtype: "f32".to_owned(),
             seconds: 0.0,

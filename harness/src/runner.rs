@@ -33,6 +33,8 @@ pub(crate) struct Runner<'a, 's> {
     pub(crate) folder: &'a mut RunFolder,
     pub(crate) streams: &'a mut Streams<'s>,
     pub(crate) device: Device,
+    /// For each protocol of the plan, in their order.
+    pub(crate) networks: &'a [Networks],
 }
 
 /// A tokenizer that is loaded, with what it was fitted on.
@@ -51,17 +53,17 @@ struct Job<'a> {
 
 impl Runner<'_, '_> {
     pub(crate) fn run(&mut self) -> Result<(), Failure> {
-        let plan = self.plan;
-        // All of them before anything is measured: a file that does not serve is said at once.
-        let lend = |protocol| networks::lend(plan, protocol, &self.device);
-        let networks = plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>()?;
+        let (plan, networks) = (self.plan, self.networks);
         for (network, files) in networks.iter().flat_map(networks::weights) {
             let files = files.iter().map(WeightFile::from).collect();
             self.folder.provenance.weights.insert(network, files);
         }
+        for name in networks::unused(plan) {
+            self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
+        }
         for spec in &plan.data {
             let dataset = suites::open(spec)?;
-            for (protocol, lent) in plan.protocols.iter().zip(&networks) {
+            for (protocol, lent) in plan.protocols.iter().zip(networks) {
                 for suite in &plan.suites {
                     let job = Job {
                         suite: suite.as_ref(),
@@ -179,7 +181,7 @@ impl Runner<'_, '_> {
         let dataset = job.pictures.dataset.id().to_owned();
         let failed = |source| Failure::Suite { dataset: dataset.clone(), source: Box::new(source) };
         let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
-        let cache = networks::cache_folder().filter(|_| !self.args.no_cache);
+        let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
         let cache = cache.map(|folder| folder.join("features"));
         let save_features = match self.plan.save.features {
             true => Some(

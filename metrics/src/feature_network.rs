@@ -1,6 +1,6 @@
 use prismbench_core::{RgbImage, Weights};
 
-use crate::NetworkError;
+use crate::{MetricError, NetworkError};
 
 /// A network whose features distributions of pictures are compared in.
 ///
@@ -74,6 +74,18 @@ pub struct FeatureRows {
 }
 
 impl FeatureRows {
+    /// Rows of `width` numbers, one after the other.
+    ///
+    /// # Errors
+    /// [`MetricError::Shape`] when the rows are not whole.
+    pub fn new(width: usize, values: Vec<f32>) -> Result<Self, MetricError> {
+        if width == 0 || !values.len().is_multiple_of(width) {
+            let expected = format!("whole rows of {width} values, at least 1 each");
+            return Err(MetricError::Shape { expected, found: values.len() });
+        }
+        Ok(Self { width, values })
+    }
+
     /// Numbers per image.
     #[must_use]
     pub fn width(&self) -> usize {

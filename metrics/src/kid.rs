@@ -15,9 +15,9 @@ pub const KID: MetricDef = MetricDef {
     better: Better::Lower,
     version: 1,
     definition: "unbiased squared maximum mean discrepancy under (x.y / d + 1)^3, mean over 100 \
-        subsets of 1,000 of each set, drawn without replacement as torch-fidelity draws them \
-        (numpy RandomState(2020)); kernels in f64; not multiplied by 1,000. Binkowski et al., ICLR \
-        2018",
+        subsets of each set, `kid-subset` samples each (papers take 1,000), drawn without \
+        replacement as torch-fidelity draws them (numpy RandomState(2020)); kernels in f64; not \
+        multiplied by 1,000. Binkowski et al., ICLR 2018",
 };
 
 /// How many samples a subset has.

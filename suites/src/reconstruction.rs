@@ -77,11 +77,15 @@ impl Suite for ReconstructionSuite {
             let saved =
                 going.distributions.save(path).map_err(|error| SuiteError::Save(error.into()))?;
             if !saved {
-                warnings.push("no features were saved: no metric of this run takes any".to_owned());
+                let reason = match context.reference {
+                    Some(_) => "the reference was given",
+                    None => "no metric of this run takes any of the originals",
+                };
+                warnings.push(format!("no features were saved: {reason}"));
             }
         }
         let order = self.metrics();
-        let reports = going.finish(context, &order, &mut warnings);
+        let reports = going.finish(context, &order, &measured.sha256, &mut warnings);
         Ok(Pass { pictures: measured, reports, warnings })
     }
 }
@@ -144,7 +148,7 @@ impl<'a> Going<'a> {
             }
         }
         if let Some(perceptual) = &mut self.perceptual {
-            perceptual.add(block, &all).map_err(|error| SuiteError::Save(error.into()))?;
+            perceptual.add(block, &all);
         }
         Ok(())
     }
@@ -154,6 +158,7 @@ impl<'a> Going<'a> {
         self,
         context: &Context<'_>,
         order: &[&'static MetricDef],
+        pictures: &str,
         warnings: &mut Vec<String>,
     ) -> Vec<Report> {
         let Self { subjects, perceptual, distributions } = self;
@@ -162,18 +167,17 @@ impl<'a> Going<'a> {
             let failure = subject.failure.clone();
             let mut report = subject.report(context.metrics);
             let mut added = Vec::new();
-            if let (Some(perceptual), None) = (&perceptual, &failure) {
-                let (measurement, values) = perceptual.report(number);
-                let values = values.map(|values| (LPIPS.id.to_owned(), values));
-                report.per_image.extend(values);
+            if let Some(perceptual) = &perceptual {
+                let (measurement, values) = perceptual.report(number, failure.as_ref());
+                report.per_image.extend(values.map(|values| (LPIPS.id.to_owned(), values)));
                 added.push(measurement);
             }
-            if failure.is_none() {
-                let (measurements, said) = distributions.report(number);
-                added.extend(measurements);
-                warnings.extend(
-                    said.into_iter().filter(|text| !warnings.contains(text)).collect::<Vec<_>>(),
-                );
+            let (measurements, said) = distributions.report(number, failure.as_ref(), pictures);
+            added.extend(measurements);
+            for text in said {
+                if !warnings.contains(&text) {
+                    warnings.push(text);
+                }
             }
             let known: Vec<&str> = added.iter().map(|measurement| measurement.metric.id).collect();
             let absent = order.iter().filter(|metric| {
@@ -213,7 +217,7 @@ fn without_network(
         (None, Some(reason)) => Outcome::Skipped { reason: reason.to_owned() },
         (None, None) => Outcome::Skipped { reason: "its network was not lent".to_owned() },
     };
-    Measurement { metric, dialect: String::new(), outcome, n: 0 }
+    Measurement { metric, dialect: String::new(), outcome, n: 0, reference: None }
 }
 
 /// The pictures so far and the hash over their digests.

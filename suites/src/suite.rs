@@ -139,6 +139,8 @@ pub struct Measurement {
     pub outcome: Outcome,
     /// Images that entered the value.
     pub n: u64,
+    /// sha256 of the pictures that it compares with, where they are not those that were measured.
+    pub reference: Option<String>,
 }
 
 /// Why a suite gave no report.

@@ -29,6 +29,22 @@ fn whatever_is_listed_can_be_explained() {
         assert!(text.lines().count() > 2, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100 || line.contains("  of {")));
     }
+    for (name, parts) in [
+        ("psnr", &["bootstrap over images", "rae"][..]),
+        ("lpips", &["bootstrap over images", "alex", "vgg", "squeeze"]),
+        ("rfid", &["block jackknife", "tf1", "half-pixel", "pil-bicubic"]),
+        ("fd-random", &["block jackknife", "comparable with no published"]),
+        ("is", &["There is no interval", "tfid", "adm", "half-pixel"]),
+        ("kid", &["There is no interval", "kid-subset", "tf1"]),
+        ("precision", &["There is no interval", "exact", "adm-fp16", "tf1"]),
+        ("coverage", &["There is no interval", "tf1"]),
+    ] {
+        let text = prismbench(&["explain", name]).expect(Exit::Done).text();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(parts.iter().all(|part| words.contains(part)), "{text}");
+        assert_eq!(text.matches("interval").count(), 1, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
     for name in ["latent-floats", "reconstruction", "jpeg", "pca:f8:16", "taef2", "identity"] {
         prismbench(&["explain", name]).expect(Exit::Done);
     }
@@ -81,7 +97,7 @@ fn unknown_names_are_exit_2_with_the_nearest_known() {
     ");
     insta::assert_snapshot!(refused(&["--set", "quantiser=floor"]), @"error: protocol field `quantiser`: `floor` is no quantiser; it is one of truncate, round, round-half-up, none");
     insta::assert_snapshot!(refused(&["--set", "quantiser"]), @"error: `--set quantiser` is not FIELD=VALUE");
-    insta::assert_snapshot!(refused(&["--save", "pictures"]), @"error: plan key `save`: `pictures` is not `reconstructions` or `latents`");
+    insta::assert_snapshot!(refused(&["--save", "pictures"]), @"error: plan key `save`: `pictures` is not `reconstructions`, `latents` or `features`");
     let unrounded = ["--save", "reconstructions", "--set", "quantiser=none"];
     insta::assert_snapshot!(refused(&unrounded), @r#"error: plan key `save`: `reconstructions` is not possible under `quantiser = "none"`, which leaves nothing 8-bit to save"#);
     insta::assert_snapshot!(refused(&["-t", "dct:4", "-t", "dct:4"]), @"error: `dct:4` is twice among the tokenizers of the plan");

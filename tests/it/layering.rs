@@ -12,7 +12,7 @@ const MAP: [(&str, &[&str]); 9] = [
     ("prismbench-baselines", &["core", "kernels", "weights"]),
     ("prismbench-suites", &["core", "kernels", "metrics"]),
     ("prismbench-reports", &["core"]),
-    ("prismbench", &["core", "baselines", "suites", "reports"]),
+    ("prismbench", &["core", "kernels", "weights", "metrics", "baselines", "suites", "reports"]),
     ("prismbench-tests", &["", "core", "metrics", "baselines", "suites", "reports"]),
 ];
 

@@ -7,8 +7,11 @@ mod command_line;
 mod docs;
 mod invariance;
 mod layering;
+mod networks;
 mod program;
 mod real;
+#[path = "../oracle/recipe.rs"]
+mod recipe;
 mod run_folder;
 mod saved_arrays;
 mod tables;

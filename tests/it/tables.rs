@@ -28,8 +28,8 @@ fn every_format_tells_the_same_records() {
     let markdown = prismbench(&["table", run, "--format", "markdown"]).expect(Exit::Done).text();
     assert!(markdown.contains("| jpeg:50"), "{markdown}");
     let csv = prismbench(&["table", run, "--format", "csv"]).expect(Exit::Done).text();
-    // Two protocols, two tokenizers, five metrics, and the head.
-    assert_eq!(csv.lines().count(), 21);
+    // Two protocols, two tokenizers, six metrics, and the head.
+    assert_eq!(csv.lines().count(), 25);
     assert!(csv.starts_with("run,tokenizer,variant,latent,suite,dataset,"), "{csv}");
     let parquet = prismbench(&["table", run, "--format", "parquet"]).expect(Exit::Done);
     assert!(parquet.out.starts_with(b"PAR1") && parquet.out.ends_with(b"PAR1"));

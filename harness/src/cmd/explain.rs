@@ -1,8 +1,12 @@
 use std::fmt::Write;
 
 use prismbench_baselines::registry;
-use prismbench_core::{Choice, MsSsimDialect, Protocol, PsnrDialect, SsimDialect, nearest};
-use prismbench_suites::suites;
+use prismbench_core::{
+    Choice, InceptionResize, InceptionScoreDialect, LpipsTrunk, MsSsimDialect,
+    PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
+};
+use prismbench_metrics::{FD_RANDOM, RFID, SFID};
+use prismbench_suites::{NetworkKind, suites};
 
 use crate::cli::ExplainArgs;
 use crate::error::Failure;
@@ -52,16 +56,35 @@ fn metric(name: &str) -> Option<String> {
         metric.title,
         wrapped(metric.definition, "  ")
     );
-    text.push_str(
-        "\n  The interval is the 95 % percentile bootstrap over images, 1,000 resamples.\n",
-    );
+    let _ = writeln!(text, "\n{}", wrapped(interval(name), "  "));
     match name {
         "psnr" => dialects(&mut text, PsnrDialect::ALL),
         "ssim" => dialects(&mut text, SsimDialect::ALL),
         "ms-ssim" => dialects(&mut text, MsSsimDialect::ALL),
+        "lpips" => dialects(&mut text, LpipsTrunk::ALL),
+        "is" => dialects(&mut text, InceptionScoreDialect::ALL),
+        "precision" | "recall" => dialects(&mut text, PrecisionRecallDialect::ALL),
         _ => {}
     }
+    if NetworkKind::of(name) == Some(NetworkKind::Inception) {
+        let _ = writeln!(text, "\n  Pictures become the network's input by one of:");
+        dialects(&mut text, InceptionResize::ALL);
+    }
     Some(text)
+}
+
+/// How the interval of a metric comes about.
+fn interval(metric: &str) -> &'static str {
+    match NetworkKind::of(metric) {
+        None | Some(NetworkKind::Lpips) => {
+            "The interval is the 95 % percentile bootstrap over images, 1,000 resamples."
+        }
+        _ if [RFID.id, SFID.id, FD_RANDOM.id].contains(&metric) => {
+            "The interval is the 95 % block jackknife: each tenth of the images left out in turn, \
+             with its reconstructions, t with 9 degrees of freedom; from 20 images on."
+        }
+        Some(_) => "There is no interval.",
+    }
 }
 
 fn dialects<C: Choice>(text: &mut String, dialects: &[C]) {

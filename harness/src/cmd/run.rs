@@ -6,6 +6,7 @@ use prismbench_reports::{Format, Style, write_table};
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
+use crate::networks;
 use crate::plan::Plan;
 use crate::provenance::Status;
 use crate::run_folder::{Existing, RunFolder};
@@ -27,11 +28,15 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
     // A pool of its own, so that two runs in one process do not share a setting.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
+    // Before a folder is made: a file that is missing or does not serve is said at once.
+    let device = Device::Cpu;
+    let lend = |protocol| networks::lend(&plan, protocol, &device);
+    let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
     let mut folder = RunFolder::open(&path, &plan, existing, pool.current_num_threads())?;
     let found = folder.records().len();
     let mut runner =
-        Runner { plan: &plan, args, folder: &mut folder, streams, device: Device::Cpu };
+        Runner { plan: &plan, args, folder: &mut folder, streams, device, networks: &lent };
     if let Err(failure) = pool.install(|| runner.run()) {
         folder.end(Status::Stopped)?;
         return Err(failure);

@@ -1,7 +1,5 @@
 use prismbench_core::{Choice, Outcome, Reconstruction};
-use prismbench_metrics::{
-    Accumulator, Aggregation, ImageScores, LPIPS, Lpips, MetricError, NetworkError,
-};
+use prismbench_metrics::{Accumulator, Aggregation, ImageScores, LPIPS, Lpips, NetworkError};
 use rayon::prelude::*;
 
 use super::outcome;
@@ -25,7 +23,7 @@ impl<'a> Perceptual<'a> {
         Self { network, scores }
     }
 
-    pub(super) fn add(&mut self, block: &[Prepared], made: &Made) -> Result<(), MetricError> {
+    pub(super) fn add(&mut self, block: &[Prepared], made: &Made) {
         let rows: Vec<Vec<Result<f64, NetworkError>>> = block
             .par_iter()
             .enumerate()
@@ -33,14 +31,18 @@ impl<'a> Perceptual<'a> {
             .collect();
         for (picture, row) in block.iter().zip(rows) {
             for (scores, distance) in self.scores.iter_mut().zip(row) {
-                match (scores.as_mut(), distance) {
-                    (Ok(scores), Ok(distance)) => scores.update((picture.index, distance))?,
-                    (Ok(_), Err(error)) => *scores = Err(absent(&error)),
-                    (Err(_), _) => {}
+                let Ok(known) = scores else { continue };
+                let added = match distance {
+                    Ok(distance) => known
+                        .update((picture.index, distance))
+                        .map_err(|error| Outcome::failed(&error)),
+                    Err(error) => Err(absent(&error, &picture.id)),
+                };
+                if let Err(outcome) = added {
+                    *scores = Err(outcome);
                 }
             }
         }
-        Ok(())
     }
 
     /// The distance of one picture to what each tokenizer made of it.
@@ -65,28 +67,37 @@ impl<'a> Perceptual<'a> {
         made.iter().map(distance).collect()
     }
 
-    /// The measurement of one tokenizer and its values per picture.
-    pub(super) fn report(&self, subject: usize) -> (Measurement, Option<Vec<f64>>) {
+    /// The measurement of one tokenizer and its values per picture; `failure` is why it has none.
+    pub(super) fn report(
+        &self,
+        subject: usize,
+        failure: Option<&Outcome>,
+    ) -> (Measurement, Option<Vec<f64>>) {
         let trunk = self.network.trunk();
         let dialect = format!("{}{}", trunk.id(), weights_id(self.network.weights()));
-        let (values, (outcome, n)) = match self.scores.get(subject) {
-            Some(Ok(scores)) => {
+        let (values, (outcome, n)) = match (failure, self.scores.get(subject)) {
+            (Some(outcome), _) | (None, Some(Err(outcome))) => (None, (outcome.clone(), 0)),
+            (None, Some(Ok(scores))) => {
                 let values = scores.iter().map(|(_, score)| score).collect();
                 (Some(values), outcome(scores.clone()))
             }
-            Some(Err(outcome)) => (None, (outcome.clone(), 0)),
-            None => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
+            (None, None) => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
         };
-        (Measurement { metric: &LPIPS, dialect, outcome, n }, values)
+        (Measurement { metric: &LPIPS, dialect, outcome, n, reference: None }, values)
     }
 }
 
 /// Pictures that are too small for the network have no LPIPS; anything else is a failure.
-fn absent(error: &NetworkError) -> Outcome {
+fn absent(error: &NetworkError, picture: &str) -> Outcome {
     match error {
         NetworkError::Layer { cause, .. } if cause.is_too_small() => {
             Outcome::Skipped { reason: format!("pictures are too small: {cause}") }
         }
-        _ => Outcome::failed(error),
+        _ => match Outcome::failed(error) {
+            Outcome::Failed { reason } => {
+                Outcome::Failed { reason: format!("of `{picture}`: {reason}") }
+            }
+            other => other,
+        },
     }
 }

@@ -141,7 +141,13 @@ impl Subject {
                     outcome(scores)
                 }
             };
-            measurements.push(Measurement { metric: definition, dialect, outcome, n });
+            measurements.push(Measurement {
+                metric: definition,
+                dialect,
+                outcome,
+                n,
+                reference: None,
+            });
         }
         let rates = [
             (&LATENT_FLOATS, self.floats, "a bit stream has no floats"),
@@ -160,7 +166,8 @@ impl Subject {
                     outcome(scores)
                 }
             };
-            measurements.push(Measurement { metric, dialect: String::new(), outcome, n });
+            let dialect = String::new();
+            measurements.push(Measurement { metric, dialect, outcome, n, reference: None });
         }
         let latent = match self.shape {
             Some(Shape::One(shape)) => shape.to_string(),

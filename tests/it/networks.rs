@@ -1,0 +1,317 @@
+//! Metrics that need a network, with generated weights: numbers, caches, references, what is missing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use prismbench::Exit;
+use prismbench_core::LpipsTrunk;
+use prismbench_metrics::{Inception, Lpips};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Ran, png, records, run_in};
+use crate::recipe;
+
+const FEW: [&str; 4] = ["--data", "synthetic:5:24", "--set", "size=64"];
+
+/// Every metric of Inception and LPIPS; 10 pictures in a subset of KID, of which there are 24.
+const ALL: [&str; 20] = [
+    "-m",
+    "rfid",
+    "-m",
+    "sfid",
+    "-m",
+    "is",
+    "-m",
+    "kid",
+    "-m",
+    "lpips",
+    "-m",
+    "precision",
+    "-m",
+    "recall",
+    "-m",
+    "density",
+    "-m",
+    "coverage",
+    "--set",
+    "kid-subset=10",
+];
+
+type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+
+/// The recipe's values for what a network expects.
+macro_rules! generated {
+    ($expected:expr) => {
+        $expected
+            .iter()
+            .map(|tensor| {
+                let (name, shape) = (tensor.name(), tensor.shape());
+                (name.to_owned(), shape.to_vec(), recipe::tensor(name, shape))
+            })
+            .collect::<Tensors>()
+    };
+}
+
+/// A folder with generated weights of Inception and of LPIPS on AlexNet, made once for all tests.
+fn weights() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        write(&at("inception.safetensors"), &generated!(Inception::tensors()));
+        write(&at("lpips-alex.safetensors"), &generated!(Lpips::tensors(LpipsTrunk::Alex)));
+        folder
+    });
+    folder.path()
+}
+
+fn write(path: &Path, tensors: &Tensors) {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(.., values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())
+        .collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        let dtype = safetensors::Dtype::F32;
+        let view = safetensors::tensor::TensorView::new(dtype, shape.clone(), bytes);
+        (name.clone(), view.unwrap())
+    });
+    fs::write(path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
+}
+
+/// `run` in `folder` with the generated weights.
+fn run(folder: &Path, arguments: &[&str]) -> Ran {
+    let of = |name: &str| format!("{name}={}", weights().join(name).display()) + ".safetensors";
+    let (inception, lpips) = (of("inception"), of("lpips-alex"));
+    // A cache of its own, so that nobody's weights and features are found.
+    let cache = folder.join("cache");
+    let cache = cache.to_str().unwrap();
+    let mut all = vec!["--weights", &inception, "--weights", &lpips, "--cache", cache];
+    all.extend(arguments);
+    run_in(folder, &all)
+}
+
+/// The records of a run in a fresh folder.
+fn measured(arguments: &[&[&str]]) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &arguments.concat()).expect(Exit::Done);
+    records(&folder.path().join("run"))
+}
+
+fn of<'r>(records: &'r [Value], tokenizer: &str, metric: &str) -> &'r Value {
+    let wanted = |record: &&Value| {
+        record["tokenizer"] == tokenizer && record["metric"] == format!("{metric}@1")
+    };
+    records.iter().find(wanted).unwrap()
+}
+
+fn value(record: &Value) -> f64 {
+    record["value"].as_f64().unwrap_or_else(|| panic!("no value: {record}"))
+}
+
+const METRICS: [&str; 9] =
+    ["rfid", "sfid", "is", "kid", "lpips", "precision", "recall", "density", "coverage"];
+
+#[test]
+fn network_metrics_are_the_same_bits_for_any_batch_and_threads_and_exact_for_the_identity() {
+    let tokenizers = ["-t", "identity", "-t", "dct:4", "--no-cache"];
+    let run = |batch, threads| {
+        measured(&[&FEW, &ALL, &tokenizers, &["--batch", batch, "--threads", threads]])
+    };
+    let expected = run("7", "2");
+    assert_eq!(run("1", "1"), expected);
+    assert_eq!(run("24", "2"), expected);
+    assert_eq!(expected.len(), 2 * METRICS.len());
+    assert!(value(of(&expected, "identity", "rfid")).abs() < 1e-6, "{expected:?}");
+    assert!(value(of(&expected, "identity", "sfid")).abs() < 1e-6);
+    assert_eq!(value(of(&expected, "identity", "lpips")).to_bits(), 0);
+    for metric in ["precision", "recall", "coverage"] {
+        assert_eq!(value(of(&expected, "identity", metric)).to_bits(), 1.0_f64.to_bits());
+    }
+    for metric in METRICS {
+        let [same, other] = ["identity", "dct:4"].map(|name| of(&expected, name, metric));
+        assert_eq!((&same["n"], &other["n"]), (&24.into(), &24.into()));
+        // So few pictures lie far apart in so many dimensions: each is in its copy's ball.
+        let coarse = ["precision", "recall", "coverage"].contains(&metric);
+        assert!(coarse || value(same).to_bits() != value(other).to_bits(), "{metric}");
+    }
+    let coarse = of(&expected, "dct:4", "rfid");
+    assert!(coarse["low"].as_f64().unwrap() < value(coarse), "{coarse}");
+    assert!(coarse["dialect"].as_str().unwrap().starts_with("tf1-"), "{coarse}");
+    let kid = of(&expected, "dct:4", "kid");
+    assert_eq!(kid["protocol"], "default+kid-subset=10+size=64");
+}
+
+#[test]
+fn strict_arithmetic_is_another_protocol_with_nearly_the_same_numbers() {
+    let fast = measured(&[&FEW, &ALL, &["-t", "dct:4"]]);
+    let strict = measured(&[&FEW, &ALL, &["-t", "dct:4", "--set", "arithmetic=strict"]]);
+    for metric in METRICS {
+        let [fast, strict] = [&fast, &strict].map(|records| of(records, "dct:4", metric));
+        assert_ne!(fast["protocol_sha256"], strict["protocol_sha256"]);
+        let (fast, strict) = (value(fast), value(strict));
+        assert!((fast - strict).abs() < 1e-4 * strict.abs(), "{metric}: {fast} {strict}");
+    }
+    let [fast, strict] = [&fast, &strict].map(|records| value(of(records, "dct:4", "rfid")));
+    assert_ne!(fast.to_bits(), strict.to_bits(), "the setting does something");
+}
+
+/// The features file of a run with `--save features`.
+fn saved(folder: &Path) -> PathBuf {
+    let arrays = fs::read_dir(folder.join("run/arrays")).unwrap();
+    let files = arrays.map(|entry| entry.unwrap().path().join("features.safetensors"));
+    files.into_iter().find(|path| path.is_file()).unwrap()
+}
+
+const RFID: [&str; 6] = ["-t", "dct:4", "-m", "rfid", "-m", "sfid"];
+
+#[test]
+fn features_are_kept_and_saved_and_serve_as_a_reference_of_the_same_protocol_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = [&FEW[..], &RFID, &["--save", "features", "--force"]].concat();
+    run(folder.path(), &save).expect(Exit::Done);
+    let plain = records(&folder.path().join("run"));
+    let entries = || fs::read_dir(folder.path().join("cache/features")).unwrap().count();
+    assert_eq!(entries(), 1);
+    let again = run(folder.path(), &save).expect(Exit::Done);
+    assert!(!again.err.contains("warning: `"), "{}", again.err);
+    assert_eq!(records(&folder.path().join("run")), plain, "from the cache");
+    assert_eq!(entries(), 1);
+
+    let reference = folder.path().join("reference.safetensors");
+    fs::copy(saved(folder.path()), &reference).unwrap();
+    let with = |more: &[&str]| {
+        let given = ["--reference", reference.to_str().unwrap(), "--force"];
+        run(folder.path(), &[&FEW[..], &RFID, &given, more].concat())
+    };
+    with(&[]).expect(Exit::Done);
+    assert_eq!(records(&folder.path().join("run")), plain, "from the reference");
+    // Of other pictures, the records say so.
+    with(&["--limit", "23"]).expect(Exit::Done);
+    let fewer = records(&folder.path().join("run"));
+    assert_eq!(fewer[0]["reference_sha256"], plain[0]["reference_sha256"]);
+    assert_eq!(fewer[0]["n"], 23);
+
+    let refused = |more: &[&str]| with(more).expect(Exit::Usage).err_without(folder.path());
+    insta::assert_snapshot!("reference-size", refused(&["--set", "size=72"]));
+    insta::assert_snapshot!("reference-inception", refused(&["--set", "inception=half-pixel"]));
+    let unused = ["-m", "lpips", "--reference", "features.safetensors", "--force"];
+    let unused = run(folder.path(), &[&FEW[..], &["-t", "dct:4"], &unused].concat());
+    insta::assert_snapshot!(unused.expect(Exit::Usage).err, @"error: plan key `reference`: `features.safetensors` is not of use to the plan's metrics; `--metric rfid` takes one");
+    let mut tensors = generated!(Inception::tensors());
+    tensors[0].2[0] += 1.0;
+    let other = folder.path().join("other.safetensors");
+    write(&other, &tensors);
+    let other = format!("inception={}", other.display());
+    let refused = refused(&["--weights", &other]);
+    assert!(refused.contains("was made with weights = "), "{refused}");
+}
+
+#[test]
+fn a_file_that_is_no_reference_is_told_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reference");
+    let with = |exit| {
+        let given = ["--reference", path.to_str().unwrap()];
+        let ran = run(folder.path(), &[&FEW[..], &RFID, &given].concat()).expect(exit);
+        ran.err_without(folder.path())
+    };
+    insta::assert_snapshot!("reference-missing", with(Exit::Missing));
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for name in ["mu.npy", "sigma.npy"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    }
+    zip.finish().unwrap();
+    insta::assert_snapshot!("reference-moments", with(Exit::Usage));
+    write(&path, &vec![("x".to_owned(), vec![1], vec![0.5])]);
+    insta::assert_snapshot!("reference-other-tensors", with(Exit::Usage));
+}
+
+#[test]
+fn missing_weights_stop_what_was_named_and_are_told_in_what_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let run = |more: &[&str]| {
+        let common = ["--data", "synthetic:5:2", "--set", "size=64", "-t", "dct:4", "--cache"];
+        run_in(folder.path(), &[&common[..], &[cache.to_str().unwrap()], more].concat())
+    };
+    let named = run(&["-m", "rfid"]).expect(Exit::Missing);
+    insta::assert_snapshot!("weights-of-rfid", named.err_without(folder.path()));
+    let named = run(&["-m", "psnr", "-m", "lpips", "-p", "rae"]).expect(Exit::Missing);
+    insta::assert_snapshot!("weights-of-lpips", named.err_without(folder.path()));
+    let typo = run(&["--weights", "incepton=x"]).expect(Exit::Usage);
+    insta::assert_snapshot!(typo.err, @r"
+    error: there is no network called `incepton`
+      hint: did you mean `inception`?
+    ");
+    let path = run(&["-m", "rfid", "--weights", "inception=/no/such"]).expect(Exit::Missing);
+    assert!(path.err.contains("no weights at `/no/such`"), "{}", path.err);
+    assert!(!folder.path().join("run").exists(), "nothing was made");
+
+    let plan = folder.path().join("plan.toml");
+    let text = "format = 1\nname = \"all\"\ntokenizers = [\"dct:4\"]\ndata = [\"synthetic:5:2\"]\n";
+    fs::write(&plan, text).unwrap();
+    run(&[plan.to_str().unwrap(), "--force"]).expect(Exit::Done);
+    let records = records(&folder.path().join("run"));
+    for metric in ["rfid", "sfid", "is", "kid", "lpips"] {
+        let record = of(&records, "dct:4", metric);
+        assert_eq!(record["outcome"], "skipped");
+        let reason = record["reason"].as_str().unwrap();
+        assert!(reason.starts_with("no weights of the network `"), "{reason}");
+        assert!(reason.contains("--weights "), "{reason}");
+    }
+    assert_eq!(of(&records, "dct:4", "psnr")["outcome"], "ok");
+}
+
+#[test]
+fn another_inception_is_recognised_before_anything_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("torchvision.safetensors");
+    write(&path, &vec![("fc.weight".to_owned(), vec![1000, 2048], vec![0.0; 1000 * 2048])]);
+    let given = format!("inception={}", path.display());
+    let arguments = ["--data", "synthetic:5:2", "-t", "dct:4", "-m", "rfid", "--weights", &given];
+    let ran = run_in(folder.path(), &arguments).expect(Exit::Usage);
+    insta::assert_snapshot!(ran.err_without(folder.path()));
+}
+
+#[test]
+fn one_picture_and_unrounded_pictures_have_reasons_instead_of_numbers() {
+    let one = measured(&[&FEW, &ALL, &["-t", "dct:4", "--limit", "1"]]);
+    for metric in ["rfid", "sfid", "kid", "precision", "recall", "density", "coverage"] {
+        let record = of(&one, "dct:4", metric);
+        assert_eq!((&record["outcome"], &record["n"]), (&"skipped".into(), &0.into()), "{record}");
+        let reason = record["reason"].as_str().unwrap();
+        assert!(reason.contains("of 1 samples: at least"), "{reason}");
+    }
+    assert_eq!(of(&one, "dct:4", "lpips")["outcome"], "ok");
+    let unrounded = ["-t", "dct:4", "--limit", "2", "--set", "quantiser=none"];
+    let unrounded = measured(&[&FEW, &["-m", "rfid", "-m", "lpips"], &unrounded]);
+    let reason = of(&unrounded, "dct:4", "rfid")["reason"].as_str().unwrap();
+    assert!(reason.contains("`quantiser = \"none\"`"), "{reason}");
+    assert_eq!(of(&unrounded, "dct:4", "lpips")["outcome"], "ok");
+}
+
+#[test]
+fn pictures_of_different_sizes_share_networks_and_small_ones_have_no_lpips() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for (name, width, height) in [("a", 96, 64), ("b", 64, 96), ("c", 96, 64), ("d", 64, 64)] {
+        png(&data.join(format!("{name}.png")), width, height);
+    }
+    let arguments = ["--data", data.to_str().unwrap(), "-t", "dct:4", "--set", "crop=none"];
+    let arguments = [&arguments[..], &["-m", "rfid", "-m", "lpips", "--force"]].concat();
+    let measure = |batch| {
+        run(folder.path(), &[&arguments[..], &["--batch", batch]].concat()).expect(Exit::Done);
+        records(&folder.path().join("run"))
+    };
+    let together = measure("4");
+    assert_eq!(measure("1"), together);
+    assert_eq!(of(&together, "dct:4", "rfid")["n"], 4);
+    png(&data.join("e.png"), 8, 8);
+    let small = measure("4");
+    let record = of(&small, "dct:4", "lpips");
+    assert_eq!(record["outcome"], "skipped", "{record}");
+    assert!(record["reason"].as_str().unwrap().contains("too small"), "{record}");
+    assert_eq!(of(&small, "dct:4", "rfid")["n"], 5);
+}
