@@ -1,8 +1,9 @@
 //! The arithmetic of prismbench on plain slices.
 //!
 //! **Invariant:** nothing here knows files, tokenizers or metrics. Every function gives the same
-//! bits on every machine and for any number of threads: sums have a fixed order, products and sums
-//! are not fused, and transcendental functions come from `libm`.
+//! bits on every machine and for any number of threads: sums have a fixed order, a product and a
+//! sum are fused where the code says so and nowhere else, and transcendental functions come from
+//! `libm` or are sequences of operations of our own.
 
 mod aligned;
 pub mod crop;

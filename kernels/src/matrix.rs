@@ -76,7 +76,13 @@ impl Left for Rows<'_> {
 
     #[inline(always)]
     fn pack(&self, row: usize, depth: Range<usize>, into: &mut [f32]) {
-        into[..depth.len()].copy_from_slice(&self.values[row * self.columns..][depth]);
+        let from = &self.values[row * self.columns + depth.start..];
+        product::copy(from, into, depth.len());
+    }
+
+    #[inline(always)]
+    fn whole(&self, row: usize, length: usize) -> Option<&[f32]> {
+        (length == self.columns).then(|| &self.values[row * length..])
     }
 }
 

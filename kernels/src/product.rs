@@ -42,6 +42,30 @@ pub(crate) trait Left: Sync {
     /// Writes the elements `depth` of row `row` to the front of `into`, which is as long or longer;
     /// what comes behind them may be overwritten too.
     fn pack(&self, row: usize, depth: Range<usize>, into: &mut [f32]);
+
+    /// The values from the first of row `row` on, where rows lie in memory one after the other and
+    /// have `length` values each.
+    fn whole(&self, row: usize, length: usize) -> Option<&[f32]> {
+        let _ = (row, length);
+        None
+    }
+}
+
+/// Values that are copied at a time: a cache line.
+const LINE: usize = 16;
+
+/// Copies the first `length` values; whole lines of them where there is room.
+#[inline(always)]
+pub(crate) fn copy(from: &[f32], into: &mut [f32], length: usize) {
+    let padded = length.next_multiple_of(LINE);
+    if padded <= from.len() && padded <= into.len() {
+        let lines = into[..padded].as_chunks_mut::<LINE>().0.iter_mut();
+        for (into, from) in lines.zip(from[..padded].as_chunks::<LINE>().0) {
+            *into = *from;
+        }
+    } else {
+        into[..length].copy_from_slice(&from[..length]);
+    }
 }
 
 /// What becomes of a sum before it is stored.
@@ -132,11 +156,17 @@ impl<L: Left> Block<'_, L> {
             let stage = Stage { first: piece == 0, last: piece + 1 == pieces };
             for chunk in (0..right.count()).step_by(panels) {
                 for first in (0..rows).step_by(ROWS) {
-                    for (into, row) in packed.iter_mut().zip(first..rows) {
-                        left.pack(start + row, depth.clone(), into);
+                    // Rows that lie as a tile needs them are not copied.
+                    let whole = if pieces == 1 { left.whole(start + first, D) } else { None };
+                    let whole = whole.and_then(|rows| rows.as_chunks::<D>().0.first_chunk());
+                    if whole.is_none() {
+                        for (into, row) in packed.iter_mut().zip(first..rows) {
+                            left.pack(start + row, depth.clone(), into);
+                        }
                     }
+                    let left = whole.unwrap_or(&packed);
                     let rows = first..(first + ROWS).min(rows);
-                    let tiles = Tiles { stage, epilogue, left: &packed, rows };
+                    let tiles = Tiles { stage, epilogue, left, rows };
                     for panel in chunk..(chunk + panels).min(right.count()) {
                         let columns = right.columns_of(panel);
                         let right = right.piece(panel, depth.clone());

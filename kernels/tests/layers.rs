@@ -1,5 +1,7 @@
 //! Layers against PyTorch's in f64 (`tests/oracle/layers.py`), on the host and through candle.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::HashMap;
 use std::path::Path;
 

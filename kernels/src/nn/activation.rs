@@ -1,9 +1,9 @@
 //! Functions of single values, each a fixed sequence of operations.
 //!
-//! Largest error measured against libm in f64 over every 61st f32 (the tests take every 241st), in units in the last place of the value:
-//! SiLU 3.0, GELU 6.2, and above 0.01 GELU by tanh 12.2 and QuickGELU 7.2. Below, the last two are
-//! as many units more away as the argument of their exponential is large: 197 at 1e-30. (`1 + erf`
-//! as torch takes it loses all digits there.)
+//! Largest error against libm in f64, measured over every 61st f32 (the tests take every 241st), in
+//! units in the last place of the value: SiLU 3.0, GELU 6.2, and above 0.01 GELU by tanh 12.2 and
+//! QuickGELU 7.2. Below, the last two are as many units more away as the argument of their
+//! exponential is large: 197 at 1e-30. (`1 + erf` as torch takes it loses all digits there.)
 
 use candle_core::Tensor;
 use pulp::{Simd, WithSimd};

@@ -41,7 +41,10 @@ pub(super) fn load<S: Simd, const VECTORS: usize>(simd: S, row: &[f32]) -> [S::f
     let mut padded = [0.0; WIDEST];
     padded[..row.len()].copy_from_slice(row);
     let padded = S::as_simd_f32s(&padded).0;
-    std::array::from_fn(|i| padded.get(i).copied().unwrap_or(simd.splat_f32s(0.0)))
+    std::array::from_fn(
+        #[inline(always)]
+        |i| padded.get(i).copied().unwrap_or(simd.splat_f32s(0.0)),
+    )
 }
 
 /// A row of a tile to memory, where it may be cut short.

@@ -58,7 +58,7 @@ mod tests {
             for (at, &value) in to.iter().enumerate() {
                 let (column, row) = (at / (rows + 3), at % (rows + 3));
                 let expected = if row < rows { from[row * (columns + 2) + column] } else { -1.0 };
-                assert_eq!(value, expected, "{rows} x {columns}: {at}");
+                assert_eq!(value.to_bits(), f32::to_bits(expected), "{rows} x {columns}: {at}");
             }
         }
     }

@@ -1,10 +1,7 @@
 use std::ops::Range;
 
 use crate::nn::{MapShape, Window};
-use crate::product::Left;
-
-/// Values that are copied at a time: a cache line.
-const LINE: usize = 16;
+use crate::product::{self, Left};
 
 /// The patches of maps under a window: a matrix with a row for each output position of each image
 /// and a column for each (tap row, tap column, channel), which exists only as rows are asked for.
@@ -62,25 +59,22 @@ impl Left for Patches<'_> {
             copy(self.maps, start, inside, from..from + len, into);
         }
     }
+
+    #[inline(always)]
+    fn whole(&self, row: usize, length: usize) -> Option<&[f32]> {
+        let pointwise = self.window == Window::new(1, 1) && self.channels.len() == length;
+        let all = self.shape.channels == length;
+        (pointwise && all).then(|| &self.maps[row * length..])
+    }
 }
 
 /// Copies the values `run` of those that start at `start`; zeros for what is not `inside`.
 #[inline(always)]
 fn copy(maps: &[f32], start: isize, inside: Range<usize>, run: Range<usize>, into: &mut [f32]) {
     if inside.start <= run.start && run.end <= inside.end {
-        // A run inside starts inside of the maps.
-        let from = &maps[(start + run.start as isize) as usize..];
-        let len = run.len();
-        let padded = len.next_multiple_of(LINE);
-        if padded <= from.len() && padded <= into.len() {
-            // Whole lines: what is too much is overwritten by the next run or never read.
-            let lines = into[..padded].as_chunks_mut::<LINE>().0.iter_mut();
-            for (into, from) in lines.zip(from[..padded].as_chunks::<LINE>().0) {
-                *into = *from;
-            }
-        } else {
-            into[..len].copy_from_slice(&from[..len]);
-        }
+        // A run inside starts inside of the maps. What is copied beyond it is overwritten by the
+        // next run or never read.
+        product::copy(&maps[(start + run.start as isize) as usize..], into, run.len());
         return;
     }
     into[..run.len()].fill(0.0);

@@ -116,7 +116,10 @@ impl Winograd {
         ];
         let mut transformed = vec![0.0_f32; POINTS * inputs * outputs];
         for (pair, kernel) in weight.chunks_exact(9).enumerate() {
-            let kernel: [f64; 9] = std::array::from_fn(|i| f64::from(kernel[i]));
+            let kernel: [f64; 9] = std::array::from_fn(
+                #[inline(always)]
+                |i| f64::from(kernel[i]),
+            );
             for (point, value) in transformed.chunks_exact_mut(inputs * outputs).enumerate() {
                 let (row, column) = (g[point / IN], g[point % IN]);
                 let mut sum = 0.0;
@@ -215,15 +218,18 @@ impl Frame {
     ) -> [&'a [f32]; POINTS] {
         let MapShape { height, width, channels, .. } = self.input;
         let (image, row) = (row / self.tiles_down(), row % self.tiles_down());
-        std::array::from_fn(|pixel| {
-            let y = (row * OUT + pixel / IN).wrapping_sub(self.padding.top);
-            let x = (column * OUT + pixel % IN).wrapping_sub(self.padding.left);
-            if y < height && x < width {
-                &maps[((image * height + y) * width + x) * channels..][..channels]
-            } else {
-                zeros
-            }
-        })
+        std::array::from_fn(
+            #[inline(always)]
+            |pixel| {
+                let y = (row * OUT + pixel / IN).wrapping_sub(self.padding.top);
+                let x = (column * OUT + pixel % IN).wrapping_sub(self.padding.left);
+                if y < height && x < width {
+                    &maps[((image * height + y) * width + x) * channels..][..channels]
+                } else {
+                    zeros
+                }
+            },
+        )
     }
 }
 
@@ -239,17 +245,31 @@ struct Transformed<'a> {
 fn transform_input<S: Simd>(simd: S, pixels: &[&[f32]; POINTS], into: Transformed<'_>) {
     let channels = pixels[0].len();
     let vectors = channels / S::F32_LANES;
-    let pixels: [&[S::f32s]; POINTS] =
-        std::array::from_fn(|pixel| &S::as_simd_f32s(pixels[pixel]).0[..vectors]);
+    let pixels: [&[S::f32s]; POINTS] = std::array::from_fn(
+        #[inline(always)]
+        |pixel| &S::as_simd_f32s(pixels[pixel]).0[..vectors],
+    );
     let Transformed { values, stride, at: first } = into;
     for at in 0..vectors {
         let mut rows = [[simd.splat_f32s(0.0); IN]; IN];
         for (y, row) in rows.iter_mut().enumerate() {
-            *row = input_line(simd, std::array::from_fn(|x| pixels[y * IN + x][at]));
+            *row = input_line(
+                simd,
+                std::array::from_fn(
+                    #[inline(always)]
+                    |x| pixels[y * IN + x][at],
+                ),
+            );
         }
         let first = first + at * S::F32_LANES;
         for x in 0..IN {
-            let column = input_line(simd, std::array::from_fn(|y| rows[y][x]));
+            let column = input_line(
+                simd,
+                std::array::from_fn(
+                    #[inline(always)]
+                    |y| rows[y][x],
+                ),
+            );
             for (y, value) in column.into_iter().enumerate() {
                 let place = &mut values[(y * IN + x) * stride + first..][..S::F32_LANES];
                 S::as_mut_simd_f32s(place).0[0] = value;
@@ -261,10 +281,10 @@ fn transform_input<S: Simd>(simd: S, pixels: &[&[f32]; POINTS], into: Transforme
 /// `B^T d`.
 #[inline(always)]
 fn input_line<S: Simd>(simd: S, d: [S::f32s; IN]) -> [S::f32s; IN] {
-    let constant = |value: f64| simd.splat_f32s(value as f32);
-    let (a, b, minus_a, minus_b) = (constant(A), constant(B), constant(-A), constant(-B));
-    let (minus_a2, minus_b2) = (constant(-A * A), constant(-B * B));
-    let minus_s = constant(-(A * A + B * B));
+    let (a, b, minus_a, minus_b) =
+        (splat(simd, A), splat(simd, B), splat(simd, -A), splat(simd, -B));
+    let (minus_a2, minus_b2) = (splat(simd, -A * A), splat(simd, -B * B));
+    let minus_s = splat(simd, -(A * A + B * B));
     let first = simd.add_f32s(simd.mul_add_f32s(minus_s, d[2], d[4]), d[0]);
     let even_a = simd.mul_add_f32s(minus_b2, d[2], d[4]);
     let odd_a = simd.mul_add_f32s(a, d[3], simd.mul_f32s(minus_b, d[1]));
@@ -281,19 +301,27 @@ fn input_line<S: Simd>(simd: S, d: [S::f32s; IN]) -> [S::f32s; IN] {
     ]
 }
 
+#[inline(always)]
+fn splat<S: Simd>(simd: S, value: f64) -> S::f32s {
+    simd.splat_f32s(value as f32)
+}
+
+/// `a x + b y`.
+#[inline(always)]
+fn weigh<S: Simd>(simd: S, a: f64, x: S::f32s, b: f64, y: S::f32s) -> S::f32s {
+    simd.mul_add_f32s(splat(simd, b), y, simd.mul_f32s(splat(simd, a), x))
+}
+
 /// `A^T m`.
 #[inline(always)]
 fn output_line<S: Simd>(simd: S, m: [S::f32s; IN]) -> [S::f32s; OUT] {
-    let constant = |value: f64| simd.splat_f32s(value as f32);
     let (sum_a, difference_a) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
     let (sum_b, difference_b) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
-    let weigh =
-        |a: f64, x, b: f64, y| simd.mul_add_f32s(constant(b), y, simd.mul_f32s(constant(a), x));
     [
         simd.add_f32s(simd.add_f32s(m[0], sum_a), sum_b),
-        weigh(A, difference_a, B, difference_b),
-        weigh(A * A, sum_a, B * B, sum_b),
-        simd.add_f32s(weigh(A * A * A, difference_a, B * B * B, difference_b), m[5]),
+        weigh(simd, A, difference_a, B, difference_b),
+        weigh(simd, A * A, sum_a, B * B, sum_b),
+        simd.add_f32s(weigh(simd, A * A * A, difference_a, B * B * B, difference_b), m[5]),
     ]
 }
 
@@ -322,11 +350,12 @@ fn transform_output<S: Simd>(
     for channel in (0..channels).step_by(S::F32_LANES) {
         let mut rows = [[simd.splat_f32s(0.0); IN]; OUT];
         for x in 0..IN {
-            let sum = |y| {
+            let mut column = [simd.splat_f32s(0.0); IN];
+            for (y, value) in column.iter_mut().enumerate() {
                 let from = &sums[(y * IN + x) * stride + channel..][..S::F32_LANES];
-                S::as_simd_f32s(from).0[0]
-            };
-            for (row, value) in rows.iter_mut().zip(output_line(simd, std::array::from_fn(sum))) {
+                *value = S::as_simd_f32s(from).0[0];
+            }
+            for (row, value) in rows.iter_mut().zip(output_line(simd, column)) {
                 row[x] = value;
             }
         }

@@ -1,0 +1,129 @@
+//! Layers of networks besides convolutions and products, on two threads.
+//!
+//! `tests/oracle/layer_speed.py` runs this and PyTorch in turn and prints ratios; for it,
+//! `PRISMBENCH_RECORD_SECONDS=1` replaces criterion by a plain timed loop per layer that prints the
+//! median wall time and the CPU time of a call.
+//!
+//! # Floors
+//!
+//! Attention is two products: 8 x 12 heads x 257 x 64 are 1.6 GFLOP, 4096 x 512 34 GFLOP. One core
+//! with AVX-512 does 175 GFLOP/s, so 9.3 ms and 196 ms of CPU. Everything else is bound by memory
+//! or, softmax and the activations, by some 20 to 50 operations per value.
+//!
+//! # Tried
+//!
+//! - Queries lie across lanes; so softmax needs no sum across them, and neither keys nor values are
+//!   transposed. The tiles run at the machine's peak; of 18.5 ms in all (257 tokens) they take 46 %,
+//!   copying keys and values 11 %. Queries scattered one by one took 12 %.
+//! - Softmax took 8 times as long while its closures were not `inline(always)`: they were compiled
+//!   without AVX.
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![expect(clippy::print_stdout, reason = "the record is read from there")]
+
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device, Tensor};
+use criterion::{Criterion, criterion_group};
+use prismbench_kernels::nn::{
+    Activation, Attention, GroupNorm, LayerNorm, MapShape, Maps, Pool, Window, softmax,
+    upsample_nearest,
+};
+
+/// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
+const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
+
+type Layer = (&'static str, Box<dyn Fn() -> Maps + Sync>);
+
+fn maps(images: usize, height: usize, width: usize, channels: usize) -> Maps {
+    let shape = MapShape { images, height, width, channels };
+    let hash = |i: u64| (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    let values = (0..shape.len() as u64).map(|i| hash(i) as f32 / (1 << 22) as f32 - 2.0);
+    Maps::from_rows(shape, values.collect()).unwrap()
+}
+
+/// The same names and sizes as in `layer_speed.py`.
+fn layers() -> Vec<Layer> {
+    let mut layers: Vec<Layer> = vec![];
+    for (name, heads, images, tokens, channels) in
+        [("attention 8x12x257x64", 12, 8, 257, 768), ("attention 1x1x4096x512", 1, 1, 4096, 512)]
+    {
+        let qkv = [1, 2, 3].map(|_| maps(images, 1, tokens, channels));
+        let attention = Attention::new(heads);
+        layers
+            .push((name, Box::new(move || attention.forward(&qkv[0], &qkv[1], &qkv[2]).unwrap())));
+    }
+    for (name, function) in [
+        ("gelu 8x257x3072", Activation::Gelu),
+        ("gelu-tanh 8x257x3072", Activation::GeluTanh),
+        ("silu 8x257x3072", Activation::Silu),
+    ] {
+        let x = maps(8, 1, 257, 3072);
+        layers.push((name, Box::new(move || function.forward(&x).unwrap())));
+    }
+    let ones = |channels: usize| Tensor::ones(channels, DType::F32, &Device::Cpu).unwrap();
+    let x = maps(96, 1, 257, 257);
+    layers.push(("softmax 96x257x257", Box::new(move || softmax(&x).unwrap())));
+    let (x, norm) = (maps(8, 1, 257, 768), LayerNorm::new(&ones(768), None, 1e-6).unwrap());
+    layers.push(("layer-norm 8x257x768", Box::new(move || norm.forward(&x).unwrap())));
+    let norm = GroupNorm::new(32, &ones(128), None, 1e-6).unwrap().activation(Activation::Silu);
+    let x = maps(1, 512, 512, 128);
+    layers.push(("group-norm+silu 512x512x128", Box::new(move || norm.forward(&x).unwrap())));
+    let (x, pool) = (maps(8, 147, 147, 64), Pool::max(Window::new(3, 3).stride(2, 2)));
+    layers.push(("max-pool 8x147x147x64", Box::new(move || pool.forward(&x).unwrap())));
+    let (x, pool) = (maps(8, 35, 35, 288), Pool::average(Window::new(3, 3).padding(1, 1)));
+    layers.push(("average-pool 8x35x35x288", Box::new(move || pool.forward(&x).unwrap())));
+    let x = maps(1, 256, 256, 256);
+    layers.push(("nearest 256x256x256", Box::new(move || upsample_nearest(&x, 2).unwrap())));
+    layers
+}
+
+fn two_threads() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+}
+
+fn all(c: &mut Criterion) {
+    let pool = two_threads();
+    let mut group = c.benchmark_group("layers");
+    for (name, layer) in layers() {
+        group.bench_function(name, |b| b.iter(|| pool.install(&layer)));
+    }
+    group.finish();
+}
+
+/// CPU seconds of this process so far, where `/proc` tells.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+fn record(limit: Duration) {
+    let pool = two_threads();
+    for (name, layer) in layers() {
+        pool.install(&layer);
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        let mut calls = vec![];
+        while start.elapsed() < limit {
+            let call = Instant::now();
+            pool.install(&layer);
+            calls.push(call.elapsed().as_secs_f64());
+        }
+        let cpu = cpu.and_then(|before| Some((cpu_seconds()? - before) / calls.len() as f64));
+        calls.sort_by(f64::total_cmp);
+        println!("{}\t{}\t{}", name, calls[calls.len() / 2], cpu.unwrap_or(0.0));
+    }
+}
+
+criterion_group!(benches, all);
+
+fn main() {
+    match std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
+        Some(seconds) => record(Duration::from_secs_f64(seconds)),
+        None => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}
