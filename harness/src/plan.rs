@@ -1,3 +1,5 @@
+mod file;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -5,13 +7,13 @@ use std::path::{Path, PathBuf};
 use prismbench_baselines::TokenizerRef;
 use prismbench_core::{Protocol, Quantiser, nearest};
 use prismbench_suites::{DataSpec, NetworkKind, OnBad, Suite, suites};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
 use crate::networks;
 use crate::saving::Save;
+use file::{HELD_OUT, PlanFile, override_with, parse, read};
 
 /// What a run does, with every default filled in and everything checked that needs no file.
 pub(crate) struct Plan {
@@ -45,73 +47,6 @@ pub(crate) enum Fit {
     HeldOut,
     /// Other pictures.
     On(DataSpec),
-}
-
-/// A plan file as it is written. Its keys are described in `default.toml`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlanFile {
-    format: u32,
-    name: String,
-    #[serde(default = "every_suite")]
-    suites: Vec<String>,
-    tokenizers: Vec<String>,
-    data: Vec<String>,
-    #[serde(default = "held_out")]
-    fit: String,
-    #[serde(default = "default_protocol")]
-    protocols: Vec<String>,
-    #[serde(default)]
-    metrics: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<u64>,
-    #[serde(default)]
-    seed: u64,
-    #[serde(default = "stop")]
-    bad: String,
-    #[serde(default)]
-    save: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    set: BTreeMap<String, toml::Value>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    weights: BTreeMap<String, String>,
-}
-
-const KEYS: [&str; 15] = [
-    "format",
-    "name",
-    "suites",
-    "tokenizers",
-    "data",
-    "fit",
-    "protocols",
-    "metrics",
-    "reference",
-    "limit",
-    "seed",
-    "bad",
-    "save",
-    "set",
-    "weights",
-];
-const HELD_OUT: &str = "held-out";
-
-fn every_suite() -> Vec<String> {
-    suites().iter().map(|suite| suite.id().to_owned()).collect()
-}
-
-fn held_out() -> String {
-    HELD_OUT.to_owned()
-}
-
-fn default_protocol() -> Vec<String> {
-    vec!["default".to_owned()]
-}
-
-fn stop() -> String {
-    "stop".to_owned()
 }
 
 /// Why a plan cannot be followed.
@@ -154,89 +89,6 @@ impl Plan {
     }
 }
 
-fn read(path: &Path) -> Result<PlanFile, PlanError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
-    let mut file = parse(&path.display().to_string(), &text)?;
-    // What a plan file names stands beside it, wherever the command is run from.
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let beside = |data: &mut String| {
-        if let Ok(DataSpec::Path(path)) = data.parse() {
-            *data = folder.join(path).display().to_string();
-        }
-    };
-    file.data.iter_mut().for_each(beside);
-    if file.fit != HELD_OUT {
-        beside(&mut file.fit);
-    }
-    for path in file.reference.iter_mut().chain(file.weights.values_mut()) {
-        *path = folder.join(&*path).display().to_string();
-    }
-    for tokenizer in &mut file.tokenizers {
-        if let Some((id, weights)) = tokenizer.split_once('=') {
-            *tokenizer = format!("{id}={}", folder.join(weights).display());
-        }
-    }
-    Ok(file)
-}
-
-fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {
-    let broken = |source| PlanError::Parse { plan: plan.to_owned(), source: Box::new(source) };
-    let table: toml::Table = toml::from_str(text).map_err(broken)?;
-    if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        let (plan, nearest) = (plan.to_owned(), nearest(key, KEYS));
-        return Err(PlanError::UnknownKey { plan, key: key.clone(), nearest });
-    }
-    // From the text again, so that an error shows its line.
-    let file: PlanFile = toml::from_str(text).map_err(broken)?;
-    match file.format {
-        1 => Ok(file),
-        found => Err(PlanError::Format { plan: plan.to_owned(), found }),
-    }
-}
-
-fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
-    fn replace(values: &mut Vec<String>, given: &[String]) {
-        if !given.is_empty() {
-            *values = given.to_vec();
-        }
-    }
-    if !args.data.is_empty() {
-        // The plan's pictures for fitting belong to the plan's data.
-        file.fit = held_out();
-    }
-    replace(&mut file.data, &args.data);
-    replace(&mut file.tokenizers, &args.tokenizers);
-    replace(&mut file.protocols, &args.protocols);
-    replace(&mut file.suites, &args.suites);
-    replace(&mut file.metrics, &args.metrics);
-    replace(&mut file.save, &args.save);
-    if let Some(reference) = &args.reference {
-        file.reference = Some(reference.display().to_string());
-    }
-    for given in &args.weights {
-        let (name, path) =
-            given.split_once('=').ok_or_else(|| PlanError::Weights { found: given.clone() })?;
-        file.weights.insert(name.to_owned(), path.to_owned());
-    }
-    if let Some(fit) = &args.fit {
-        file.fit.clone_from(fit);
-    }
-    file.limit = args.limit.or(file.limit);
-    file.seed = args.seed.unwrap_or(file.seed);
-    if args.skip_bad {
-        file.bad = "skip".to_owned();
-    }
-    for change in &args.set {
-        let (field, value) =
-            change.split_once('=').ok_or_else(|| PlanError::Set { found: change.clone() })?;
-        // A number as TOML writes it, so that a flag and a plan file give one resolved plan.
-        let value = value.parse::<i64>().map_or_else(|_| value.into(), toml::Value::from);
-        file.set.insert(field.to_owned(), value);
-    }
-    Ok(())
-}
-
 fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     let tokenizers = file
         .tokenizers
@@ -258,30 +110,8 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     let chosen = chosen_suites(&file.suites)?;
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
-    let compares = |id: &String| NetworkKind::of(id) == Some(NetworkKind::Inception);
-    if let Some(reference) = file.reference.as_ref().filter(|_| !metrics.iter().any(compares)) {
-        let expected = "of use to the plan's metrics; `--metric rfid` takes one";
-        return Err(bad_value("reference", reference, expected).into());
-    }
-    let on_bad = match file.bad.as_str() {
-        "stop" => OnBad::Stop,
-        "skip" => OnBad::Skip,
-        found => return Err(bad_value("bad", found, "`stop` or `skip`").into()),
-    };
-    if file.limit == Some(0) {
-        return Err(bad_value("limit", "0", "a whole number above 0").into());
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
-    if file.name.is_empty() || !file.name.chars().all(plain) || file.name.starts_with('.') {
-        let expected = "a name of letters, digits, `-`, `_` and `.`";
-        return Err(bad_value("name", &file.name, expected).into());
-    }
-    let save = Save::parse(&file.save)?;
-    let unrounded = |protocol: &Protocol| protocol.quantiser == Quantiser::None;
-    if save.reconstructions && protocols.iter().any(unrounded) {
-        let expected = "possible under `quantiser = \"none\"`, which leaves nothing 8-bit to save";
-        return Err(bad_value("save", "reconstructions", expected).into());
-    }
+    let on_bad = checked(&file, &metrics)?;
+    let save = save(&file, &protocols)?;
     let fit = if file.fit == HELD_OUT { Fit::HeldOut } else { Fit::On(file.fit.parse()?) };
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
@@ -307,6 +137,40 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         save,
         text,
     })
+}
+
+/// The single values of a plan file, and what a bad picture does.
+fn checked(file: &PlanFile, metrics: &[String]) -> Result<OnBad, PlanError> {
+    let compares = |id: &String| NetworkKind::of(id) == Some(NetworkKind::Inception);
+    if let Some(reference) = file.reference.as_ref().filter(|_| !metrics.iter().any(compares)) {
+        let expected = "of use to the plan's metrics; `--metric rfid` takes one";
+        return Err(bad_value("reference", reference, expected));
+    }
+    let on_bad = match file.bad.as_str() {
+        "stop" => OnBad::Stop,
+        "skip" => OnBad::Skip,
+        found => return Err(bad_value("bad", found, "`stop` or `skip`")),
+    };
+    if file.limit == Some(0) {
+        return Err(bad_value("limit", "0", "a whole number above 0"));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    if file.name.is_empty() || !file.name.chars().all(plain) || file.name.starts_with('.') {
+        let expected = "a name of letters, digits, `-`, `_` and `.`";
+        return Err(bad_value("name", &file.name, expected));
+    }
+    Ok(on_bad)
+}
+
+/// The arrays to keep, which every protocol must have.
+fn save(file: &PlanFile, protocols: &[Protocol]) -> Result<Save, PlanError> {
+    let save = Save::parse(&file.save)?;
+    let unrounded = |protocol: &Protocol| protocol.quantiser == Quantiser::None;
+    if save.reconstructions && protocols.iter().any(unrounded) {
+        let expected = "possible under `quantiser = \"none\"`, which leaves nothing 8-bit to save";
+        return Err(bad_value("save", "reconstructions", expected));
+    }
+    Ok(save)
 }
 
 fn protocol(name: &str, set: &BTreeMap<String, toml::Value>) -> Result<Protocol, Failure> {

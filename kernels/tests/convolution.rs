@@ -1,5 +1,7 @@
 //! Convolutions against the definition in f64, on every instruction set and through candle.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use candle_core::{Device, Tensor};
 use prismbench_kernels::InstructionSet;
 use prismbench_kernels::nn::{

@@ -18,9 +18,9 @@ pub(super) struct Network(Vec<Step>);
 
 enum Step {
     Clamp,
-    Conv(Conv2d),
+    Conv(Box<Conv2d>),
     Relu,
-    Block(Block),
+    Block(Box<Block>),
     Upsample,
 }
 
@@ -46,12 +46,13 @@ impl Network {
                 Layer::Clamp => Step::Clamp,
                 Layer::Relu => Step::Relu,
                 Layer::Upsample => Step::Upsample,
-                Layer::Conv { .. } => Step::Conv(source.conv("", Activation::Identity)?),
-                Layer::Stride { stride } => Step::Conv(source.plain("", stride)?),
-                Layer::Block => Step::Block(Block { pool: None, convs: source.convs()? }),
-                Layer::PooledBlock => {
-                    Step::Block(Block { pool: Some(source.pool()?), convs: source.convs()? })
-                }
+                Layer::Conv { .. } => Step::Conv(Box::new(source.conv("", Activation::Identity)?)),
+                Layer::Stride { stride } => Step::Conv(Box::new(source.plain("", stride)?)),
+                Layer::Block => Step::Block(Box::new(Block { pool: None, convs: source.convs()? })),
+                Layer::PooledBlock => Step::Block(Box::new(Block {
+                    pool: Some(source.pool()?),
+                    convs: source.convs()?,
+                })),
             })
         };
         layout.iter().enumerate().map(step).collect::<Result<_, _>>().map(Self)

@@ -167,7 +167,8 @@ mod tests {
                 .iter()
                 .zip(&weight_values[o * 70..])
                 .fold(0.0, |sum, (&x, &w)| x.mul_add(w, sum));
-            assert_eq!(found, (sum + value(11 + o) + added[at]).max(0.0));
+            let expected = (sum + value(11 + o) + added[at]).max(0.0);
+            assert_eq!(found.to_bits(), expected.to_bits());
         }
         let device = |maps: &Maps| Maps::on_device(&maps.to_tensor().unwrap()).unwrap();
         let layer = Linear::on_device(&weight, Some(&bias), Activation::Relu).unwrap();

@@ -250,6 +250,7 @@ fn transform_input<S: Simd>(simd: S, pixels: &[&[f32]; POINTS], into: Transforme
         |pixel| &S::as_simd_f32s(pixels[pixel]).0[..vectors],
     );
     let Transformed { values, stride, at: first } = into;
+    #[expect(clippy::needless_range_loop, reason = "`at` indexes every tap's row, not one slice")]
     for at in 0..vectors {
         let mut rows = [[simd.splat_f32s(0.0); IN]; IN];
         for (y, row) in rows.iter_mut().enumerate() {

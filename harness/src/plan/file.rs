@@ -1,0 +1,159 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prismbench_core::nearest;
+use prismbench_suites::{DataSpec, suites};
+use serde::{Deserialize, Serialize};
+
+use super::PlanError;
+use crate::cli::RunArgs;
+
+/// A plan file as it is written. Its keys are described in `default.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanFile {
+    pub(super) format: u32,
+    pub(super) name: String,
+    #[serde(default = "every_suite")]
+    pub(super) suites: Vec<String>,
+    pub(super) tokenizers: Vec<String>,
+    pub(super) data: Vec<String>,
+    #[serde(default = "held_out")]
+    pub(super) fit: String,
+    #[serde(default = "default_protocol")]
+    pub(super) protocols: Vec<String>,
+    #[serde(default)]
+    pub(super) metrics: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) limit: Option<u64>,
+    #[serde(default)]
+    pub(super) seed: u64,
+    #[serde(default = "stop")]
+    pub(super) bad: String,
+    #[serde(default)]
+    pub(super) save: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) set: BTreeMap<String, toml::Value>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) weights: BTreeMap<String, String>,
+}
+
+const KEYS: [&str; 15] = [
+    "format",
+    "name",
+    "suites",
+    "tokenizers",
+    "data",
+    "fit",
+    "protocols",
+    "metrics",
+    "reference",
+    "limit",
+    "seed",
+    "bad",
+    "save",
+    "set",
+    "weights",
+];
+pub(super) const HELD_OUT: &str = "held-out";
+
+fn every_suite() -> Vec<String> {
+    suites().iter().map(|suite| suite.id().to_owned()).collect()
+}
+
+fn held_out() -> String {
+    HELD_OUT.to_owned()
+}
+
+fn default_protocol() -> Vec<String> {
+    vec!["default".to_owned()]
+}
+
+fn stop() -> String {
+    "stop".to_owned()
+}
+
+pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+    let mut file = parse(&path.display().to_string(), &text)?;
+    // What a plan file names stands beside it, wherever the command is run from.
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let beside = |data: &mut String| {
+        if let Ok(DataSpec::Path(path)) = data.parse() {
+            *data = folder.join(path).display().to_string();
+        }
+    };
+    file.data.iter_mut().for_each(beside);
+    if file.fit != HELD_OUT {
+        beside(&mut file.fit);
+    }
+    for path in file.reference.iter_mut().chain(file.weights.values_mut()) {
+        *path = folder.join(&*path).display().to_string();
+    }
+    for tokenizer in &mut file.tokenizers {
+        if let Some((id, weights)) = tokenizer.split_once('=') {
+            *tokenizer = format!("{id}={}", folder.join(weights).display());
+        }
+    }
+    Ok(file)
+}
+
+pub(super) fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {
+    let broken = |source| PlanError::Parse { plan: plan.to_owned(), source: Box::new(source) };
+    let table: toml::Table = toml::from_str(text).map_err(broken)?;
+    if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let (plan, nearest) = (plan.to_owned(), nearest(key, KEYS));
+        return Err(PlanError::UnknownKey { plan, key: key.clone(), nearest });
+    }
+    // From the text again, so that an error shows its line.
+    let file: PlanFile = toml::from_str(text).map_err(broken)?;
+    match file.format {
+        1 => Ok(file),
+        found => Err(PlanError::Format { plan: plan.to_owned(), found }),
+    }
+}
+
+pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
+    fn replace(values: &mut Vec<String>, given: &[String]) {
+        if !given.is_empty() {
+            *values = given.to_vec();
+        }
+    }
+    if !args.data.is_empty() {
+        // The plan's pictures for fitting belong to the plan's data.
+        file.fit = held_out();
+    }
+    replace(&mut file.data, &args.data);
+    replace(&mut file.tokenizers, &args.tokenizers);
+    replace(&mut file.protocols, &args.protocols);
+    replace(&mut file.suites, &args.suites);
+    replace(&mut file.metrics, &args.metrics);
+    replace(&mut file.save, &args.save);
+    if let Some(reference) = &args.reference {
+        file.reference = Some(reference.display().to_string());
+    }
+    for given in &args.weights {
+        let (name, path) =
+            given.split_once('=').ok_or_else(|| PlanError::Weights { found: given.clone() })?;
+        file.weights.insert(name.to_owned(), path.to_owned());
+    }
+    if let Some(fit) = &args.fit {
+        file.fit.clone_from(fit);
+    }
+    file.limit = args.limit.or(file.limit);
+    file.seed = args.seed.unwrap_or(file.seed);
+    if args.skip_bad {
+        file.bad = "skip".to_owned();
+    }
+    for change in &args.set {
+        let (field, value) =
+            change.split_once('=').ok_or_else(|| PlanError::Set { found: change.clone() })?;
+        // A number as TOML writes it, so that a flag and a plan file give one resolved plan.
+        let value = value.parse::<i64>().map_or_else(|_| value.into(), toml::Value::from);
+        file.set.insert(field.to_owned(), value);
+    }
+    Ok(())
+}
