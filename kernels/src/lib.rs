@@ -8,6 +8,7 @@
 mod aligned;
 pub mod crop;
 pub mod dct;
+pub mod directions;
 pub mod distances;
 pub mod dots;
 pub mod gram;

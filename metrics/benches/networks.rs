@@ -22,7 +22,9 @@ use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group};
 use prismbench_core::{InceptionResize, LpipsTrunk, RgbImage};
 use prismbench_kernels::nn::Arithmetic;
-use prismbench_metrics::{FeatureNetwork, Inception, Lpips, LpipsHead, RandomFilters, Tap};
+use prismbench_metrics::{
+    FeatureNetwork, Inception, Lpips, LpipsHead, LpipsInput, RandomFilters, Tap,
+};
 
 const SIDE: usize = 256;
 const BATCH: usize = 8;
@@ -51,7 +53,8 @@ fn pair(trunk: LpipsTrunk, arithmetic: Arithmetic) -> Case {
     let lpips = Lpips::open(trunk, &path, head, arithmetic, &Device::Cpu).unwrap();
     let pictures = pictures();
     let pass = move || {
-        let [a, b] = [0, 1].map(|picture| lpips.features(&pictures[picture]).unwrap());
+        let pair = [0, 1].map(|picture| LpipsInput::Original(&pictures[picture]));
+        let [a, b] = lpips.features_together(pair).unwrap();
         black_box(lpips.distance(&a, &b).unwrap());
     };
     (format!("lpips-{trunk}-{arithmetic:?}").to_lowercase(), 1, Box::new(pass))

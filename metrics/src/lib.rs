@@ -46,7 +46,7 @@ pub use inception::{INCEPTION_SIDE, Inception, inception_input};
 pub use inception_score::{INCEPTION_SCORE, InceptionScore, inception_score};
 pub use jackknife::jackknife_interval;
 pub use kid::{KID, KernelInceptionDistance, SubsetSize, Subsets, kernel_inception_distance};
-pub use lpips::{LPIPS, Lpips, LpipsFeatures, LpipsHead};
+pub use lpips::{LPIPS, Lpips, LpipsFeatures, LpipsHead, LpipsInput};
 pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
 pub use neighbours::{

@@ -1,19 +1,20 @@
-mod compare;
 mod trunk;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::Device;
 use prismbench_core::{
     Better, Choice as _, LpipsTrunk, MetricDef, Reconstruction, RgbImage, Unit, Weights,
 };
 use prismbench_kernels::Size;
+use prismbench_kernels::directions::{normalise, weighted_differences};
 use prismbench_kernels::nn::{Arithmetic, MapShape, Maps, NnError};
 use prismbench_kernels::resample::bilinear_half_pixel;
 use prismbench_weights::{Expected, WeightsFile};
+use rayon::prelude::*;
 
 use crate::NetworkError;
-use compare::{differences, normalise};
 use trunk::Trunk;
 
 /// Learned perceptual image patch similarity.
@@ -39,6 +40,9 @@ const BESIDE_HEAD: [&str; 4] = ["classifier.", "features.", "net.", "scaling_lay
 /// `(x - SHIFT) / SCALE` for `x` in `[-1, 1]`: ImageNet's statistics.
 const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
 const SCALE: [f32; 3] = [0.458, 0.448, 0.450];
+
+/// Added to the length of a feature vector, after the root.
+const EPSILON: f32 = 1e-10;
 
 /// Learned perceptual image patch similarity, version 0.1: the squared distance of two pictures'
 /// features, each channel weighted, mean over the places of a layer, summed over layers.
@@ -71,7 +75,57 @@ pub enum LpipsHead<'a> {
 pub struct LpipsFeatures {
     kind: LpipsTrunk,
     size: Size,
-    taps: Vec<(MapShape, Vec<f32>)>,
+    /// Of all pictures that went through the trunk together.
+    taps: Arc<Vec<Maps>>,
+    /// Which of them it is.
+    image: usize,
+}
+
+/// A picture to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum LpipsInput<'a> {
+    /// An original.
+    Original(&'a RgbImage),
+    /// What a decoder gave.
+    Made(&'a Reconstruction),
+}
+
+impl LpipsInput<'_> {
+    fn size(self) -> Size {
+        match self {
+            Self::Original(image) | Self::Made(Reconstruction::U8(image)) => {
+                Size::new(image.width(), image.height())
+            }
+            Self::Made(Reconstruction::F32 { width, height, .. }) => Size::new(*width, *height),
+        }
+    }
+
+    /// Values as the trunk sees them, `[row][column][channel]`.
+    fn write(self, into: &mut [f32]) {
+        let scale = |(i, value): (usize, f32)| {
+            let channel = i % 3;
+            (2.0 * value - 1.0 - SHIFT[channel]) / SCALE[channel]
+        };
+        match self {
+            Self::Original(image) | Self::Made(Reconstruction::U8(image)) => {
+                let values = image.pixels().iter().map(|&byte| f32::from(byte) / 255.0);
+                into.iter_mut().zip(values.enumerate()).for_each(|(v, x)| *v = scale(x));
+            }
+            Self::Made(Reconstruction::F32 { pixels, .. }) => {
+                let values = pixels.iter().copied();
+                into.iter_mut().zip(values.enumerate()).for_each(|(v, x)| *v = scale(x));
+            }
+        }
+    }
+}
+
+impl LpipsFeatures {
+    /// Shape of one picture's maps at a layer, and their values.
+    fn tap(&self, layer: usize) -> Option<(MapShape, &[f32])> {
+        let maps = self.taps.get(layer)?;
+        let shape = MapShape { images: 1, ..maps.shape() };
+        Some((shape, maps.host_rows()?.get(self.image * shape.len()..)?.get(..shape.len())?))
+    }
 }
 
 impl Lpips {
@@ -131,9 +185,8 @@ impl Lpips {
     /// # Errors
     /// [`NetworkError::Layer`] when the picture is too small for the trunk.
     pub fn features(&self, picture: &RgbImage) -> Result<LpipsFeatures, NetworkError> {
-        let size = Size::new(picture.width(), picture.height());
-        let values = picture.pixels().iter().map(|&byte| f32::from(byte) / 255.0);
-        self.run(size, values)
+        let [features] = self.features_together([LpipsInput::Original(picture)])?;
+        Ok(features)
     }
 
     /// Features of what a decoder gave.
@@ -141,12 +194,30 @@ impl Lpips {
     /// # Errors
     /// As [`features`](Self::features).
     pub fn features_of(&self, picture: &Reconstruction) -> Result<LpipsFeatures, NetworkError> {
-        match picture {
-            Reconstruction::U8(image) => self.features(image),
-            Reconstruction::F32 { width, height, pixels } => {
-                self.run(Size::new(*width, *height), pixels.iter().copied())
+        let [features] = self.features_together([LpipsInput::Made(picture)])?;
+        Ok(features)
+    }
+
+    /// Features of pictures of one size that go through the trunk together: each as if alone, and
+    /// the trunk's weights are read once.
+    ///
+    /// # Errors
+    /// As [`features`](Self::features); [`NetworkError::Sizes`] when the sizes differ.
+    pub fn features_together<const N: usize>(
+        &self,
+        pictures: [LpipsInput<'_>; N],
+    ) -> Result<[LpipsFeatures; N], NetworkError> {
+        let size = pictures.first().map_or(Size::new(0, 0), |picture| picture.size());
+        for found in pictures.map(LpipsInput::size) {
+            if found != size {
+                let name = |size: Size| format!("{}x{}", size.width, size.height);
+                return Err(NetworkError::Sizes { expected: name(size), found: name(found) });
             }
         }
+        let taps = self.run(&pictures, size).map_err(NetworkError::layer(self.kind.id()))?;
+        let taps = Arc::new(taps);
+        let kind = self.kind;
+        Ok(std::array::from_fn(|image| LpipsFeatures { kind, size, taps: taps.clone(), image }))
     }
 
     /// The distance of two pictures; symmetric, 0 for equal ones.
@@ -202,35 +273,33 @@ impl Lpips {
                 });
             }
         }
-        let layers = self.head.iter().zip(a.taps.iter().zip(&b.taps));
-        Ok(layers.map(|(head, ((shape, a), (_, b)))| (*shape, differences(head, a, b))).collect())
+        let layer = |(layer, head): (usize, &Vec<f32>)| {
+            let ((shape, a), (_, b)) = (a.tap(layer)?, b.tap(layer)?);
+            Some((shape, weighted_differences(head, a, b)))
+        };
+        Ok(self.head.iter().enumerate().filter_map(layer).collect())
     }
 
-    /// `values` in `[0, 1]`, interleaved.
-    fn run(
-        &self,
-        size: Size,
-        values: impl Iterator<Item = f32>,
-    ) -> Result<LpipsFeatures, NetworkError> {
-        let scaled = values.enumerate().map(|(i, value)| {
-            let channel = i % 3;
-            (2.0 * value - 1.0 - SHIFT[channel]) / SCALE[channel]
-        });
-        let shape = MapShape { images: 1, height: size.height, width: size.width, channels: 3 };
-        let taps = || -> Result<Vec<_>, NnError> {
-            let mut picture = Maps::from_rows(shape, scaled.collect())?;
-            if !self.device.is_cpu() {
-                picture = Maps::on_device(&picture.to_tensor()?.to_device(&self.device)?)?;
+    /// The maps of each layer, of unit length at each place, on the host.
+    fn run(&self, pictures: &[LpipsInput<'_>], size: Size) -> Result<Vec<Maps>, NnError> {
+        let images = pictures.len();
+        let shape = MapShape { images, height: size.height, width: size.width, channels: 3 };
+        let mut values = vec![0.0; shape.len()];
+        let each = values.par_chunks_mut(shape.image_len().max(1)).zip(pictures);
+        each.for_each(|(values, picture)| picture.write(values));
+        let mut maps = Maps::from_rows(shape, values)?;
+        if !self.device.is_cpu() {
+            maps = Maps::on_device(&maps.to_tensor()?.to_device(&self.device)?)?;
+        }
+        let normalised = |maps: Maps| {
+            let mut maps = maps.into_host()?;
+            let channels = maps.shape().channels;
+            if let Some(rows) = maps.host_rows_mut() {
+                normalise(rows, channels, EPSILON);
             }
-            let normalised = |maps: Maps| {
-                let mut rows = maps.to_rows()?;
-                normalise(&mut rows, maps.shape().channels);
-                Ok((maps.shape(), rows))
-            };
-            self.trunk.forward(picture)?.into_iter().map(normalised).collect()
+            Ok(maps)
         };
-        let taps = taps().map_err(NetworkError::layer(self.kind.id()))?;
-        Ok(LpipsFeatures { kind: self.kind, size, taps })
+        self.trunk.forward(maps)?.into_iter().map(normalised).collect()
     }
 }
 

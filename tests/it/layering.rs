@@ -13,7 +13,7 @@ const MAP: [(&str, &[&str]); 9] = [
     ("prismbench-suites", &["core", "kernels", "metrics"]),
     ("prismbench-reports", &["core"]),
     ("prismbench", &["core", "kernels", "weights", "metrics", "baselines", "suites", "reports"]),
-    ("prismbench-tests", &["", "core", "metrics", "baselines", "suites", "reports"]),
+    ("prismbench-tests", &["", "core", "weights", "metrics", "baselines", "suites", "reports"]),
 ];
 
 #[test]

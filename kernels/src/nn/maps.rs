@@ -145,6 +145,35 @@ impl Maps {
         }
     }
 
+    /// The values of maps on the host, as they lie.
+    #[must_use]
+    pub fn host_rows(&self) -> Option<&[f32]> {
+        match &self.values {
+            Values::Host(rows) => Some(rows),
+            Values::Device(_) => None,
+        }
+    }
+
+    /// The same values on the host.
+    ///
+    /// # Errors
+    /// [`NnError::Tensor`] when the tensor library fails.
+    pub fn into_host(self) -> Result<Self, NnError> {
+        match &self.values {
+            Values::Host(_) => Ok(self),
+            Values::Device(_) => Self::from_rows(self.shape, self.to_rows()?),
+        }
+    }
+
+    /// The values of maps on the host, to be changed where they lie.
+    #[must_use]
+    pub fn host_rows_mut(&mut self) -> Option<&mut [f32]> {
+        match &mut self.values {
+            Values::Host(rows) => Some(rows),
+            Values::Device(_) => None,
+        }
+    }
+
     /// The same values seen as another shape of as many values: a grid of patches as tokens, say.
     ///
     /// # Errors

@@ -191,11 +191,12 @@ impl Trunk {
     }
 
     /// The maps at each tap.
-    pub(super) fn forward(&self, picture: Maps) -> Result<Vec<Maps>, NnError> {
-        let mut maps = picture;
+    pub(super) fn forward(&self, pictures: Maps) -> Result<Vec<Maps>, NnError> {
+        let mut maps = pictures;
         let mut taps = Vec::new();
+        let mut is_tap = false;
         for layer in &self.0 {
-            maps = match layer {
+            let next = match layer {
                 Layer::Conv(conv) => conv.forward(&maps)?,
                 Layer::Pool(pool) => pool.forward(&maps)?,
                 Layer::Fire(convs) => {
@@ -204,10 +205,18 @@ impl Trunk {
                     Maps::concat(&[&one.forward(&narrow)?, &three.forward(&narrow)?])?
                 }
                 Layer::Tap => {
-                    taps.push(maps.clone());
+                    is_tap = true;
                     continue;
                 }
             };
+            let done = std::mem::replace(&mut maps, next);
+            // Kept once the next layer has read it, so that it need not be copied.
+            if std::mem::take(&mut is_tap) {
+                taps.push(done);
+            }
+        }
+        if is_tap {
+            taps.push(maps);
         }
         Ok(taps)
     }

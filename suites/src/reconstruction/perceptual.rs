@@ -1,5 +1,7 @@
 use prismbench_core::{Choice, Outcome, Reconstruction};
-use prismbench_metrics::{Accumulator, Aggregation, ImageScores, LPIPS, Lpips, NetworkError};
+use prismbench_metrics::{
+    Accumulator, Aggregation, ImageScores, LPIPS, Lpips, LpipsInput, NetworkError,
+};
 use rayon::prelude::*;
 
 use super::outcome;
@@ -52,19 +54,24 @@ impl<'a> Perceptual<'a> {
         picture: &Prepared,
         made: &Made,
     ) -> Vec<Result<f64, NetworkError>> {
-        let original = self.network.features(&picture.image);
-        let distance = |made: &Option<Vec<Reconstruction>>| {
+        let mut original = None;
+        let mut distance = |made: &Option<Vec<Reconstruction>>| {
             let Some(made) = made.as_ref().and_then(|made| made.get(number)) else {
                 // It has failed already, and its reason stands in every row of it.
                 return Ok(0.0);
             };
-            let original = match &original {
-                Ok(original) => original,
-                Err(_) => &self.network.features(&picture.image)?,
+            let made = match &original {
+                Some(_) => self.network.features_of(made)?,
+                None => {
+                    let pair = [LpipsInput::Original(&picture.image), LpipsInput::Made(made)];
+                    let [first, made] = self.network.features_together(pair)?;
+                    original = Some(first);
+                    made
+                }
             };
-            self.network.distance(original, &self.network.features_of(made)?)
+            original.as_ref().map_or(Ok(0.0), |original| self.network.distance(original, &made))
         };
-        made.iter().map(distance).collect()
+        made.iter().map(&mut distance).collect()
     }
 
     /// The measurement of one tokenizer and its values per picture; `failure` is why it has none.
