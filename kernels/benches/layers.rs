@@ -1,4 +1,4 @@
-//! Layers of networks besides convolutions and products, on two threads.
+//! Layers of networks, a whole ViT-B/16 and the convolutions of SD-VAE's decoder, on two threads.
 //!
 //! `tests/oracle/layer_speed.py` runs this and PyTorch in turn and prints ratios; for it,
 //! `PRISMBENCH_RECORD_SECONDS=1` replaces criterion by a plain timed loop per layer that prints the
@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, criterion_group};
 use prismbench_kernels::nn::{
-    Activation, Attention, GroupNorm, LayerNorm, MapShape, Maps, Pool, Window, softmax,
-    upsample_nearest,
+    Activation, Arithmetic, Attention, Conv2d, ConvOptions, GroupNorm, LayerNorm, Linear, MapShape,
+    Maps, Pool, Window, softmax, upsample_nearest,
 };
 
 /// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
@@ -75,7 +75,66 @@ fn layers() -> Vec<Layer> {
     layers.push(("average-pool 8x35x35x288", Box::new(move || pool.forward(&x).unwrap())));
     let x = maps(1, 256, 256, 256);
     layers.push(("nearest 256x256x256", Box::new(move || upsample_nearest(&x, 2).unwrap())));
+    layers.extend(convolutions());
+    layers.push(vit());
     layers
+}
+
+fn weight(shape: &[usize]) -> Tensor {
+    let fan_in: usize = shape[1..].iter().product();
+    Tensor::randn(0.0_f32, 1.0 / (fan_in as f32).sqrt(), shape, &Device::Cpu).unwrap()
+}
+
+/// 3x3 convolutions of SD-VAE's decoder at 256x256, where most of its time goes.
+fn convolutions() -> Vec<Layer> {
+    let layer = |(name, channels, side): (&'static str, usize, usize)| -> Layer {
+        let arithmetic = Arithmetic::Fast;
+        let options = ConvOptions::new(Window::new(3, 3).padding(1, 1));
+        let weight = weight(&[channels, channels, 3, 3]);
+        let conv = Conv2d::new(&weight, None, ConvOptions { arithmetic, ..options }).unwrap();
+        let x = maps(1, side, side, channels);
+        (name, Box::new(move || conv.forward(&x).unwrap()))
+    };
+    [("conv 512x64x64", 512, 64), ("conv 256x128x128", 256, 128), ("conv 128x256x256", 128, 256)]
+        .into_iter()
+        .map(layer)
+        .collect()
+}
+
+/// Twelve blocks of ViT-B on 8 x 197 tokens.
+fn vit() -> Layer {
+    struct Block {
+        norms: [LayerNorm; 2],
+        linears: [Linear; 4],
+    }
+    let ones = Tensor::ones(768, DType::F32, &Device::Cpu).unwrap();
+    let norm = || LayerNorm::new(&ones, Some(&ones), 1e-6).unwrap();
+    let linear = |outputs: usize, inputs: usize, activation| {
+        let bias = Tensor::zeros(outputs, DType::F32, &Device::Cpu).unwrap();
+        Linear::new(&weight(&[outputs, inputs]), Some(&bias), activation).unwrap()
+    };
+    let block = |_| Block {
+        norms: [norm(), norm()],
+        linears: [
+            linear(2304, 768, Activation::Identity),
+            linear(768, 768, Activation::Identity),
+            linear(3072, 768, Activation::Gelu),
+            linear(768, 3072, Activation::Identity),
+        ],
+    };
+    let blocks: Vec<Block> = (0..12).map(block).collect();
+    let (tokens, attention) = (maps(8, 1, 197, 768), Attention::new(12));
+    let forward = move || {
+        let mut x = tokens.clone();
+        for Block { norms: [first, second], linears: [qkv, projection, wide, narrow] } in &blocks {
+            let joint = qkv.forward(&first.forward(&x).unwrap()).unwrap();
+            x = projection.forward_add(&attention.forward_joint(&joint).unwrap(), &x).unwrap();
+            let hidden = wide.forward(&second.forward(&x).unwrap()).unwrap();
+            x = narrow.forward_add(&hidden, &x).unwrap();
+        }
+        x
+    };
+    ("vit-b 8x197", Box::new(forward))
 }
 
 fn two_threads() -> rayon::ThreadPool {

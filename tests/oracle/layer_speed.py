@@ -48,6 +48,37 @@ def layers():
     yield "max-pool 8x147x147x64", lambda: F.max_pool2d(first, 3, 2)
     yield "average-pool 8x35x35x288", lambda: F.avg_pool2d(second, 3, 1, 1)
     yield "nearest 256x256x256", lambda: F.interpolate(third, scale_factor=2, mode="nearest")
+    for channels, side in ((512, 64), (256, 128), (128, 256)):
+        conv = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+        x = maps(1, channels, side, side)
+        yield f"conv {channels}x{side}x{side}", lambda conv=conv, x=x: conv(x)
+    blocks = [vit_block(torch) for _ in range(12)]
+    sequence = torch.randn(8, 197, 768)
+
+    def vit():
+        x = sequence
+        for block in blocks:
+            x = block(x)
+        return x
+
+    yield "vit-b 8x197", vit
+
+
+def vit_block(torch):
+    """A block as timm writes it: fused qkv, scaled_dot_product_attention, GELU with erf."""
+    nn, F = torch.nn, torch.nn.functional
+    first, second = nn.LayerNorm(768, eps=1e-6), nn.LayerNorm(768, eps=1e-6)
+    qkv, projection = nn.Linear(768, 2304), nn.Linear(768, 768)
+    wide, narrow = nn.Linear(768, 3072), nn.Linear(3072, 768)
+
+    def run(x):
+        n, tokens, _ = x.shape
+        q, k, v = qkv(first(x)).reshape(n, tokens, 3, 12, 64).permute(2, 0, 3, 1, 4).unbind(0)
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, tokens, 768)
+        x = x + projection(attended)
+        return x + narrow(F.gelu(wide(second(x))))
+
+    return run
 
 
 def record_torch(seconds):

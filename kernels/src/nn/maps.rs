@@ -7,6 +7,9 @@ pub(crate) use buffer::Buffer;
 
 use crate::nn::NnError;
 
+/// Positions that one task copies.
+const POSITIONS: usize = 1024;
+
 /// Feature maps of a batch of images, f32. A sequence of tokens is maps of one row.
 ///
 /// On the host they are `[image][row][column][channel]` for this project's kernels; on a device
@@ -225,17 +228,18 @@ impl Maps {
         let parts = maps.iter().map(|maps| maps.host("concat"));
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
         let mut rows = Buffer::new(shape.len());
-        let mut start = 0;
-        for part in parts {
-            let width = part.len() / shape.positions().max(1);
-            if width > 0 {
-                let positions = rows.chunks_exact_mut(channels).zip(part.chunks_exact(width));
-                positions.for_each(|(out, values)| {
+        let tasks = rows.par_chunks_mut((POSITIONS * channels).max(1)).enumerate();
+        tasks.for_each(|(task, rows)| {
+            let mut start = 0;
+            for part in &parts {
+                let width = part.len() / shape.positions().max(1);
+                let from = part[task * POSITIONS * width..].chunks_exact(width.max(1));
+                for (out, values) in rows.chunks_exact_mut(channels).zip(from) {
                     out[start..start + width].copy_from_slice(values);
-                });
+                }
+                start += width;
             }
-            start += width;
-        }
+        });
         Ok(Self { shape, values: Values::Host(rows) })
     }
 
