@@ -1,4 +1,4 @@
-//! The one matrix product under convolutions, linear layers, attention and distances.
+//! The matrix product under convolutions, linear layers and the bounds of distances.
 //!
 //! `out[i][j] = sum over k of left[i][k] right[k][j]`, each element one chain of fused products and
 //! sums in the order of k that starts at 0. Blocking for caches cuts the chain and goes on where it
