@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use prismbench_core::{
-    ImageBatch, LatentShape, Latents, Posterior, Tokenizer, TokenizerError, TokenizerSpec,
+    Encoding, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError, TokenizerSpec,
 };
 use prismbench_kernels::Size;
 use rayon::prelude::*;
@@ -47,7 +47,12 @@ impl<C: GridCodec> Tokenizer for OnHost<C> {
         LatentShape::Tensor(vec![self.codec.channels(), height / stride, width / stride])
     }
 
-    fn encode(&self, images: &ImageBatch, _: Posterior<'_>) -> Result<Latents, TokenizerError> {
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_extras(&self.spec().id)?;
         self.spec().check_sides(images)?;
         let (count, height, width) = images.dims();
         let grid = Size::new(width / self.spec().stride, height / self.spec().stride);

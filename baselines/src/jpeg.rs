@@ -4,7 +4,7 @@ use candle_core::Device;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat, ImageReader};
 use prismbench_core::{
-    ImageBatch, LatentShape, Latents, Posterior, Quantiser, Reconstruction, RgbImage, Tokenizer,
+    Encoding, ImageBatch, LatentShape, Latents, Quantiser, Reconstruction, RgbImage, Tokenizer,
     TokenizerError, TokenizerSpec,
 };
 use rayon::prelude::*;
@@ -53,7 +53,12 @@ impl Tokenizer for Jpeg {
         LatentShape::BitStream
     }
 
-    fn encode(&self, images: &ImageBatch, _: Posterior<'_>) -> Result<Latents, TokenizerError> {
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_extras(&self.spec().id)?;
         let images = images.quantise(Quantiser::Round)?;
         let streams: Result<_, _> = images.par_iter().map(|image| self.compress(image)).collect();
         Ok(Latents::BitStreams(streams?))

@@ -8,8 +8,10 @@
 mod dct;
 mod error;
 mod grid;
+mod hub;
 mod identity;
 mod jpeg;
+mod model;
 mod open;
 mod patches;
 mod pca;
@@ -19,6 +21,8 @@ mod resample;
 mod taef2;
 
 pub use error::OpenError;
-pub use open::{Fit, Opened, open};
+pub use hub::HubCache;
+pub use model::{HubFile, Model, Part};
+pub use open::{Fit, OpenOptions, Opened, open};
 pub use reference::TokenizerRef;
 pub use registry::{Entry, Needs, registry};

@@ -1,15 +1,16 @@
 use candle_core::Device;
 use prismbench_core::{ImageBatch, Tokenizer, TokenizerError};
+use prismbench_kernels::nn::Arithmetic;
 
 use crate::dct::Dct;
 use crate::grid::OnHost;
 use crate::identity::Identity;
 use crate::jpeg::Jpeg;
+use crate::model::Opening;
 use crate::pca::PcaFit;
 use crate::reference::Kind;
 use crate::resample::Resample;
-use crate::taef2::Taef2;
-use crate::{OpenError, TokenizerRef};
+use crate::{HubCache, OpenError, TokenizerRef};
 
 /// A tokenizer that was asked for, as far as it can be had without pictures.
 pub enum Opened {
@@ -40,15 +41,35 @@ pub trait Fit: Send {
     fn finish(self: Box<Self>) -> Result<Box<dyn Tokenizer>, TokenizerError>;
 }
 
-/// Makes the tokenizer that `reference` names, with its weights on `device`.
+/// How tokenizers are made.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Where weights, latents and pictures are put.
+    pub device: Device,
+    /// How exactly networks compute.
+    pub arithmetic: Arithmetic,
+    /// Where weights are looked for that no path is given for.
+    pub hub: HubCache,
+}
+
+impl OpenOptions {
+    /// Fast arithmetic, the hub's cache of this machine.
+    #[must_use]
+    pub fn on(device: &Device) -> Self {
+        let (device, hub) = (device.clone(), HubCache::from_environment());
+        Self { device, arithmetic: Arithmetic::Fast, hub }
+    }
+}
+
+/// Makes the tokenizer that `reference` names.
 ///
 /// # Errors
 /// [`OpenError::UnknownTokenizer`] and [`OpenError::BadOption`] for a reference that was not made
 /// by parsing; [`OpenError::Tokenizer`] when weights are missing, unreadable or of another
 /// architecture.
-pub fn open(reference: &TokenizerRef, device: &Device) -> Result<Opened, OpenError> {
+pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, OpenError> {
     let id = reference.id.clone();
-    let device = device.clone();
+    let device = options.device.clone();
     Ok(Opened::Ready(match reference.kind()? {
         Kind::Identity => Box::new(OnHost::new(Identity::new(id), device)),
         Kind::Resample { factor } => Box::new(OnHost::new(Resample::new(id, factor), device)),
@@ -58,9 +79,16 @@ pub fn open(reference: &TokenizerRef, device: &Device) -> Result<Opened, OpenErr
             let fit = PcaFit::new(id, factor.side(), components, device);
             return Ok(Opened::Unfitted(Box::new(fit)));
         }
-        Kind::Taef2 => {
-            let folder = reference.weights.clone().unwrap_or_default();
-            Box::new(Taef2::open(id, &folder, &device)?)
+        Kind::Model(model) => {
+            let opening = Opening {
+                id,
+                model,
+                path: reference.weights.as_deref(),
+                hub: &options.hub,
+                device: &options.device,
+                arithmetic: options.arithmetic,
+            };
+            (model.open)(&opening)?
         }
     }))
 }

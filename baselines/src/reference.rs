@@ -5,7 +5,7 @@ use std::str::FromStr;
 use prismbench_core::nearest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Needs, OpenError, registry};
+use crate::{Model, Needs, OpenError, registry};
 
 /// What `--tokenizer` takes: `ID[:OPTION[:OPTION]][=WEIGHTS]`.
 ///
@@ -16,19 +16,19 @@ use crate::{Needs, OpenError, registry};
 pub struct TokenizerRef {
     /// The canonical id, without the path of the weights: `jpeg:75`.
     pub id: String,
-    /// The file or folder of weights, for a tokenizer that has some.
+    /// The file or folder of weights; without it a model's are looked for in the hub's cache.
     pub weights: Option<PathBuf>,
 }
 
 /// Which tokenizer, with every option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Identity,
     Resample { factor: Factor },
     Jpeg { quality: u8 },
     Dct { kept: usize },
     Pca { factor: Factor, components: usize },
-    Taef2,
+    Model(&'static Model),
 }
 
 /// How many pixels of a row share one latent position.
@@ -50,12 +50,16 @@ impl TokenizerRef {
                 nearest: nearest(family, registry().iter().map(|entry| entry.family)),
             });
         };
-        let has_its_weights = match (entry.needs, &self.weights) {
+        let path_fits = match (entry.needs, &self.weights) {
+            (_, None) => true,
             (Needs::Weights, Some(path)) => !path.as_os_str().is_empty(),
-            (Needs::Nothing | Needs::TrainingPictures, None) => true,
-            _ => false,
+            (Needs::Nothing | Needs::TrainingPictures, Some(_)) => false,
         };
-        Kind::parse(family, &options).filter(|_| has_its_weights).ok_or_else(|| {
+        let kind = match entry.model {
+            Some(model) => options.is_empty().then_some(Kind::Model(model)),
+            None => Kind::parse(family, &options),
+        };
+        kind.filter(|_| path_fits).ok_or_else(|| {
             let expected = match entry.options {
                 "" => format!("`{}`", entry.syntax),
                 options => format!("`{}`, {options}", entry.syntax),
@@ -101,7 +105,6 @@ impl Kind {
                 let components = number(components, 3 * factor.side() * factor.side())?;
                 Self::Pca { factor, components }
             }
-            ("taef2", []) => Self::Taef2,
             _ => return None,
         })
     }
@@ -140,7 +143,7 @@ impl fmt::Display for Kind {
             Self::Jpeg { quality } => write!(f, "jpeg:{quality}"),
             Self::Dct { kept } => write!(f, "dct:{kept}"),
             Self::Pca { factor, components } => write!(f, "pca:{factor}:{components}"),
-            Self::Taef2 => f.write_str("taef2"),
+            Self::Model(model) => f.write_str(model.id),
         }
     }
 }
@@ -188,7 +191,9 @@ mod tests {
         assert_eq!(canonical("resample"), "resample:f8");
         assert_eq!(canonical("pca"), "pca:f8:16");
         assert_eq!(canonical("pca:f16"), "pca:f16:16");
-        for text in ["identity", "resample:f16", "pca:f16:768", "pca:f8:192", "taef2=a/b=c:d"] {
+        for text in
+            ["identity", "resample:f16", "pca:f16:768", "pca:f8:192", "taef2", "taef2=a/b=c:d"]
+        {
             assert_eq!(canonical(text), text);
         }
     }
@@ -239,7 +244,6 @@ mod tests {
             "pca:f8:193",
             "pca:f16:769",
             "pca:f8:1:1",
-            "taef2",
             "taef2=",
             "taef2:1=x",
             "dct:99999999999999999999999",

@@ -1,16 +1,28 @@
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use crate::{Model, taef2};
+
+/// Every model with published weights, in the order of `prismbench list tokenizers`.
+fn models() -> impl Iterator<Item = &'static Model> {
+    [taef2::MODELS].into_iter().flatten()
+}
+
 /// One family of tokenizers, as `prismbench list tokenizers` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// The first word of a reference.
     pub family: &'static str,
     /// How a reference is written; brackets mark what may be left out.
-    pub syntax: &'static str,
+    pub syntax: Cow<'static, str>,
     /// The range and default of each option; empty when there are none.
     pub options: &'static str,
     /// What must be there before it can encode.
     pub needs: Needs,
     /// What it does, in one line.
     pub summary: &'static str,
+    /// Where its weights are, for a model.
+    pub model: Option<&'static Model>,
 }
 
 /// What a tokenizer needs before it can encode.
@@ -20,57 +32,68 @@ pub enum Needs {
     Nothing,
     /// It is fitted on pictures of the data set first.
     TrainingPictures,
-    /// A file or folder of weights.
+    /// Published weights, from the hub's cache or a folder.
     Weights,
 }
 
 /// Every family, in the order of `prismbench list tokenizers`.
 #[must_use]
 pub fn registry() -> &'static [Entry] {
+    static REGISTRY: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let models = models().map(|model| Entry {
+            family: model.id,
+            syntax: format!("{}[=PATH]", model.id).into(),
+            options: PATH,
+            needs: Needs::Weights,
+            summary: model.summary,
+            model: Some(model),
+        });
+        TRANSFORMS.into_iter().chain(models).collect()
+    });
     &REGISTRY
 }
 
-const REGISTRY: [Entry; 6] = [
+const PATH: &str = "PATH the folder of the weights, or the file if there is one";
+
+const TRANSFORMS: [Entry; 5] = [
     Entry {
         family: "identity",
-        syntax: "identity",
+        syntax: Cow::Borrowed("identity"),
         options: "",
         needs: Needs::Nothing,
         summary: "keeps the picture: the ceiling of every reconstruction metric",
+        model: None,
     },
     Entry {
         family: "resample",
-        syntax: "resample[:FACTOR]",
+        syntax: Cow::Borrowed("resample[:FACTOR]"),
         options: "FACTOR f8 (default) or f16",
         needs: Needs::Nothing,
         summary: "box filter down, bicubic up",
+        model: None,
     },
     Entry {
         family: "jpeg",
-        syntax: "jpeg[:QUALITY]",
+        syntax: Cow::Borrowed("jpeg[:QUALITY]"),
         options: "QUALITY 1 to 100 (default 75)",
         needs: Needs::Nothing,
         summary: "baseline JPEG without chroma subsampling; its latent is the file",
+        model: None,
     },
     Entry {
         family: "dct",
-        syntax: "dct[:K]",
+        syntax: Cow::Borrowed("dct[:K]"),
         options: "K 1 to 64 (default 16)",
         needs: Needs::Nothing,
         summary: "the K lowest zigzag coefficients of each 8x8 block and colour channel",
+        model: None,
     },
     Entry {
         family: "pca",
-        syntax: "pca[:FACTOR[:K]]",
+        syntax: Cow::Borrowed("pca[:FACTOR[:K]]"),
         options: "FACTOR f8 (default) or f16, K 1 to 192 (f8) or 768 (f16) components (default 16)",
         needs: Needs::TrainingPictures,
         summary: "Karhunen-Loeve transform of square patches",
-    },
-    Entry {
-        family: "taef2",
-        syntax: "taef2=FOLDER",
-        options: "FOLDER with taef2_encoder.safetensors and taef2_decoder.safetensors",
-        needs: Needs::Weights,
-        summary: "tiny autoencoder for the FLUX.2 latent space (madebyollin/taef2)",
+        model: None,
     },
 ];

@@ -1,22 +1,35 @@
 mod layout;
 mod network;
 
-use std::path::Path;
-
 use candle_core::Device;
 use prismbench_core::{
-    ImageBatch, LatentShape, Latents, Posterior, Tokenizer, TokenizerError, TokenizerSpec,
+    Encoding, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError, TokenizerSpec,
 };
-use prismbench_weights::{Expected, WeightsFile};
+use prismbench_weights::Expected;
 
 use crate::grid::expect_grid;
+use crate::model::{HubFile, Model, Opening, Part};
 use layout::{DECODER, ENCODER, tensors};
 use network::Network;
 
 const STRIDE: usize = 8;
 const CHANNELS: usize = 32;
-const REMEDY: &str = "fetch taef2_encoder.safetensors and taef2_decoder.safetensors of the hub \
-                      repository madebyollin/taef2 into one folder and name the folder";
+
+pub(crate) const MODELS: &[Model] = &[Model {
+    id: "taef2",
+    summary: "tiny autoencoder for the FLUX.2 latent space (madebyollin/taef2)",
+    licence: "MIT",
+    parameters: 2_677_027,
+    parts: &[
+        Part { files: &[file("taef2_encoder.safetensors")] },
+        Part { files: &[file("taef2_decoder.safetensors")] },
+    ],
+    open: |opening| Ok(Box::new(Taef2::open(opening)?)),
+}];
+
+const fn file(path: &'static str) -> HubFile {
+    HubFile { repository: "madebyollin/taef2", path }
+}
 
 /// TAEF2, the tiny autoencoder of madebyollin/taef2 (MIT): residual convolutions of 64 channels,
 /// pictures in `[0, 1]`, latents of 32 channels at an eighth of the side.
@@ -31,23 +44,24 @@ pub(crate) struct Taef2 {
 }
 
 impl Taef2 {
-    /// Reads both halves from `folder`.
+    /// Reads both halves.
     ///
     /// # Errors
-    /// As [`WeightsFile::open`] and [`WeightsFile::tensors`].
-    pub(crate) fn open(id: String, folder: &Path, device: &Device) -> Result<Self, TokenizerError> {
-        let read = |name: &str, layout| {
+    /// As [`Opening::weights`] and [`prismbench_weights::WeightsFile::tensors`].
+    fn open(opening: &Opening<'_>) -> Result<Self, TokenizerError> {
+        let device = opening.device;
+        let read = |part, layout| {
             let expected = tensors(layout);
-            let file = WeightsFile::open(&folder.join(name), REMEDY)?;
-            let network = Network::new(layout, &file.tensors(&expected, &[], device)?)?;
+            let file = opening.weights(part)?;
+            let tensors = file.tensors(&expected, &[], device)?;
+            let network = Network::new(layout, &tensors, opening.arithmetic)?;
             let parameters: usize = expected.iter().map(Expected::len).sum();
             Ok::<_, TokenizerError>((network, file.origin().clone(), parameters as u64))
         };
-        let (encoder, first, encoder_parameters) = read("taef2_encoder.safetensors", &ENCODER[..])?;
-        let (decoder, second, decoder_parameters) =
-            read("taef2_decoder.safetensors", &DECODER[..])?;
+        let (encoder, first, encoder_parameters) = read(0, &ENCODER[..])?;
+        let (decoder, second, decoder_parameters) = read(1, &DECODER[..])?;
         let spec = TokenizerSpec {
-            id,
+            id: opening.id.clone(),
             stride: STRIDE,
             parameters: encoder_parameters + decoder_parameters,
             weights: vec![first, second],
@@ -66,7 +80,12 @@ impl Tokenizer for Taef2 {
         LatentShape::Tensor(vec![CHANNELS, height / STRIDE, width / STRIDE])
     }
 
-    fn encode(&self, images: &ImageBatch, _: Posterior<'_>) -> Result<Latents, TokenizerError> {
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_extras(&self.spec().id)?;
         self.spec.check_sides(images)?;
         let images = images.tensor().to_device(&self.device)?;
         Ok(Latents::Tensor(self.encoder.forward(&images)?))

@@ -37,10 +37,7 @@ pub(crate) fn cache_folder(plan: &Plan) -> Option<PathBuf> {
 /// [`Failure::Network`] when a file is there and does not serve.
 pub(crate) fn lend(plan: &Plan, protocol: &Protocol, device: &Device) -> Result<Networks, Failure> {
     let needs = |kind| plan.metrics.iter().any(|id| NetworkKind::of(id) == Some(kind));
-    let arithmetic = match protocol.arithmetic {
-        NetworkArithmetic::Fast => Arithmetic::Fast,
-        NetworkArithmetic::Strict => Arithmetic::Strict,
-    };
+    let arithmetic = arithmetic(protocol);
     let mut networks = Networks::default();
     if needs(NetworkKind::Random) {
         networks.random = Lent::Ready(Box::new(RandomFilters::new(device)?));
@@ -67,6 +64,14 @@ pub(crate) fn lend(plan: &Plan, protocol: &Protocol, device: &Device) -> Result<
         };
     }
     Ok(networks)
+}
+
+/// How a protocol lets networks compute.
+pub(crate) fn arithmetic(protocol: &Protocol) -> Arithmetic {
+    match protocol.arithmetic {
+        NetworkArithmetic::Fast => Arithmetic::Fast,
+        NetworkArithmetic::Strict => Arithmetic::Strict,
+    }
 }
 
 /// Names of weights in the plan that nothing in it takes.

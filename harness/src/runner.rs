@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
-use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
+use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
 use prismbench_core::{
     ImageBatch, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer,
 };
@@ -119,7 +119,9 @@ impl Runner<'_, '_> {
         reference: &TokenizerRef,
         pictures: &Pictures<'_>,
     ) -> Result<Loaded, Failure> {
-        let loaded = match baselines::open(reference, &self.device)? {
+        let arithmetic = networks::arithmetic(pictures.protocol);
+        let options = OpenOptions { arithmetic, ..OpenOptions::on(&self.device) };
+        let loaded = match baselines::open(reference, &options)? {
             Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
             Opened::Unfitted(fit) => match &self.plan.fit {
                 Fit::On(spec) => {

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use prismbench_core::{Protocol, RgbImage, Sample};
+use prismbench_core::{Protocol, RgbImage, Sample, SampleKey};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -55,6 +55,14 @@ pub struct Prepared {
     pub image: RgbImage,
     /// sha256 over the id, the size and the pixels of the crop.
     pub digest: [u8; 32],
+}
+
+impl Prepared {
+    /// Who it is.
+    #[must_use]
+    pub fn key(&self) -> SampleKey<'_> {
+        SampleKey { index: self.index, id: &self.id }
+    }
 }
 
 /// A picture that was left out under [`OnBad::Skip`].

@@ -2,9 +2,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
-use prismbench_core::{
-    Latents, MetricDef, Outcome, Posterior, Reconstruction, Tokenizer, TokenizerError,
-};
+use prismbench_core::{Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError};
 
 use crate::feature_file::FeatureFileError;
 use crate::networks::Networks;
@@ -187,16 +185,4 @@ pub enum SuiteError {
         /// Pictures there are.
         total: u64,
     },
-}
-
-/// The posterior that a protocol asks for.
-pub(crate) fn posterior<'a>(
-    rule: prismbench_core::PosteriorRule,
-    seed: u64,
-    indices: &'a [u64],
-) -> Posterior<'a> {
-    match rule {
-        prismbench_core::PosteriorRule::Mode => Posterior::Mode,
-        prismbench_core::PosteriorRule::Sample => Posterior::Sample { seed, indices },
-    }
 }

@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 use prismbench_core::TokenizerError;
 use prismbench_kernels::nn::{
-    Activation, Conv2d, ConvOptions, GroupNorm, Maps, NnError, Window, upsample_nearest,
+    Activation, Arithmetic, Conv2d, ConvOptions, GroupNorm, Maps, NnError, Window, upsample_nearest,
 };
 use prismbench_weights::Tensors;
 
@@ -13,7 +13,7 @@ const GROUPS: usize = 4;
 /// PyTorch's default, which the network was trained with.
 const EPSILON: f64 = 1e-5;
 
-/// One half: a sequence of layers with their weights, in strict arithmetic.
+/// One half: a sequence of layers with their weights.
 pub(super) struct Network(Vec<Step>);
 
 enum Step {
@@ -39,9 +39,13 @@ struct Pool {
 
 impl Network {
     /// Takes the tensors of `layout`.
-    pub(super) fn new(layout: &[Layer], tensors: &Tensors) -> Result<Self, TokenizerError> {
+    pub(super) fn new(
+        layout: &[Layer],
+        tensors: &Tensors,
+        arithmetic: Arithmetic,
+    ) -> Result<Self, TokenizerError> {
         let step = |(position, layer): (usize, &Layer)| {
-            let source = Source { tensors, prefix: position.to_string() };
+            let source = Source { tensors, prefix: position.to_string(), arithmetic };
             Ok(match *layer {
                 Layer::Clamp => Step::Clamp,
                 Layer::Relu => Step::Relu,
@@ -111,6 +115,7 @@ impl Pool {
 struct Source<'a> {
     tensors: &'a Tensors,
     prefix: String,
+    arithmetic: Arithmetic,
 }
 
 impl Source<'_> {
@@ -122,14 +127,14 @@ impl Source<'_> {
     fn conv(&self, name: &str, activation: Activation) -> Result<Conv2d, TokenizerError> {
         let (weight, bias) =
             (self.get(&format!("{name}weight"))?, self.get(&format!("{name}bias"))?);
-        let options = ConvOptions { activation, ..options(&weight, 1)? };
+        let options = ConvOptions { activation, ..self.options(&weight, 1)? };
         Conv2d::new(&weight, Some(&bias), options).map_err(layer)
     }
 
     /// Without bias.
     fn plain(&self, name: &str, stride: usize) -> Result<Conv2d, TokenizerError> {
         let weight = self.get(&format!("{name}weight"))?;
-        Conv2d::new(&weight, None, options(&weight, stride)?).map_err(layer)
+        Conv2d::new(&weight, None, self.options(&weight, stride)?).map_err(layer)
     }
 
     /// The last one's ReLU follows the residual.
@@ -147,13 +152,14 @@ impl Source<'_> {
             narrow: self.plain("pool.3.", 1)?,
         })
     }
-}
 
-/// Padding 1 for 3x3, none for 1x1: the size is kept, or halved by the stride.
-fn options(weight: &Tensor, stride: usize) -> Result<ConvOptions, TokenizerError> {
-    let (_, _, rows, columns) = weight.dims4()?;
-    let window = Window::new(rows, columns).padding(rows / 2, columns / 2).stride(stride, stride);
-    Ok(ConvOptions::new(window))
+    /// Padding 1 for 3x3, none for 1x1: the size is kept, or halved by the stride.
+    fn options(&self, weight: &Tensor, stride: usize) -> Result<ConvOptions, TokenizerError> {
+        let (_, _, rows, columns) = weight.dims4()?;
+        let window =
+            Window::new(rows, columns).padding(rows / 2, columns / 2).stride(stride, stride);
+        Ok(ConvOptions { arithmetic: self.arithmetic, ..ConvOptions::new(window) })
+    }
 }
 
 fn layer(error: NnError) -> TokenizerError {

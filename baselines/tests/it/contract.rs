@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use prismbench_baselines::{TokenizerRef, registry};
-use prismbench_core::{ImageBatch, LatentShape, Latents, Posterior, Tokenizer, TokenizerError};
+use prismbench_core::{
+    Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, SampleKey, Tokenizer, TokenizerError,
+};
 
 use crate::{pictures, ready, taef2_weights};
 
@@ -58,9 +60,9 @@ fn describes_its_weights(tokenizer: &dyn Tokenizer) {
 fn results(
     tokenizer: &dyn Tokenizer,
     images: &ImageBatch,
-    posterior: Posterior<'_>,
+    encoding: &Encoding<'_>,
 ) -> Vec<(Vec<u8>, Vec<u32>)> {
-    let latents = tokenizer.encode(images, posterior).unwrap();
+    let latents = tokenizer.encode(images, encoding).unwrap();
     let reconstructions = tokenizer.decode(&latents).unwrap().to_planes().unwrap();
     let streams = match latents {
         Latents::BitStreams(streams) => streams,
@@ -79,19 +81,26 @@ fn images_do_not_see_their_batch_or_the_threads(tokenizer: &dyn Tokenizer) {
     let id = &tokenizer.spec().id;
     let images = pictures::batch(WIDTH, HEIGHT, 0, 3);
     let threads = |count| rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
-    let together = threads(1).install(|| results(tokenizer, &images, Posterior::Mode));
-    let again = threads(3).install(|| results(tokenizer, &images, Posterior::Mode));
+    let together = threads(1).install(|| results(tokenizer, &images, &Encoding::deterministic()));
+    let again = threads(3).install(|| results(tokenizer, &images, &Encoding::deterministic()));
     assert!(together == again, "{id}: the result depends on the number of threads");
     assert!(together[0].0 != together[1].0, "{id}: different pictures have one latent");
     assert!(together[0].1 != together[1].1, "{id}: different pictures are decoded alike");
 
-    let sampled = results(tokenizer, &images, Posterior::Sample { seed: 1, indices: &INDICES });
+    let samples = INDICES.map(|index| SampleKey { index, id: "" });
+    let drawn = |samples| Encoding {
+        posterior: PosteriorRule::Sample,
+        seed: 1,
+        samples,
+        ..Encoding::deterministic()
+    };
+    let sampled = results(tokenizer, &images, &drawn(&samples));
     for i in 0..3 {
         let single = ImageBatch::new(images.tensor().narrow(0, i, 1).unwrap()).unwrap();
-        let alone = results(tokenizer, &single, Posterior::Mode);
+        let alone = results(tokenizer, &single, &Encoding::deterministic());
         assert!(alone[0] == together[i], "{id}: image {i} depends on its batch");
-        let posterior = Posterior::Sample { seed: 1, indices: &INDICES[i..=i] };
-        assert!(results(tokenizer, &single, posterior)[0] == sampled[i], "{id}: sample {i}");
+        let again = drawn(&samples[i..=i]);
+        assert!(results(tokenizer, &single, &again)[0] == sampled[i], "{id}: sample {i}");
     }
 }
 
@@ -99,7 +108,7 @@ fn shapes_are_those_promised(tokenizer: &dyn Tokenizer) {
     let spec = tokenizer.spec();
     for (width, height) in [(WIDTH, HEIGHT), (spec.stride, spec.stride), (16, 48)] {
         let images = pictures::batch(width, height, 0, 2);
-        let latents = tokenizer.encode(&images, Posterior::Mode).unwrap();
+        let latents = tokenizer.encode(&images, &Encoding::deterministic()).unwrap();
         match (tokenizer.latent_shape(height, width), &latents) {
             (LatentShape::Tensor(dims), Latents::Tensor(tensor)) => {
                 assert_eq!(tensor.dims()[0], 2);
@@ -122,7 +131,7 @@ fn sides_that_do_not_fit_are_refused(tokenizer: &dyn Tokenizer) {
     }
     for (width, height) in [(stride + 1, stride), (stride, 2 * stride - 1)] {
         let images = pictures::batch(width, height, 0, 1);
-        let error = tokenizer.encode(&images, Posterior::Mode).unwrap_err();
+        let error = tokenizer.encode(&images, &Encoding::deterministic()).unwrap_err();
         assert!(matches!(error, TokenizerError::Shape { .. }), "{error}");
     }
 }
@@ -145,9 +154,10 @@ fn foreign_latents_are_refused(tokenizer: &dyn Tokenizer) {
         Latents::BitStreams(Vec::new()),
     ];
     if let Latents::BitStreams(streams) =
-        tokenizer.encode(&pictures::batch(16, 16, 0, 1), Posterior::Mode).unwrap()
+        tokenizer.encode(&pictures::batch(16, 16, 0, 1), &Encoding::deterministic()).unwrap()
     {
-        let larger = tokenizer.encode(&pictures::batch(32, 16, 0, 1), Posterior::Mode).unwrap();
+        let larger =
+            tokenizer.encode(&pictures::batch(32, 16, 0, 1), &Encoding::deterministic()).unwrap();
         let Latents::BitStreams(larger) = larger else { panic!("expected a bit stream") };
         foreign.push(Latents::BitStreams([streams, larger].concat()));
     }

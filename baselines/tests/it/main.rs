@@ -11,12 +11,12 @@ mod taef2;
 mod taef2_weights;
 
 use candle_core::Device;
-use prismbench_baselines::{Opened, open};
-use prismbench_core::{ImageBatch, Latents, Posterior, Tokenizer};
+use prismbench_baselines::{OpenOptions, Opened, open};
+use prismbench_core::{Encoding, ImageBatch, Latents, Tokenizer};
 
 /// Opens a tokenizer, fitting it on `training` if it asks for that.
 fn ready(reference: &str, training: &[ImageBatch]) -> Box<dyn Tokenizer> {
-    match open(&reference.parse().unwrap(), &Device::Cpu).unwrap() {
+    match open(&reference.parse().unwrap(), &OpenOptions::on(&Device::Cpu)).unwrap() {
         Opened::Ready(tokenizer) => tokenizer,
         Opened::Unfitted(mut fit) => {
             training.iter().for_each(|images| fit.observe(images).unwrap());
@@ -26,7 +26,7 @@ fn ready(reference: &str, training: &[ImageBatch]) -> Box<dyn Tokenizer> {
 }
 
 fn encode(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> Latents {
-    tokenizer.encode(images, Posterior::Mode).unwrap()
+    tokenizer.encode(images, &Encoding::deterministic()).unwrap()
 }
 
 fn round_trip(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> ImageBatch {

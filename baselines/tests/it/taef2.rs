@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use candle_core::Device;
-use prismbench_baselines::{OpenError, TokenizerRef, open};
+use prismbench_baselines::{OpenError, OpenOptions, TokenizerRef, open};
 use prismbench_core::{Latents, TokenizerError};
 use tempfile::TempDir;
 
@@ -63,7 +63,7 @@ fn the_real_weights_give_the_numbers_of_pytorch() {
 
 fn refusal(folder: &std::path::Path) -> TokenizerError {
     let weights = Some(folder.to_owned());
-    match open(&TokenizerRef { id: "taef2".to_owned(), weights }, &Device::Cpu) {
+    match open(&TokenizerRef { id: "taef2".to_owned(), weights }, &OpenOptions::on(&Device::Cpu)) {
         Err(OpenError::Tokenizer(error)) => error,
         Err(error) => panic!("unexpected {error}"),
         Ok(_) => panic!("opened"),

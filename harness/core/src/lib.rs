@@ -4,7 +4,9 @@
 
 mod choice;
 mod distribution_dialects;
+mod encoding;
 mod error;
+mod features;
 mod image;
 mod image_dialects;
 mod inception_resize;
@@ -20,7 +22,9 @@ mod tokenizer;
 
 pub use choice::{Choice, UnknownChoice};
 pub use distribution_dialects::{InceptionScoreDialect, NetworkArithmetic, PrecisionRecallDialect};
+pub use encoding::{BadSetting, BandMask, Encoding, LatentNoise, PosteriorRule, SampleKey, Tau};
 pub use error::TokenizerError;
+pub use features::{FeatureTap, Features, TextTower};
 pub use image::{ImageBatch, Reconstruction, RgbImage};
 pub use image_dialects::{MsSsimDialect, PsnrDialect, SsimDialect};
 pub use inception_resize::InceptionResize;
@@ -28,10 +32,8 @@ pub use latents::{LatentShape, Latents};
 pub use lpips_trunk::LpipsTrunk;
 pub use metric::{Better, MetricDef, Unit};
 pub use nearest::nearest;
-pub use protocol::{
-    Crop, PosteriorRule, Protocol, ProtocolError, Quantiser, Resampler, ResizeFilter,
-};
+pub use protocol::{Crop, Protocol, ProtocolError, Quantiser, Resampler, ResizeFilter};
 pub use record::{Outcome, Record};
 pub use sample::Sample;
 pub use seed::Stream;
-pub use tokenizer::{Posterior, Tokenizer, TokenizerSpec, Weights};
+pub use tokenizer::{Tokenizer, TokenizerSpec, Weights};

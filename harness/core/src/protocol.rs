@@ -3,8 +3,9 @@ use sha2::{Digest, Sha256};
 
 use crate::choice::choice;
 use crate::{
-    Choice, InceptionResize, InceptionScoreDialect, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
-    PrecisionRecallDialect, PsnrDialect, SsimDialect, nearest,
+    BandMask, Choice, InceptionResize, InceptionScoreDialect, LatentNoise, LpipsTrunk,
+    MsSsimDialect, NetworkArithmetic, PosteriorRule, PrecisionRecallDialect, PsnrDialect,
+    SsimDialect, nearest,
 };
 
 /// Everything that decides a number besides the tokenizer and the pictures.
@@ -29,6 +30,10 @@ pub struct Protocol {
     pub quantiser: Quantiser,
     /// Which latent is decoded.
     pub posterior: PosteriorRule,
+    /// What is added to it.
+    pub latent_noise: LatentNoise,
+    /// Which of its frequencies are kept.
+    pub band_mask: BandMask,
     /// Definition of PSNR.
     pub psnr: PsnrDialect,
     /// Definition of SSIM.
@@ -39,7 +44,7 @@ pub struct Protocol {
     pub lpips: LpipsTrunk,
     /// How pictures become the input of FID's Inception network.
     pub inception: InceptionResize,
-    /// How exactly feature networks compute.
+    /// How exactly networks compute, feature networks and tokenizers alike.
     pub arithmetic: NetworkArithmetic,
     /// Definition of the Inception Score.
     pub inception_score: InceptionScoreDialect,
@@ -117,16 +122,6 @@ choice! {
     }
 }
 
-choice! {
-    /// Which latent of the posterior is decoded.
-    pub enum PosteriorRule = "posterior" {
-        /// The mode.
-        Mode = "mode": "the mode (mean) of the encoder's posterior; what reconstruction tables use",
-        /// One draw.
-        Sample = "sample": "one seeded draw per image, keyed by the image's index",
-    }
-}
-
 /// A protocol cannot be made as asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -174,6 +169,8 @@ impl Protocol {
             resampler: Resampler::Pillow12,
             quantiser: Quantiser::Round,
             posterior: PosteriorRule::Mode,
+            latent_noise: LatentNoise::None,
+            band_mask: BandMask::None,
             psnr: PsnrDialect::PerImage,
             ssim: SsimDialect::TorchMetrics,
             ms_ssim: MsSsimDialect::TorchMetrics,
@@ -296,6 +293,8 @@ impl Protocol {
             row("resampler", self.resampler),
             row("quantiser", self.quantiser),
             row("posterior", self.posterior),
+            ("latent-noise", self.latent_noise.to_string(), self.latent_noise.describe()),
+            ("band-mask", self.band_mask.to_string(), self.band_mask.describe()),
             row("psnr", self.psnr),
             row("ssim", self.ssim),
             row("ms-ssim", self.ms_ssim),

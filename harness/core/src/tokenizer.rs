@@ -1,4 +1,6 @@
-use crate::{ImageBatch, LatentShape, Latents, TokenizerError};
+use crate::{
+    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, TextTower, TokenizerError,
+};
 
 /// A visual tokenizer under test.
 ///
@@ -16,11 +18,12 @@ pub trait Tokenizer: Send + Sync {
     /// Maps images `[N, 3, H, W]` to latents.
     ///
     /// # Errors
-    /// [`TokenizerError::Shape`] when `H` or `W` is not a multiple of [`TokenizerSpec::stride`].
+    /// [`TokenizerError::Shape`] when `H` or `W` is not a multiple of [`TokenizerSpec::stride`];
+    /// [`TokenizerError::Unsupported`] for a noise or mask that it does not have.
     fn encode(
         &self,
         images: &ImageBatch,
-        posterior: Posterior<'_>,
+        encoding: &Encoding<'_>,
     ) -> Result<Latents, TokenizerError>;
 
     /// Maps latents back to images, unclamped: what leaves the last layer, nominally in `[0, 1]`.
@@ -29,6 +32,39 @@ pub trait Tokenizer: Send + Sync {
     /// [`TokenizerError::Unsupported`] for an encoder without a decoder;
     /// [`TokenizerError::Shape`] for latents that this tokenizer cannot have made.
     fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError>;
+
+    /// Latents as generators are trained on them: SD-VAE's times 0.18215, FLUX's shifted and
+    /// scaled. The same latents where `encode` gives them so already.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] for latents that this tokenizer cannot have made.
+    fn normalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        Ok(latents.clone())
+    }
+
+    /// The inverse of [`normalise`](Self::normalise).
+    ///
+    /// # Errors
+    /// As [`normalise`](Self::normalise).
+    fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        Ok(latents.clone())
+    }
+
+    /// What the encoder knows of pictures `[N, 3, H, W]`.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Unsupported`] for a tokenizer whose latents are all there is;
+    /// [`TokenizerError::Shape`] for sides that it does not take or a block that it does not have.
+    fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
+        let _ = (images, tap);
+        let tokenizer = self.spec().id.clone();
+        Err(TokenizerError::Unsupported { tokenizer, capability: "features besides its latents" })
+    }
+
+    /// The tower that puts texts beside pictures, where there is one.
+    fn text_tower(&self) -> Option<&dyn TextTower> {
+        None
+    }
 }
 
 /// Static facts about a tokenizer.
@@ -53,21 +89,6 @@ pub struct Weights {
     pub name: String,
     /// sha256 of the file or of the fitted numbers, in hexadecimal.
     pub sha256: String,
-}
-
-/// How to read a latent out of an encoder's posterior.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Posterior<'a> {
-    /// The mode: what reconstruction tables report.
-    Mode,
-    /// One draw per image; each stream is derived from the seed and the image's index in its data
-    /// set, so that a run gives the same numbers for any batch size or shard count.
-    Sample {
-        /// Seed of the run.
-        seed: u64,
-        /// Index of each image of the batch within its data set.
-        indices: &'a [u64],
-    },
 }
 
 impl TokenizerSpec {

@@ -34,7 +34,7 @@ fn section(what: &str) -> String {
                 };
                 let options =
                     if entry.options.is_empty() { "" } else { "\n" }.to_owned() + entry.options;
-                (entry.syntax.to_owned(), format!("{}{needs}{options}", entry.summary))
+                (entry.syntax.to_string(), format!("{}{needs}{options}", entry.summary))
             })
             .collect(),
         "suites" => suites()

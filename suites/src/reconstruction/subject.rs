@@ -1,8 +1,8 @@
 use std::time::Instant;
 
 use prismbench_core::{
-    ImageBatch, LatentShape, Latents, MetricDef, Outcome, Protocol, Reconstruction, Tokenizer,
-    TokenizerError,
+    Encoding, ImageBatch, LatentShape, Latents, MetricDef, Outcome, Protocol, Reconstruction,
+    SampleKey, Tokenizer, TokenizerError,
 };
 use prismbench_metrics::{
     Accumulator, Aggregation, BITS_PER_PIXEL, ImageMetric, ImageScores, LATENT_FLOATS, MetricError,
@@ -11,7 +11,6 @@ use rayon::prelude::*;
 
 use super::outcome;
 use crate::pictures::Prepared;
-use crate::suite::posterior;
 use crate::{Measurement, Report};
 
 /// What is known of one tokenizer while the pass goes on.
@@ -71,8 +70,16 @@ impl Subject {
         seed: u64,
     ) -> Result<(Latents, Vec<Reconstruction>), MeasureError> {
         let indices: Vec<u64> = block.iter().map(|picture| picture.index).collect();
+        let samples: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
+        let encoding = Encoding {
+            posterior: protocol.posterior,
+            noise: protocol.latent_noise,
+            band_mask: protocol.band_mask,
+            seed,
+            samples: &samples,
+        };
         let start = Instant::now();
-        let latents = subject.encode(batch, posterior(protocol.posterior, seed, &indices))?;
+        let latents = subject.encode(batch, &encoding)?;
         let decoded = subject.decode(&latents)?;
         self.seconds += start.elapsed().as_secs_f64();
         let made = decoded.quantise(protocol.quantiser)?;

@@ -1,0 +1,131 @@
+//! Published models: where the weights of each are, and how it is made of them.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use prismbench_core::{Tokenizer, TokenizerError};
+use prismbench_kernels::nn::Arithmetic;
+use prismbench_weights::WeightsFile;
+
+use crate::hub::HubCache;
+
+/// A tokenizer or encoder with published weights.
+#[derive(Debug)]
+pub struct Model {
+    /// The first word of a reference: `sd-vae`.
+    pub id: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+    /// Licence of the weights, as their publisher states it.
+    pub licence: &'static str,
+    /// Learned numbers.
+    pub parameters: u64,
+    /// The files that it is made of.
+    pub parts: &'static [Part],
+    /// Makes it.
+    pub(crate) open: fn(&Opening<'_>) -> Result<Box<dyn Tokenizer>, TokenizerError>,
+}
+
+/// One file of a model, in every form that is read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Alternatives; the first is what `prismbench fetch` takes.
+    pub files: &'static [HubFile],
+}
+
+/// A file of a hub repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubFile {
+    /// `stabilityai/sd-vae-ft-mse`.
+    pub repository: &'static str,
+    /// Path within the repository.
+    pub path: &'static str,
+}
+
+/// What a model is opened with.
+pub(crate) struct Opening<'a> {
+    /// As the user wrote it, without the path.
+    pub(crate) id: String,
+    pub(crate) model: &'static Model,
+    /// What the user named: a folder, or the one file of a model of one part.
+    pub(crate) path: Option<&'a Path>,
+    pub(crate) hub: &'a HubCache,
+    pub(crate) device: &'a Device,
+    pub(crate) arithmetic: Arithmetic,
+}
+
+impl HubFile {
+    /// The last component of the path.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+}
+
+impl Opening<'_> {
+    /// Opens a part of the model.
+    ///
+    /// # Errors
+    /// [`TokenizerError::WeightsMissing`] naming every place that was looked at, and as
+    /// [`WeightsFile::open`].
+    pub(crate) fn weights(&self, part: usize) -> Result<WeightsFile, TokenizerError> {
+        let path = self.find(part)?;
+        Ok(WeightsFile::open(&path, &self.remedy())?)
+    }
+
+    /// Where a part of the model lies.
+    ///
+    /// # Errors
+    /// [`TokenizerError::WeightsMissing`] naming every place that was looked at.
+    pub(crate) fn find(&self, part: usize) -> Result<PathBuf, TokenizerError> {
+        let places = self.places(part);
+        if let Some(place) = places.iter().find(|place| place.is_file()) {
+            return Ok(place.clone());
+        }
+        let looked = places.iter().skip(1).map(|place| format!("`{}`", place.display()));
+        let looked: Vec<String> = looked.collect();
+        let nor =
+            if looked.is_empty() { String::new() } else { format!("nor {}; ", looked.join(", ")) };
+        let path = places.into_iter().next().unwrap_or_default();
+        Err(TokenizerError::WeightsMissing { path, remedy: format!("{nor}{}", self.remedy()) })
+    }
+
+    /// The file of this name beside the first part, as a configuration lies beside its weights.
+    pub(crate) fn beside(
+        &self,
+        part: usize,
+        name: &str,
+    ) -> Result<Option<PathBuf>, TokenizerError> {
+        let path = self.find(part)?.with_file_name(name);
+        Ok(path.is_file().then_some(path))
+    }
+
+    fn places(&self, part: usize) -> Vec<PathBuf> {
+        let files = self.model.parts.get(part).map_or(&[][..], |part| part.files);
+        match self.path {
+            Some(path) if path.is_file() && self.model.parts.len() == 1 => vec![path.to_owned()],
+            Some(folder) => {
+                let mut places: Vec<PathBuf> = Vec::new();
+                for file in files {
+                    places.push(folder.join(file.path));
+                    places.push(folder.join(file.name()));
+                }
+                places.dedup();
+                places
+            }
+            None => files.iter().map(|file| self.hub.place(file)).collect(),
+        }
+    }
+
+    fn remedy(&self) -> String {
+        let id = self.model.id;
+        let parts = self.model.parts.iter().filter_map(|part| part.files.first());
+        let names: Vec<String> =
+            parts.map(|file| format!("{} of {}", file.path, file.repository)).collect();
+        format!(
+            "`prismbench fetch {id}` downloads {}; or name the folder that has it with \
+             --tokenizer {id}=FOLDER",
+            names.join(" and ")
+        )
+    }
+}
