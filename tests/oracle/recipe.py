@@ -34,6 +34,12 @@ def levels(name, count):
     return (mix(state) >> U64(40)).astype(np.int64) - HALF
 
 
+def is_scale(name):
+    """Whether values multiply: those of norms and layer scales, and variances."""
+    of_norm = any(part in name for part in ("bn.", "norm", "ln_"))
+    return of_norm and name.endswith("weight") or name.endswith((".running_var", ".lambda1", ".gamma"))
+
+
 def tensor(name, shape):
     """The tensor in f32."""
     count = math.prod(shape)
@@ -45,6 +51,6 @@ def tensor(name, shape):
         inputs = count // shape[0]
         values = level * (math.sqrt(3 * GAIN / inputs) / HALF)
     else:
-        centre = 1 if name.endswith((".bn.weight", ".running_var")) else 0
+        centre = 1 if is_scale(name) else 0
         values = centre + level * (0.25 / HALF)
     return np.asarray(values, dtype=np.float64).astype(np.float32).reshape(shape)

@@ -16,9 +16,15 @@ pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
         let scale = (3.0 * GAIN / (count / shape[0]) as f64).sqrt() / HALF as f64;
         return levels.map(|level| (level as f64 * scale) as f32).collect();
     }
-    let positive = name.ends_with(".bn.weight") || name.ends_with(".running_var");
-    let centre = f64::from(u8::from(positive));
+    let centre = f64::from(u8::from(is_scale(name)));
     levels.map(|level| (centre + level as f64 * (0.25 / HALF as f64)) as f32).collect()
+}
+
+/// Whether values multiply: those of norms and layer scales, and variances.
+fn is_scale(name: &str) -> bool {
+    let of_norm = ["bn.", "norm", "ln_"].iter().any(|part| name.contains(part));
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    of_norm && ends(&["weight"]) || ends(&[".running_var", ".lambda1", ".gamma"])
 }
 
 fn levels(name: &str, count: usize) -> impl Iterator<Item = i64> {

@@ -1,12 +1,12 @@
 use candle_core::Device;
-use prismbench_baselines::{Fit, Opened, open};
+use prismbench_baselines::{Fit, OpenOptions, Opened, open};
 use prismbench_core::{ImageBatch, Tokenizer, TokenizerError};
 
 use crate::golden::Golden;
 use crate::{largest_difference, mean_squared, pictures, ready, round_trip};
 
 fn fit(reference: &str) -> Box<dyn Fit> {
-    match open(&reference.parse().unwrap(), &Device::Cpu).unwrap() {
+    match open(&reference.parse().unwrap(), &OpenOptions::on(&Device::Cpu)).unwrap() {
         Opened::Unfitted(fit) => fit,
         Opened::Ready(_) => panic!("expected a fit"),
     }
