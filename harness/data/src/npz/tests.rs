@@ -3,14 +3,14 @@ use std::io::Write as _;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::data::{DataSpec, open};
+use crate::{DataSpec, open};
 
 const LEN: u64 = 5;
 const BYTES: usize = 3 * 4 * 3;
 const NAMES: [&str; 5] = ["b/two.png", "a/one.png", "c/Ünï 日本.png", "x", "c/five 😀.png"];
 
 fn golden(name: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/npz")).join(name)
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/npz")).join(name)
 }
 
 /// The picture that `tests/oracle/npz.py` wrote, by its formula.

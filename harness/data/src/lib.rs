@@ -2,6 +2,11 @@
 //!
 //! A set is listed once and decoded late: [`Dataset::samples`] walks it in order and hands out
 //! [`Pending`] samples, which any thread may load. No source holds more than a few pictures.
+//!
+//! It stands below both the suites, which measure on these pictures, and the baselines, which read
+//! finished reconstructions with the same eyes.
+//!
+//! **Invariant:** nothing here knows a tokenizer or a metric, and no size in a header is believed.
 
 use std::ops::Range;
 
@@ -10,6 +15,7 @@ use prismbench_core::Sample;
 mod decode;
 mod error;
 mod folder;
+pub mod npy;
 mod npz;
 mod spec;
 mod synthetic;

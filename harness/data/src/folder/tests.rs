@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::data::{DataSpec, open};
+use crate::{DataSpec, open};
 
 /// A folder with the given files, each of them a PNG of one pixel unless its content is given.
 fn folder(files: &[(&str, Option<&[u8]>)]) -> tempfile::TempDir {
@@ -15,7 +15,7 @@ fn folder(files: &[(&str, Option<&[u8]>)]) -> tempfile::TempDir {
 }
 
 const PIXEL: &[u8] =
-    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/decode/png-rgb8.png"));
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/decode/png-rgb8.png"));
 
 fn pictures<'a>(names: &[&'a str]) -> Vec<(&'a str, Option<&'static [u8]>)> {
     names.iter().map(|&name| (name, None)).collect()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use super::*;
 
 fn golden(name: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/decode")).join(name)
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/decode")).join(name)
 }
 
 /// What Pillow reads and we do not.

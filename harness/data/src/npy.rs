@@ -12,25 +12,30 @@ const MAX_LEN: usize = 10_000;
 const FIRST_SIDE_DIGITS: usize = 21;
 
 /// Most axes that every numpy reads (numpy 2 reads 64).
-pub(crate) const MAX_AXES: usize = 32;
+pub const MAX_AXES: usize = 32;
 
 /// What numpy rounds the length of a header up to.
 const ALIGNMENT: usize = 64;
 
 /// What an `.npy` says about its data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
+pub struct Header {
     /// numpy's type string: `|u1`, `<i8`, `<U12`.
-    pub(crate) descr: String,
-    pub(crate) fortran_order: bool,
-    pub(crate) shape: Vec<u64>,
+    pub descr: String,
+    /// Whether the first axis changes fastest.
+    pub fortran_order: bool,
+    /// Sides.
+    pub shape: Vec<u64>,
     /// Bytes before the data.
-    pub(crate) len: u64,
+    pub len: u64,
 }
 
 impl Header {
-    /// Reads the header off the front of an `.npy`; what is wrong is said in words.
-    pub(crate) fn read(reader: &mut dyn Read) -> Result<Self, String> {
+    /// Reads the header off the front of an `.npy`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn read(reader: &mut dyn Read) -> Result<Self, String> {
         let mut fixed = [0; 8];
         fill(reader, &mut fixed)?;
         let [0x93, b'N', b'U', b'M', b'P', b'Y', major, _] = fixed else {
@@ -66,7 +71,8 @@ impl Header {
     ///
     /// Their number does not depend on the first side: a header that is not known yet can be
     /// written over another one. There are at most [`MAX_AXES`] sides.
-    pub(crate) fn encode(descr: &str, shape: &[u64]) -> Vec<u8> {
+    #[must_use]
+    pub fn encode(descr: &str, shape: &[u64]) -> Vec<u8> {
         let sides: Vec<String> = shape.iter().map(u64::to_string).collect();
         let comma = if sides.len() == 1 { "," } else { "" };
         let mut text = format!(
