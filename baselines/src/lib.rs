@@ -7,6 +7,7 @@
 
 mod dct;
 mod error;
+mod exec;
 mod grid;
 mod hub;
 mod identity;
@@ -15,14 +16,17 @@ mod model;
 mod open;
 mod patches;
 mod pca;
+mod recon;
 mod reference;
 mod registry;
 mod resample;
 mod taef2;
 
 pub use error::OpenError;
+pub use exec::{ExecError, FrameError, end_programs};
 pub use hub::HubCache;
 pub use model::{HubFile, Model, Part};
 pub use open::{Fit, OpenOptions, Opened, open};
+pub use recon::ReconError;
 pub use reference::TokenizerRef;
 pub use registry::{Entry, Needs, registry};

@@ -4,9 +4,11 @@
 
 mod codecs;
 mod contract;
+mod exec;
 mod golden;
 mod pca;
 mod pictures;
+mod recon;
 mod taef2;
 mod taef2_weights;
 

@@ -9,6 +9,8 @@ use super::{DataError, Dataset, Pending, Samples, check_range};
 
 mod listing;
 
+pub use listing::without_extension;
+
 /// Pictures in a folder and the folders below it, or one picture.
 ///
 /// Ids are paths relative to the folder with `/` between their parts, in bytewise order. The first
@@ -86,6 +88,10 @@ impl Dataset for Folder {
 
     fn len(&self) -> u64 {
         self.files.len() as u64
+    }
+
+    fn name(&self, index: u64) -> Option<&str> {
+        self.files.get(usize::try_from(index).ok()?).map(|file| file.id.as_str())
     }
 
     fn classes(&self) -> &[String] {

@@ -22,6 +22,7 @@ mod synthetic;
 
 pub use decode::DecodeError;
 pub use error::DataError;
+pub use folder::without_extension;
 pub use npz::NpzError;
 pub use spec::{DataSpec, open};
 pub use synthetic::Synthetic;
@@ -40,6 +41,10 @@ pub trait Dataset: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The name that sample `index` bears in the set itself; nothing where it is only numbered, and
+    /// beyond the end.
+    fn name(&self, index: u64) -> Option<&str>;
 
     /// Class names by label; empty where there are no classes or they have no names.
     fn classes(&self) -> &[String];

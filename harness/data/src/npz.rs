@@ -1,8 +1,10 @@
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use prismbench_core::{RgbImage, Sample};
 use zip::ZipArchive;
@@ -23,8 +25,8 @@ const MAX_PIXELS: u64 = super::decode::MAX_PIXELS;
 /// and names in `ids` (N texts) where they are there.
 ///
 /// This is the sample file of ADM's evaluator. Pictures are read one at a time out of the zip member:
-/// a stored member is sought in, a deflated one is read from its beginning and what comes before the
-/// range is thrown away. Checksums are not verified, because a range is less than a member.
+/// a stored member is sought in; a deflated one is read on from where the last walk ended, or from its
+/// beginning, and what comes before the range is thrown away. Checksums are not verified, because a range is less than a member.
 #[derive(Debug)]
 pub(super) struct Npz {
     id: String,
@@ -35,6 +37,22 @@ pub(super) struct Npz {
     width: usize,
     labels: Option<Vec<u32>>,
     ids: Option<Vec<String>>,
+    /// Where the last walk ended.
+    kept: Mutex<Option<Place>>,
+}
+
+/// A reader that stands before a picture.
+struct Place {
+    index: u64,
+    reader: Box<dyn Read + Send>,
+}
+
+/// Pictures one after the other.
+struct Walk<'a> {
+    npz: &'a Npz,
+    range: Range<u64>,
+    /// Gone once a picture could not be read.
+    place: Option<Place>,
 }
 
 impl Npz {
@@ -63,7 +81,17 @@ impl Npz {
             check_distinct(ids)?;
         }
         let id = path.display().to_string();
-        Ok(Self { id, path: path.to_owned(), pictures, len, height, width, labels, ids })
+        Ok(Self {
+            id,
+            path: path.to_owned(),
+            pictures,
+            len,
+            height,
+            width,
+            labels,
+            ids,
+            kept: Mutex::default(),
+        })
     }
 
     /// Name of a sample without a name: its index, with zeros in front so that names sort like it.
@@ -79,6 +107,28 @@ impl Npz {
 
     fn bytes_per_picture(&self) -> usize {
         3 * self.height * self.width
+    }
+
+    /// A reader before picture `index`: the kept one if it stands there or, in a deflated member,
+    /// anywhere before it.
+    fn place(&self, index: u64) -> Result<Place, DataError> {
+        let bytes = self.bytes_per_picture() as u64;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let usable = |place: &Place| {
+            place.index == index || (place.index < index && !self.pictures.is_sought_in())
+        };
+        let reader = match kept.filter(usable) {
+            Some(Place { index: at, mut reader }) => {
+                io::copy(&mut reader.by_ref().take((index - at) * bytes), &mut io::sink())
+                    .map_err(|cause| self.failed(NpzError::Read(cause)))?;
+                reader
+            }
+            None => {
+                let opened = self.pictures.open(&self.path, index * bytes);
+                opened.map_err(|cause| self.failed(cause))?
+            }
+        };
+        Ok(Place { index, reader })
     }
 
     fn failed(&self, cause: NpzError) -> DataError {
@@ -100,6 +150,37 @@ impl Npz {
     }
 }
 
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<Pending<'a>, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut place = self.place.take()?;
+        let Some(index) = self.range.next() else {
+            self.place = Some(place);
+            return None;
+        };
+        let picture = self.npz.next(index, &mut place.reader);
+        if picture.is_ok() {
+            self.place = Some(Place { index: index + 1, ..place });
+        }
+        Some(picture)
+    }
+}
+
+impl Drop for Walk<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            *self.npz.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
 impl Dataset for Npz {
     fn id(&self) -> &str {
         &self.id
@@ -109,21 +190,18 @@ impl Dataset for Npz {
         self.len
     }
 
+    fn name(&self, index: u64) -> Option<&str> {
+        self.ids.as_ref()?.get(usize::try_from(index).ok()?).map(String::as_str)
+    }
+
     fn classes(&self) -> &[String] {
         &[]
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {
         check_range(&self.id, &range, self.len)?;
-        let skip = range.start * self.bytes_per_picture() as u64;
-        let mut reader =
-            self.pictures.open(&self.path, skip).map_err(|cause| self.failed(cause))?;
-        let mut broken = false;
-        Ok(Box::new(range.map_while(move |index| {
-            let sample = (!broken).then(|| self.next(index, &mut reader))?;
-            broken = sample.is_err();
-            Some(sample)
-        })))
+        let place = self.place(range.start)?;
+        Ok(Box::new(Walk { npz: self, range, place: Some(place) }))
     }
 }
 

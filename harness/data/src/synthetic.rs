@@ -97,6 +97,10 @@ impl Dataset for Synthetic {
         self.count
     }
 
+    fn name(&self, _: u64) -> Option<&str> {
+        None
+    }
+
     fn classes(&self) -> &[String] {
         &self.classes
     }

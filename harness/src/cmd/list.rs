@@ -28,7 +28,7 @@ fn section(what: &str) -> String {
             .iter()
             .map(|entry| {
                 let needs = match entry.needs {
-                    Needs::Nothing => "",
+                    Needs::Nothing | Needs::Own => "",
                     Needs::TrainingPictures => "; fitted on training pictures",
                     Needs::Weights => "; needs weights",
                 };

@@ -32,6 +32,15 @@ pub(super) fn is_picture(path: &Path) -> bool {
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
 }
 
+/// An id without the extension of a picture, if it has one: `a/b.c` for `a/b.c.JPEG`.
+#[must_use]
+pub fn without_extension(id: &str) -> &str {
+    match id.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() && is_picture(Path::new(id)) => stem,
+        _ => id,
+    }
+}
+
 fn visit(
     folder: &Path,
     prefix: &str,

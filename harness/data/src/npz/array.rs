@@ -76,6 +76,11 @@ impl Array {
         &self.header.shape
     }
 
+    /// Whether its middle can be gone to without reading what comes before.
+    pub(super) fn is_sought_in(&self) -> bool {
+        self.packing == Packing::Stored
+    }
+
     /// numpy's type string.
     pub(super) fn descr(&self) -> &str {
         &self.header.descr
