@@ -65,6 +65,7 @@ impl Exec {
             let mut program = Program::start(&words(command).unwrap_or_default(), patience)?;
             let request = Outgoing::default().with("message", "hello").with("prismbench", PROTOCOL);
             let answer = answer(&mut program, "hello", &request, SLACK)?;
+            expect(&answer, "hello", "hello")?;
             Ok((program, Hello::read(&id, &answer)?))
         };
         match meet() {

@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
-use prismbench_baselines::OpenError;
+use prismbench_baselines::{OpenError, ReconError};
 use prismbench_core::{ProtocolError, TokenizerError, UnknownChoice};
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
@@ -77,6 +77,12 @@ impl Failure {
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing { .. })) => {
                 Exit::Missing
             }
+            Self::Tokenizer(OpenError::Tokenizer(TokenizerError::Reconstruction {
+                cause, ..
+            })) => match cause.downcast_ref() {
+                Some(ReconError::Data(error)) => of_data(error),
+                _ => Exit::Usage,
+            },
             Self::NetworkMissing { .. } => Exit::Missing,
             Self::Network(error) => match error.as_ref() {
                 NetworkError::Weights(WeightsError::Missing { .. }) => Exit::Missing,

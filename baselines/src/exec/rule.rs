@@ -110,7 +110,9 @@ impl Rule {
             Some(Picture::Sides(height, width)) => {
                 self.shape(height, width).is_some_and(|own| own == shape)
             }
-            _ => true,
+            Some(Picture::Area(_)) => true,
+            // It does not fit into memory, or no shape of this rule tells its picture.
+            None => !self.tells_picture(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
@@ -14,6 +15,9 @@ use prismbench_core::{
 use crate::{encode, pictures, round_trip};
 
 const CHILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/exec_child.py");
+
+/// Names the file in which a program notes the number of its process.
+const NOTE: &str = "PRISMBENCH_TEST_NOTE";
 
 /// The reference of the test's program in a mode; a machine without `python3` fails the test.
 pub(crate) fn command(mode: &str) -> String {
@@ -257,18 +261,15 @@ fn every_way_to_answer_wrongly_is_told_apart() {
         ("whisper", 0.5, "for 0.5 s; its answer begins with \"Load\"; if it needs longer"),
         ("exit", patient, "it ended during `encode` (exit status: 3)"),
         ("kill", patient, "it ended during `encode` (signal: 9 (SIGKILL))"),
-        ("rubbish", patient, "it is no frame"),
+        ("rubbish", patient, "begins with \"Loading \\xff weights"),
         ("cut", patient, "it ended during `encode` (exit status: 0)"),
         ("giant", patient, "a length of 1152921504606846976 bytes is claimed where at most"),
         ("giant-array", patient, "its arrays take 4398046511104 bytes and 0 are left for them"),
         ("f64", patient, "`latents` is of type F64; expected F32 or U8"),
-        ("deaf", 1.0, "neither took nor gave a byte"),
         ("mute", patient, "it closed its stdout during `encode`"),
         ("message", patient, "expected the message `latents`, found `images`"),
         ("shape", patient, "expected `latents`, F32 [2, 12, 8, 16], found F32 [2, 12, 1, 1]"),
     ] {
-        let expected =
-            if mode == "rubbish" { "begins with \"Loading \\xff weights" } else { expected };
         let error = failure(mode, seconds);
         assert!(error.contains(expected), "{mode}: {error}");
     }
@@ -276,14 +277,22 @@ fn every_way_to_answer_wrongly_is_told_apart() {
 
 #[test]
 fn a_request_that_nobody_reads_is_an_error() {
-    // More than a pipe holds, to a program that has closed its stdin or does not look at it.
-    let images = pictures::batch(256, 256, 0, 2);
-    let mute = try_open("deaf", 60.0).unwrap();
-    let small = pictures::batch(4, 4, 0, 1);
-    let slow = try_open("hang", 0.5).unwrap();
-    let error = slow.encode(&images, &Encoding::deterministic()).unwrap_err();
-    assert!(chain(&error).contains("neither took nor gave"), "{}", chain(&error));
-    drop((mute, small));
+    // More than a pipe holds, to a program that does not look at its stdin after `hello`.
+    let error = try_open("hello", 0.5)
+        .unwrap()
+        .encode(&pictures::batch(256, 256, 0, 1), &Encoding::deterministic())
+        .unwrap_err();
+    assert!(
+        chain(&error).contains("`encode` it neither took nor gave a byte"),
+        "{}",
+        chain(&error)
+    );
+    // And to one that closes it after its first answer.
+    let deaf = ready("deaf");
+    let images = pictures::batch(8, 8, 0, 1);
+    assert!(deaf.encode(&images, &Encoding::deterministic()).is_ok());
+    let error = deaf.encode(&images, &Encoding::deterministic()).unwrap_err();
+    assert!(chain(&error).contains("it closed its stdin during `encode`"), "{}", chain(&error));
 }
 
 #[test]
@@ -374,16 +383,78 @@ fn no_process_outlives_its_tokenizer() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_program_that_has_failed_is_not_left_running() {
+fn a_program_that_has_failed_does_not_wait_for_its_tokenizer_to_end() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("pid");
-    let seconds = 2.0;
-    let tokenizer = try_open(&format!("stubborn '{}'", path.display()), seconds).unwrap();
-    let process = fs::read_to_string(&path).unwrap();
-    let process = process.trim();
-    // Its stdin has not ended, so it waits for a question for ever; ask for what it answers wrongly.
-    drop(tokenizer);
-    assert!(is_gone(process));
+    for mode in ["hang", "rubbish", "mute", "shape"] {
+        let path = folder.path().join(mode);
+        let tokenizer = try_open(&format!("{mode} '{}'", path.display()), 1.0).unwrap();
+        let images = pictures::batch(8, 8, 0, 1);
+        assert!(tokenizer.encode(&images, &Encoding::deterministic()).is_err());
+        assert!(is_gone(fs::read_to_string(&path).unwrap().trim()), "{mode}");
+        drop(tokenizer);
+    }
+}
+
+/// Runs this test executable again, for one of the ignored tests below.
+fn again(test: &str, path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(NOTE, path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn what_it_writes_to_stderr_is_passed_through() {
+    let output = again("exec::a_process_with_a_program", Path::new("")).wait_with_output().unwrap();
+    assert!(output.status.success());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("words for the user\n"), "{stderr}");
+}
+
+#[test]
+#[ignore = "what other tests run in a process of its own"]
+fn a_process_with_a_program() {
+    round_trip(ready("stderr").as_ref(), &pictures::batch(4, 4, 0, 1));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_ends_in_any_way_leaves_no_program_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    for test in ["exec::a_process_that_exits_at_once", "exec::a_process_that_is_killed"] {
+        let path = folder.path().join(test.rsplit(':').next().unwrap());
+        let mut process = again(test, &path);
+        let start = Instant::now();
+        while fs::read_to_string(&path).map_or(true, |noted| !noted.ends_with('\n')) {
+            assert!(start.elapsed() < Duration::from_secs(60), "{test} has not begun");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if test.ends_with("killed") {
+            process.kill().unwrap();
+        }
+        process.wait().unwrap();
+        assert!(is_gone(fs::read_to_string(&path).unwrap().trim()), "{test}");
+    }
+}
+
+#[test]
+#[ignore = "what another test runs in a process of its own"]
+fn a_process_that_exits_at_once() {
+    // It would not end with its stdin.
+    let _tokenizer = ready(&format!("stubborn '{}'", std::env::var(NOTE).unwrap()));
+    prismbench_baselines::end_programs();
+    std::process::exit(130);
+}
+
+#[test]
+#[ignore = "what another test runs in a process of its own"]
+fn a_process_that_is_killed() {
+    let _tokenizer = ready(&format!("pid '{}'", std::env::var(NOTE).unwrap()));
+    std::thread::sleep(Duration::from_secs(600));
 }
 
 #[test]

@@ -54,7 +54,7 @@ def to_pixels(cells):
 
 
 def array(shape, values):
-    return prismbench.Array(shape, struct.pack("<%df" % len(values), *values))
+    return prismbench.Array(shape, bytearray(struct.pack("<%df" % len(values), *values)))
 
 
 def encode(images, request):
@@ -90,6 +90,7 @@ def encode(images, request):
         raw(struct.pack("<QQ", 16 + len(header), len(header)) + header + bytes(8))
         forever()
     if mode == "deaf":
+        prismbench.write_frame(out, {"message": "latents"}, {"latents": to_cells(images)})
         os.close(prismbench._in.fileno())
         forever()
     if mode == "mute":
@@ -157,12 +158,13 @@ def features(images, tap):
 
 hello = dict(name="cells", source="a test", stride=2, latent="12,H/2,W/2", encode=encode, decode=decode)
 
+if arguments and mode not in ("asked", "hello"):
+    note(arguments[0])
 if mode == "silent":
     forever()
 if mode == "gone":
     sys.exit("no module named torch")
 if mode == "stubborn":
-    note(arguments[0])
     prismbench.serve(**hello)
     forever()
 if mode == "family":
@@ -170,13 +172,9 @@ if mode == "family":
     if len(arguments) == 1:
         worker = [sys.executable, __file__, "family", arguments[0], "worker"]
         child = subprocess.Popen(worker, stdin=prismbench._in, stdout=out)
-        note(arguments[0])
         sys.exit(child.wait())
-    note(arguments[0])
     prismbench.serve(**hello)
     forever()
-if mode == "pid":
-    note(arguments[0])
 if mode == "stderr":
     sys.stderr.write("words for the user\n")
 if mode == "hello":

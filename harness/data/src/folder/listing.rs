@@ -29,14 +29,22 @@ pub(super) fn list(root: &Path) -> Result<Listing, DataError> {
 /// Whether a file is named as a picture; its content is looked at only when it is loaded.
 pub(super) fn is_picture(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known)))
+    extension.is_some_and(is_extension)
+}
+
+fn is_extension(found: &str) -> bool {
+    EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known))
 }
 
 /// An id without the extension of a picture, if it has one: `a/b.c` for `a/b.c.JPEG`.
 #[must_use]
 pub fn without_extension(id: &str) -> &str {
     match id.rsplit_once('.') {
-        Some((stem, _)) if !stem.is_empty() && is_picture(Path::new(id)) => stem,
+        Some((stem, extension))
+            if !stem.is_empty() && !stem.ends_with('/') && is_extension(extension) =>
+        {
+            stem
+        }
         _ => id,
     }
 }
