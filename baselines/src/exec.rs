@@ -64,12 +64,12 @@ impl Exec {
         let meet = || -> Result<_, ExecError> {
             let mut program = Program::start(&words(command).unwrap_or_default(), patience)?;
             let request = Outgoing::default().with("message", "hello").with("prismbench", PROTOCOL);
-            let answer = answer(&mut program, "hello", &request, SLACK)?;
-            expect(&answer, "hello", "hello")?;
-            Ok((program, Hello::read(&id, &answer)?))
+            let hello = answer(&mut program, "hello", &request, SLACK)
+                .and_then(|answer| Hello::read(&id, &answer));
+            Ok((hello.inspect_err(|_| program.kill())?, program))
         };
         match meet() {
-            Ok((program, hello)) => Ok(Self { hello, program: Mutex::new(Ok(program)), device }),
+            Ok((hello, program)) => Ok(Self { hello, program: Mutex::new(Ok(program)), device }),
             Err(cause) => Err(TokenizerError::Program { tokenizer: id, cause: Box::new(cause) }),
         }
     }
@@ -88,8 +88,12 @@ impl Exec {
             Err(reason) => Err(ExecError::Over { reason: reason.clone() }),
         };
         result.map_err(|cause| {
-            if program.is_ok() && !cause.is_in_step() {
-                *program = Err(cause.to_string());
+            match &mut *program {
+                Ok(running) if !cause.is_in_step() => {
+                    running.kill();
+                    *program = Err(cause.to_string());
+                }
+                _ => {}
             }
             let tokenizer = self.hello.spec.id.clone();
             TokenizerError::Program { tokenizer, cause: Box::new(cause) }

@@ -265,8 +265,9 @@ impl Runner<'_, '_> {
             let (folder, saved): (PathBuf, _) = arrays.finish()?;
             if wanted.latents && !saved.latents {
                 let id = &loaded.tokenizer.spec().id;
-                self.streams
-                    .say(&format!("warning: no latents.npz for `{id}`: its latent is no numbers"));
+                self.streams.say(&format!(
+                    "warning: no latents.npz for `{id}`: its latents are no numbers"
+                ));
             }
             if saved.anything() {
                 self.streams.say(&format!("saved {}", folder.display()));

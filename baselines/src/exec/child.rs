@@ -119,11 +119,15 @@ impl Program {
                 });
             if answer.is_err() {
                 // The writer may wait for somebody to read.
-                end_group(child.id());
-                let _ = child.kill();
+                kill(child);
             }
             answer
         })
+    }
+
+    /// Kills it: it is not worth waiting for.
+    pub(super) fn kill(&mut self) {
+        kill(&mut self.child);
     }
 }
 
@@ -154,6 +158,11 @@ fn ends_within(child: &mut Child, time: Duration) -> Option<ExitStatus> {
             _ => return None,
         }
     }
+}
+
+fn kill(child: &mut Child) {
+    end_group(child.id());
+    let _ = child.kill();
 }
 
 /// Kills a process group, if there is one of that number.

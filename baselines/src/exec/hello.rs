@@ -4,6 +4,7 @@ use prismbench_core::{TokenizerSpec, Weights};
 use serde::Deserialize;
 
 use super::PROTOCOL;
+use super::answer::expect;
 use super::error::ExecError;
 use super::frame::Frame;
 use super::rule::Rule;
@@ -62,6 +63,7 @@ struct Digest {
 impl Hello {
     /// Reads an answer to `hello`; `id` is what the tokenizer is called here.
     pub(super) fn read(id: &str, frame: &Frame) -> Result<Self, ExecError> {
+        expect(frame, "hello", "hello")?;
         let version = frame.text("prismbench");
         if version != PROTOCOL {
             let found = format!("version `{version}`");
