@@ -77,6 +77,8 @@ impl Program {
         let mut child = command.spawn().map_err(failed)?;
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(child.id());
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        stdin.iter().for_each(widen);
+        stdout.iter().for_each(widen);
         let (sender, chunks) = sync_channel(WAITING);
         let stdout = stdout.map(|stdout| {
             thread::Builder::new().name("exec stdout".to_owned()).spawn(|| pump(stdout, sender))
@@ -147,6 +149,16 @@ impl Drop for Program {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
+
+/// Lets a pipe hold more, so that its two ends wait for each other less often.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &impl std::os::fd::AsFd) {
+    // What an unprivileged process may ask for; refused, the pipe is slower and as good.
+    let _ = nix::fcntl::fcntl(pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20));
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen<P>(_: &P) {}
 
 /// The status of a child that ends within a time.
 fn ends_within(child: &mut Child, time: Duration) -> Option<ExitStatus> {

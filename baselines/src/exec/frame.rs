@@ -10,8 +10,8 @@ use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 use serde_json::{Map, Value, json};
 
-/// Bytes that are converted at once: as many as a pipe holds.
-pub(super) const CHUNK: usize = 1 << 16;
+/// Bytes that are converted at once.
+pub(super) const CHUNK: usize = 1 << 18;
 
 /// Longest header that is read: texts and the shapes of a few thousand arrays.
 const MAX_HEADER: u64 = 1 << 20;
@@ -207,15 +207,18 @@ impl<'a> Outgoing<'a> {
         all(&len.to_le_bytes())?;
         all(&(header.len() as u64).to_le_bytes())?;
         all(header.as_bytes())?;
-        let mut bytes = Vec::with_capacity(CHUNK);
+        let mut bytes = vec![[0; 4]; CHUNK / 4];
         for (_, _, values) in &self.arrays {
             match values {
                 Slice::U8(values) => values.chunks(CHUNK).try_for_each(&mut all)?,
                 Slice::F32(values) => {
-                    for values in values.chunks(CHUNK / size_of::<f32>()) {
-                        bytes.clear();
-                        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-                        all(&bytes)?;
+                    for values in values.chunks(CHUNK / 4) {
+                        let bytes = &mut bytes[..values.len()];
+                        bytes
+                            .iter_mut()
+                            .zip(values)
+                            .for_each(|(b, value)| *b = value.to_le_bytes());
+                        all(bytes.as_flattened())?;
                     }
                 }
             }

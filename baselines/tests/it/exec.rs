@@ -280,7 +280,7 @@ fn a_request_that_nobody_reads_is_an_error() {
     // More than a pipe holds, to a program that does not look at its stdin after `hello`.
     let error = try_open("hello", 0.5)
         .unwrap()
-        .encode(&pictures::batch(256, 256, 0, 1), &Encoding::deterministic())
+        .encode(&pictures::batch(400, 400, 0, 1), &Encoding::deterministic())
         .unwrap_err();
     assert!(
         chain(&error).contains("`encode` it neither took nor gave a byte"),
@@ -289,7 +289,7 @@ fn a_request_that_nobody_reads_is_an_error() {
     );
     // And to one that closes it after its first answer.
     let deaf = ready("deaf");
-    let images = pictures::batch(8, 8, 0, 1);
+    let images = pictures::batch(400, 400, 0, 1);
     assert!(deaf.encode(&images, &Encoding::deterministic()).is_ok());
     let error = deaf.encode(&images, &Encoding::deterministic()).unwrap_err();
     assert!(chain(&error).contains("it closed its stdin during `encode`"), "{}", chain(&error));
