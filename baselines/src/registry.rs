@@ -107,8 +107,7 @@ const OWN: [Entry; 2] = [
         syntax: Cow::Borrowed("exec:COMMAND"),
         options: "COMMAND a program and its arguments, started without a shell",
         needs: Needs::Own,
-        summary: "a tokenizer in a program of your own, in any language; baselines/python/README.md \
-            has the protocol and a helper for PyTorch",
+        summary: "a tokenizer in a program of your own, in any language (baselines/python/README.md)",
         model: None,
     },
     Entry {
