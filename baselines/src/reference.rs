@@ -39,6 +39,15 @@ pub(crate) enum Factor {
 }
 
 impl TokenizerRef {
+    /// The model that it names, if it is one.
+    #[must_use]
+    pub fn model(&self) -> Option<&'static Model> {
+        match self.kind() {
+            Ok(Kind::Model(model)) => Some(model),
+            _ => None,
+        }
+    }
+
     /// Branch, tag or commit of a model's repositories, where one is given: `sd-vae@main`.
     #[must_use]
     pub fn revision(&self) -> Option<&str> {
