@@ -14,7 +14,7 @@ use crate::pca::PcaFit;
 use crate::recon::Recon;
 use crate::reference::Kind;
 use crate::resample::Resample;
-use crate::{HubCache, OpenError, TokenizerRef};
+use crate::{Hub, OpenError, TokenizerRef};
 
 /// A tokenizer that was asked for, as far as it can be had without pictures.
 pub enum Opened {
@@ -53,7 +53,7 @@ pub struct OpenOptions {
     /// How exactly networks compute.
     pub arithmetic: Arithmetic,
     /// Where weights are looked for that no path is given for.
-    pub hub: HubCache,
+    pub hub: Hub,
     /// How long a program of the user's may go without taking or giving a byte.
     pub exec_timeout: Duration,
 }
@@ -65,7 +65,7 @@ impl OpenOptions {
     /// Fast arithmetic, the hub's cache of this machine.
     #[must_use]
     pub fn on(device: &Device) -> Self {
-        let (device, hub) = (device.clone(), HubCache::from_environment());
+        let (device, hub) = (device.clone(), Hub::from_environment());
         let (arithmetic, exec_timeout) = (Arithmetic::Fast, Self::EXEC_TIMEOUT);
         Self { device, arithmetic, hub, exec_timeout }
     }
@@ -96,6 +96,7 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
                 id,
                 model,
                 path: reference.weights.as_deref(),
+                revision: reference.revision(),
                 hub: &options.hub,
                 device: &options.device,
                 arithmetic: options.arithmetic,

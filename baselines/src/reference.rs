@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Model, Needs, OpenError, exec, registry};
 
-/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]][=WEIGHTS]`, `exec:COMMAND` or `recon:PATH`.
+/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]]`, `ID[@REVISION]` or `ID=PATH` of a model,
+/// `exec:COMMAND` or `recon:PATH`.
 ///
-/// Everything behind `exec:` and `recon:` is the command or the path, `:` and `=` among it.
+/// Everything behind `exec:` and `recon:` is the command or the path, `:`, `@` and `=` among it.
 ///
 /// Parsing checks the whole syntax and fills in the defaults, so that `jpeg` and `jpeg:75` are one
 /// reference; it opens no file. Serialises as its text.
@@ -46,12 +47,37 @@ pub(crate) enum Factor {
 }
 
 impl TokenizerRef {
+    /// The model that it names, if it is one.
+    #[must_use]
+    pub fn model(&self) -> Option<&'static Model> {
+        match self.kind() {
+            Ok(Kind::Model(model)) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// Branch, tag or commit of a model's repositories, where one is given: `sd-vae@main`.
+    #[must_use]
+    pub fn revision(&self) -> Option<&str> {
+        let (name, revision) = self.id.split_once('@')?;
+        (!is_verbatim(name)).then_some(revision)
+    }
+
+    /// A revision becomes part of a path, and of an address.
+    fn is_revision_given(&self) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let revision = self.revision().unwrap_or_default();
+        let is_name = !revision.is_empty() && revision.chars().all(fits);
+        is_name && !revision.starts_with('.') && self.weights.is_none()
+    }
+
     /// What the reference names, once its syntax holds.
     pub(crate) fn kind(&self) -> Result<Kind, OpenError> {
-        let (family, rest) = match self.id.split_once(':') {
-            Some((family, rest)) => (family, Some(rest)),
+        let (name, rest) = match self.id.split_once(':') {
+            Some((name, rest)) => (name, Some(rest)),
             None => (self.id.as_str(), None),
         };
+        let family = name.split('@').next().unwrap_or_default();
         let options: Vec<&str> = match rest {
             Some(text) if is_verbatim(&self.id) => vec![text.trim()],
             rest => rest.into_iter().flat_map(|rest| rest.split(':')).collect(),
@@ -68,8 +94,11 @@ impl TokenizerRef {
             (_, Some(_)) => false,
         };
         let kind = match entry.model {
-            Some(model) => options.is_empty().then_some(Kind::Model(model)),
-            None => Kind::parse(family, &options),
+            Some(model) => {
+                let fits = options.is_empty() && (name == family || self.is_revision_given());
+                fits.then_some(Kind::Model(model))
+            }
+            None => Kind::parse(name, &options),
         };
         kind.filter(|_| path_fits).ok_or_else(|| {
             let expected = match entry.options {
@@ -145,7 +174,10 @@ impl FromStr for TokenizerRef {
             _ => (text, None),
         };
         let mut reference = Self { id: id.to_owned(), weights };
-        reference.id = reference.kind()?.to_string();
+        reference.id = match reference.kind()? {
+            Kind::Model(_) => reference.id,
+            kind => kind.to_string(),
+        };
         Ok(reference)
     }
 }
@@ -214,9 +246,15 @@ mod tests {
         assert_eq!(canonical("resample"), "resample:f8");
         assert_eq!(canonical("pca"), "pca:f8:16");
         assert_eq!(canonical("pca:f16"), "pca:f16:16");
-        for text in
-            ["identity", "resample:f16", "pca:f16:768", "pca:f8:192", "taef2", "taef2=a/b=c:d"]
-        {
+        for text in [
+            "identity",
+            "resample:f16",
+            "pca:f16:768",
+            "pca:f8:192",
+            "taef2",
+            "taef2@v1.0",
+            "taef2=a/b=c:d",
+        ] {
             assert_eq!(canonical(text), text);
         }
     }
@@ -231,13 +269,14 @@ mod tests {
     #[test]
     fn everything_behind_exec_and_recon_is_theirs() {
         for text in [
-            "exec:python3 -u 'my model.py' --size=256 a:b",
+            "exec:python3 -u 'my model.py' --size=256 a:b me@home",
             "exec:a=b",
             "recon:C:/x=y:z",
             "recon:out/model=7.npz",
         ] {
             let reference: TokenizerRef = text.parse().unwrap();
             assert_eq!((reference.id.as_str(), &reference.weights), (text, &None));
+            assert_eq!(reference.revision(), None);
             assert_eq!(canonical(text), text);
         }
         assert_eq!(canonical("exec:  python3 x.py "), "exec:python3 x.py");
@@ -289,6 +328,11 @@ mod tests {
             "pca:f16:769",
             "pca:f8:1:1",
             "taef2=",
+            "taef2@",
+            "taef2@..",
+            "taef2@a/b",
+            "taef2@main=x",
+            "jpeg@main",
             "taef2:1=x",
             "dct:99999999999999999999999",
         ];
