@@ -13,7 +13,7 @@ use crate::nn::maps::Values;
 use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Window};
 use crate::product::{self, Epilogue, Output, Panels};
 use patches::Patches;
-use winograd::{Frame, Winograd};
+use winograd::{Frame, Tile, Winograd};
 
 const LAYER: &str = "convolution";
 
@@ -61,7 +61,8 @@ struct Host {
     weight: Vec<f32>,
     bias: Vec<f32>,
     groups: OnceLock<Vec<Panels>>,
-    winograd: OnceLock<Winograd>,
+    /// By the tile; most layers use one.
+    winograd: [OnceLock<Winograd>; Winograd::TILES],
 }
 
 impl ConvOptions {
@@ -107,7 +108,7 @@ impl Conv2d {
             weight: flat(weight)?,
             bias: bias.map(flat).transpose()?.unwrap_or_default(),
             groups: OnceLock::new(),
-            winograd: OnceLock::new(),
+            winograd: [const { OnceLock::new() }; Winograd::TILES],
         };
         Ok(Self { options, shape, kind: Kind::Host(host) })
     }
@@ -192,9 +193,9 @@ impl Conv2d {
         let activation = self.options.activation;
         let epilogue = Epilogue { bias: &host.bias, residual, activation };
         let frame = Frame { input, output, padding: self.options.window.padding };
-        if self.uses_winograd(frame) {
-            let make = || Winograd::new(host.set, &host.weight, inputs, outputs);
-            host.winograd.get_or_init(make).run(frame, maps, out, epilogue);
+        if let Some(tile) = self.winograd_tile(frame) {
+            let make = || Winograd::new(host.set, &host.weight, (inputs, outputs), tile);
+            host.winograd[tile].get_or_init(make).run(frame, maps, out, epilogue);
             return;
         }
         let groups = self.options.groups;
@@ -214,11 +215,11 @@ impl Conv2d {
         }
     }
 
-    fn uses_winograd(&self, frame: Frame) -> bool {
+    fn winograd_tile(&self, frame: Frame) -> Option<usize> {
         let Window { kernel, stride, dilation, .. } = self.options.window;
-        self.options.arithmetic == Arithmetic::Fast
-            && (kernel, stride, dilation, self.options.groups) == ((3, 3), (1, 1), (1, 1), 1)
-            && frame.pays()
+        let steps = (stride, dilation, self.options.groups) == ((1, 1), (1, 1), 1);
+        let may = self.options.arithmetic == Arithmetic::Fast && steps;
+        may.then(|| Tile::best(kernel, frame)).flatten()
     }
 
     fn run_device(
