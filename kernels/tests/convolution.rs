@@ -159,13 +159,13 @@ fn any_case() -> impl Strategy<Value = Case> {
 /// The kernels that Winograd's algorithm knows.
 const FAST: [(usize, usize); 6] = [(3, 3), (5, 5), (1, 3), (3, 1), (1, 7), (7, 1)];
 
-/// Of the largest value: TODO.
+/// Of the largest value: four times the worst of 2000 cases. A sum in order is off by 5e-7.
 fn fast_tolerance(kernel: (usize, usize)) -> f64 {
     match kernel {
-        (1, 3) | (3, 1) => 3e-6,
-        (3, 3) => 1.2e-5,
-        (1, 7) | (7, 1) => 2e-5,
-        _ => 4e-5,
+        (1, 3) | (3, 1) => 2.5e-6,
+        (3, 3) => 5e-6,
+        (1, 7) | (7, 1) => 1.5e-5,
+        _ => 3e-5,
     }
 }
 
@@ -225,7 +225,7 @@ proptest! {
         prop_assert!(error(&case.run(None), &case.expected()) < 2e-6);
     }
 
-    /// Winograd's transforms amplify rounding, those of more points more: see [`fast_tolerance`].
+    /// Winograd's transforms amplify rounding, those of more points more.
     #[test]
     fn fast_arithmetic_is_close_and_the_same_bits_on_every_instruction_set(case in fast_case()) {
         let best = case.run(Some(InstructionSet::Best));

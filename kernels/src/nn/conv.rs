@@ -61,8 +61,7 @@ struct Host {
     weight: Vec<f32>,
     bias: Vec<f32>,
     groups: OnceLock<Vec<Panels>>,
-    /// By the tile; most layers use one.
-    winograd: [OnceLock<Winograd>; Winograd::TILES],
+    winograd: OnceLock<Winograd>,
 }
 
 impl ConvOptions {
@@ -108,7 +107,7 @@ impl Conv2d {
             weight: flat(weight)?,
             bias: bias.map(flat).transpose()?.unwrap_or_default(),
             groups: OnceLock::new(),
-            winograd: [const { OnceLock::new() }; Winograd::TILES],
+            winograd: OnceLock::new(),
         };
         Ok(Self { options, shape, kind: Kind::Host(host) })
     }
@@ -195,7 +194,7 @@ impl Conv2d {
         let frame = Frame { input, output, padding: self.options.window.padding };
         if let Some(tile) = self.winograd_tile(frame) {
             let make = || Winograd::new(host.set, &host.weight, (inputs, outputs), tile);
-            host.winograd[tile].get_or_init(make).run(frame, maps, out, epilogue);
+            host.winograd.get_or_init(make).run(frame, maps, out, epilogue);
             return;
         }
         let groups = self.options.groups;
@@ -215,11 +214,11 @@ impl Conv2d {
         }
     }
 
-    fn winograd_tile(&self, frame: Frame) -> Option<usize> {
+    fn winograd_tile(&self, frame: Frame) -> Option<Tile> {
         let Window { kernel, stride, dilation, .. } = self.options.window;
         let steps = (stride, dilation, self.options.groups) == ((1, 1), (1, 1), 1);
         let may = self.options.arithmetic == Arithmetic::Fast && steps;
-        may.then(|| Tile::best(kernel, frame)).flatten()
+        may.then(|| Tile::under(kernel, frame)).flatten()
     }
 
     fn run_device(

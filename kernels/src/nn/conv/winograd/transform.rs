@@ -67,8 +67,8 @@ fn transform_pixels<S: Simd, const PY: usize, const OY: usize, const PX: usize, 
     points: &mut [f32],
     stride: usize,
 ) {
-    let mut lines = [[simd.splat_f32s(0.0); PX]; PY];
-    for (line, pixels) in lines.iter_mut().zip(pixels) {
+    let mut lines = Aligned([[simd.splat_f32s(0.0); PX]; PY]);
+    for (line, pixels) in lines.0.iter_mut().zip(pixels) {
         for (value, pixel) in line.iter_mut().zip(pixels) {
             *value = pixel[vector];
         }
@@ -76,10 +76,10 @@ fn transform_pixels<S: Simd, const PY: usize, const OY: usize, const PX: usize, 
     }
     for x in 0..PX {
         let mut column = [simd.splat_f32s(0.0); PY];
-        for (value, line) in column.iter_mut().zip(&lines) {
+        for (value, line) in column.iter_mut().zip(&lines.0) {
             *value = line[x];
         }
-        for (y, value) in Line::<PY, OY>::inputs(simd, column).into_iter().enumerate() {
+        for (y, &value) in Line::<PY, OY>::inputs(simd, column).iter().enumerate() {
             let place = &mut points[(y * PX + x) * stride..][..S::F32_LANES];
             S::as_mut_simd_f32s(place).0[0] = value;
         }
@@ -119,10 +119,14 @@ impl<const PY: usize, const OY: usize, const PX: usize, const OX: usize> WithSim
             let corner = ((grid.line_of(row) - top) * width + column * OX) * channels;
             for channel in (0..channels).step_by(S::F32_LANES) {
                 let points = &points[tile * channels + channel..];
-                let values = transform_points::<S, PY, OY, PX, OX>(simd, points, stride);
+                let values = transform_columns::<S, PY, OY, PX>(simd, points, stride);
                 let bias = epilogue.bias.get(channel..channel + S::F32_LANES).unwrap_or_default();
-                for (y, line) in values.into_iter().enumerate().take(lines) {
-                    for (x, value) in line.into_iter().enumerate().take(columns) {
+                for (y, line) in values.0.iter().enumerate().take(lines) {
+                    let line = Line::<PX, OX>::outputs(simd, *line);
+                    for (x, &value) in line.iter().enumerate() {
+                        if x >= columns {
+                            break;
+                        }
                         let at = corner + (y * width + x) * channels + channel;
                         let residual = epilogue.residual.map(|all| &all[at..][..S::F32_LANES]);
                         let [value] = finish(simd, [value], bias, residual, epilogue.activation);
@@ -134,25 +138,26 @@ impl<const PY: usize, const OY: usize, const PX: usize, const OX: usize> WithSim
     }
 }
 
+/// Keeps vectors that do not stay in registers from lying across two cache lines.
+#[repr(align(64))]
+struct Aligned<T>(T);
+
+/// `A^T m`.
 #[inline(always)]
-fn transform_points<S: Simd, const PY: usize, const OY: usize, const PX: usize, const OX: usize>(
+fn transform_columns<S: Simd, const PY: usize, const OY: usize, const PX: usize>(
     simd: S,
     points: &[f32],
     stride: usize,
-) -> [[S::f32s; OX]; OY] {
-    let mut lines = [[simd.splat_f32s(0.0); PX]; OY];
+) -> Aligned<[[S::f32s; PX]; OY]> {
+    let mut lines = Aligned([[simd.splat_f32s(0.0); PX]; OY]);
     for x in 0..PX {
         let mut column = [simd.splat_f32s(0.0); PY];
         for (y, value) in column.iter_mut().enumerate() {
             *value = S::as_simd_f32s(&points[(y * PX + x) * stride..][..S::F32_LANES]).0[0];
         }
-        for (line, value) in lines.iter_mut().zip(Line::<PY, OY>::outputs(simd, column)) {
+        for (line, &value) in lines.0.iter_mut().zip(&Line::<PY, OY>::outputs(simd, column)) {
             line[x] = value;
         }
     }
-    let mut outputs = [[simd.splat_f32s(0.0); OX]; OY];
-    for (outputs, line) in outputs.iter_mut().zip(lines) {
-        *outputs = Line::<PX, OX>::outputs(simd, line);
-    }
-    outputs
+    lines
 }
