@@ -5,12 +5,14 @@
 //!
 //! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
 
+mod autoencoder_kl;
 mod dct;
 mod error;
 mod grid;
 mod hub;
 mod identity;
 mod jpeg;
+mod layers;
 mod model;
 mod open;
 mod patches;
@@ -18,7 +20,7 @@ mod pca;
 mod reference;
 mod registry;
 mod resample;
-mod taef2;
+mod tiny_autoencoder;
 
 pub use error::OpenError;
 pub use hub::HubCache;
