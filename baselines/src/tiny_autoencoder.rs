@@ -40,28 +40,29 @@ impl TinyAutoencoder {
     /// # Errors
     /// As [`Opening::weights`] and [`WeightsFile::tensors`]; [`TokenizerError::WeightsMismatch`]
     /// for the halves of two models or a whole other one.
-    fn open(opening: &Opening<'_>) -> Result<Self, TokenizerError> {
-        let [encoder, decoder] =
-            [(0, Half::Encoder), (1, Half::Decoder)].map(|(part, half)| read(opening, part, half));
-        let (encoder, decoder) = (encoder?, decoder?);
-        let parameters = encoder.parameters + decoder.parameters;
-        if encoder.form != decoder.form || parameters != opening.model.parameters {
-            let (id, expected) = (&opening.id, opening.model.parameters);
-            let found = format!("encoder for {}, decoder for {}", encoder.form, decoder.form);
-            return Err(TokenizerError::WeightsMismatch {
-                path: decoder.file.path().to_owned(),
-                problems: vec![format!(
-                    "{found}: {parameters} parameters, and `{id}` has {expected}"
-                )],
-            });
+    fn open(opening: &Opening<'_>, form: Form) -> Result<Self, TokenizerError> {
+        let encoder = read(opening, (0, Half::Encoder), form)?;
+        let decoder = read(opening, (1, Half::Decoder), form)?;
+        for (half, name) in [(&encoder, "encoder"), (&decoder, "decoder")] {
+            if half.form != form {
+                let (path, id) = (half.file.path().to_owned(), &opening.id);
+                let found = format!("the {name} is of {}, and `{id}` has {form}", half.form);
+                return Err(TokenizerError::WeightsMismatch { path, problems: vec![found] });
+            }
         }
         let mut weights = vec![encoder.file.origin().clone(), decoder.file.origin().clone()];
         weights.dedup();
         let source = "madebyollin/taesd".to_owned();
         let id = opening.id.clone();
         Ok(Self {
-            spec: TokenizerSpec { id, stride: STRIDE, parameters, weights, source },
-            channels: encoder.form.channels,
+            spec: TokenizerSpec {
+                id,
+                stride: STRIDE,
+                parameters: encoder.parameters + decoder.parameters,
+                weights,
+                source,
+            },
+            channels: form.channels,
             encoder: encoder.network,
             decoder: decoder.network,
             device: opening.device.clone(),
@@ -77,10 +78,15 @@ struct Read {
     parameters: u64,
 }
 
-fn read(opening: &Opening<'_>, part: usize, half: Half) -> Result<Read, TokenizerError> {
+/// Reads a half of the form that its weights say; of `form` where they are of none.
+fn read(
+    opening: &Opening<'_>,
+    (part, half): (usize, Half),
+    form: Form,
+) -> Result<Read, TokenizerError> {
     let file = opening.weights(part)?;
     let names = Names::of(&file, half);
-    let form = Form::of(&file, half, names);
+    let form = Form::of(&file, half, names).unwrap_or(form);
     let layout = form.layout(half);
     let expected: Vec<Expected> = layout::tensors(&layout)
         .into_iter()

@@ -23,9 +23,9 @@ impl Posterior {
     /// One draw for each image: `mean + exp(log variance / 2) n` in f64, `n` from the image's
     /// stream in the order `[channel, row, column]`.
     pub(super) fn sample(&self, streams: Vec<Stream>) -> Result<Tensor, TokenizerError> {
-        let (means, deviations) = (self.half(0)?, self.half(1)?);
+        let (means, logarithms) = (self.half(0)?, self.logarithms()?);
         let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-        let (mut values, logarithms) = (flat(&means)?, flat(&deviations)?);
+        let (mut values, logarithms) = (flat(&means)?, flat(&logarithms)?);
         let length = values.len() / streams.len().max(1);
         let images =
             values.chunks_exact_mut(length.max(1)).zip(logarithms.chunks_exact(length.max(1)));
@@ -37,6 +37,11 @@ impl Posterior {
             }
         }
         Ok(Tensor::from_vec(values, means.shape(), self.moments.device())?)
+    }
+
+    /// The logarithms of the variances `[N, channels, h, w]`, as the network gives them.
+    pub(super) fn logarithms(&self) -> Result<Tensor, TokenizerError> {
+        Ok(self.half(1)?.contiguous()?)
     }
 
     fn half(&self, half: usize) -> Result<Tensor, TokenizerError> {

@@ -72,21 +72,16 @@ impl Half {
 }
 
 impl Form {
-    /// What the weights of a half say. For a file that is of no tiny autoencoder, some form that
-    /// it then does not fit.
-    pub(super) fn of(file: &WeightsFile, half: Half, names: Names) -> Self {
+    /// What the weights of a half say; `None` where they are not of this half.
+    pub(super) fn of(file: &WeightsFile, half: Half, names: Names) -> Option<Self> {
         let shape = |name: &str| file.shape(&names.of_file(name));
-        let (latents, pooled) = match half {
-            Half::Encoder => (shape("14.weight").and_then(|shape| shape.first()), "11"),
-            Half::Decoder => (shape("1.weight").and_then(|shape| shape.get(1)), "3"),
+        let (channels, pooled) = match half {
+            Half::Encoder => (shape("14.weight")?.first(), "11.pool.0.weight"),
+            Half::Decoder => (shape("1.weight")?.get(1), "3.pool.0.weight"),
         };
-        let lowest = match shape(&format!("{pooled}.pool.0.weight")) {
-            Some(_) => Lowest::Pooled,
-            None => Lowest::Plain,
-        };
-        // The shape's product is the length of data that is there, so that this is no large number
-        // unless the file is.
-        Self { channels: latents.copied().unwrap_or(4), lowest }
+        let lowest = if shape(pooled).is_some() { Lowest::Pooled } else { Lowest::Plain };
+        // No larger than the tensor, whose bytes the file has.
+        Some(Self { channels: *channels?, lowest })
     }
 
     /// The sequence of a half.

@@ -1,9 +1,14 @@
 //! The published tiny autoencoders and where each lies.
 
 use super::TinyAutoencoder;
+use super::layout::{Form, Lowest};
 use crate::model::{HubFile, Model, Part};
 
 const DIFFUSERS: &str = "diffusion_pytorch_model.safetensors";
+
+const FOUR: Form = Form { channels: 4, lowest: Lowest::Plain };
+const SIXTEEN: Form = Form { channels: 16, lowest: Lowest::Plain };
+const FLUX2: Form = Form { channels: 32, lowest: Lowest::Pooled };
 
 /// Two files of the hub's repository, or one.
 macro_rules! halves {
@@ -44,7 +49,7 @@ pub(crate) const MODELS: &[Model] = &[
         licence: "MIT",
         parameters: 2_445_063,
         parts: halves!("madebyollin/taesd", first = half_first, "taesd_encoder", "taesd_decoder"),
-        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening)?)),
+        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening, FOUR)?)),
     },
     Model {
         id: "taesdxl",
@@ -57,7 +62,7 @@ pub(crate) const MODELS: &[Model] = &[
             "taesdxl_encoder",
             "taesdxl_decoder"
         ),
-        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening)?)),
+        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening, FOUR)?)),
     },
     Model {
         id: "taesd3",
@@ -70,7 +75,7 @@ pub(crate) const MODELS: &[Model] = &[
             "taesd3_encoder",
             "taesd3_decoder"
         ),
-        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening)?)),
+        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening, SIXTEEN)?)),
     },
     Model {
         id: "taef1",
@@ -78,7 +83,7 @@ pub(crate) const MODELS: &[Model] = &[
         licence: "MIT",
         parameters: 2_458_899,
         parts: halves!("madebyollin/taef1", first = whole_first, "taef1_encoder", "taef1_decoder"),
-        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening)?)),
+        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening, SIXTEEN)?)),
     },
     Model {
         id: "taef2",
@@ -86,6 +91,6 @@ pub(crate) const MODELS: &[Model] = &[
         licence: "MIT",
         parameters: 2_677_027,
         parts: halves!("madebyollin/taef2", first = half_first, "taef2_encoder", "taef2_decoder"),
-        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening)?)),
+        open: |opening| Ok(Box::new(TinyAutoencoder::open(opening, FLUX2)?)),
     },
 ];
