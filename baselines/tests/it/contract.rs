@@ -6,7 +6,7 @@ use prismbench_core::{
     Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::{pictures, ready, taef2_weights};
+use crate::{generated, pictures, ready, taef2_weights};
 
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
@@ -21,6 +21,13 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         "dct" => &["dct:1", "dct:64"],
         "pca" => &["pca:f8:16", "pca:f16:5"],
         "taef2" => return vec![format!("taef2={taef2}")],
+        "sd-vae" => {
+            let path = generated::autoencoder_kl("sd-vae");
+            return vec![format!("sd-vae={}", path.display())];
+        }
+        // The code of `sd-vae` and `taef2` with other weights.
+        "sd-vae-ema" | "sd-vae-mse" | "sdxl-vae" | "sd3-vae" | "flux-vae" => &[],
+        "taesd" | "taesdxl" | "taesd3" | "taef1" => &[],
         other => panic!("`{other}` is registered but not tested: add it here"),
     };
     references.iter().map(ToString::to_string).collect()

@@ -2,13 +2,19 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod autoencoder_kl;
+mod checksum;
 mod codecs;
 mod contract;
+mod generated;
 mod golden;
+#[path = "../../../tests/oracle/hashed.rs"]
+mod hashed;
 mod pca;
 mod pictures;
 mod taef2;
 mod taef2_weights;
+mod tiny_autoencoder;
 
 use candle_core::Device;
 use prismbench_baselines::{OpenOptions, Opened, open};
