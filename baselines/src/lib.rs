@@ -23,7 +23,7 @@ mod resample;
 mod tiny_autoencoder;
 
 pub use error::OpenError;
-pub use hub::HubCache;
+pub use hub::{FetchError, Hub};
 pub use model::{HubFile, Model, Part};
 pub use open::{Fit, OpenOptions, Opened, open};
 pub use reference::TokenizerRef;
