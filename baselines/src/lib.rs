@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
 
+mod autoencoder_kl;
 mod dct;
 mod error;
 mod exec;
@@ -12,6 +13,7 @@ mod grid;
 mod hub;
 mod identity;
 mod jpeg;
+mod layers;
 mod model;
 mod open;
 mod patches;
@@ -20,7 +22,7 @@ mod recon;
 mod reference;
 mod registry;
 mod resample;
-mod taef2;
+mod tiny_autoencoder;
 
 pub use error::OpenError;
 pub use exec::{ExecError, FrameError, end_programs};

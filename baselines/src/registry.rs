@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::{Model, taef2};
+use crate::{Model, autoencoder_kl, tiny_autoencoder};
 
 /// Every model with published weights, in the order of `prismbench list tokenizers`.
 fn models() -> impl Iterator<Item = &'static Model> {
-    [taef2::MODELS].into_iter().flatten()
+    [autoencoder_kl::MODELS, tiny_autoencoder::MODELS].into_iter().flatten()
 }
 
 /// One family of tokenizers, as `prismbench list tokenizers` shows it.

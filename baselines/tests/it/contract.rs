@@ -6,7 +6,7 @@ use prismbench_core::{
     Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::{exec, pictures, ready, taef2_weights};
+use crate::{exec, generated, pictures, ready, taef2_weights};
 
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
@@ -24,6 +24,13 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         "exec" => return vec![exec::command("good"), exec::command("bits")],
         // It needs the names of the samples: `recon.rs` has its contract.
         "recon" => &[],
+        "sd-vae" => {
+            let path = generated::autoencoder_kl("sd-vae");
+            return vec![format!("sd-vae={}", path.display())];
+        }
+        // The code of `sd-vae` and `taef2` with other weights.
+        "sd-vae-ema" | "sd-vae-mse" | "sdxl-vae" | "sd3-vae" | "flux-vae" => &[],
+        "taesd" | "taesdxl" | "taesd3" | "taef1" => &[],
         other => panic!("`{other}` is registered but not tested: add it here"),
     };
     references.iter().map(ToString::to_string).collect()

@@ -2,15 +2,21 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod autoencoder_kl;
+mod checksum;
 mod codecs;
 mod contract;
 mod exec;
+mod generated;
 mod golden;
+#[path = "../../../tests/oracle/hashed.rs"]
+mod hashed;
 mod pca;
 mod pictures;
 mod recon;
 mod taef2;
 mod taef2_weights;
+mod tiny_autoencoder;
 
 use candle_core::Device;
 use prismbench_baselines::{OpenOptions, Opened, open};
