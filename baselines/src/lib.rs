@@ -6,6 +6,7 @@
 //! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
 
 mod dct;
+mod encoders;
 mod error;
 mod grid;
 mod hub;
@@ -15,10 +16,12 @@ mod model;
 mod open;
 mod patches;
 mod pca;
+mod rae;
 mod reference;
 mod registry;
 mod resample;
 mod taef2;
+mod vit;
 
 pub use error::OpenError;
 pub use hub::HubCache;

@@ -1,11 +1,20 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::{Model, taef2};
+use crate::{Model, encoders, rae, taef2};
 
 /// Every model with published weights, in the order of `prismbench list tokenizers`.
 fn models() -> impl Iterator<Item = &'static Model> {
-    [taef2::MODELS].into_iter().flatten()
+    [
+        taef2::MODELS,
+        rae::MODELS,
+        encoders::DINOV2_MODELS,
+        encoders::CLIP_MODELS,
+        encoders::SIGLIP_MODELS,
+        encoders::MAE_MODELS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// One family of tokenizers, as `prismbench list tokenizers` shows it.
