@@ -4,11 +4,17 @@
 
 mod codecs;
 mod contract;
+mod generated;
 mod golden;
+#[path = "../../../tests/oracle/hashed.rs"]
+mod hashed;
 mod pca;
 mod pictures;
+mod sampled;
 mod taef2;
 mod taef2_weights;
+mod vision;
+mod vision_weights;
 
 use candle_core::Device;
 use prismbench_baselines::{OpenOptions, Opened, open};
