@@ -8,6 +8,4 @@ mod sincos;
 mod statistics;
 mod variant;
 
-pub(crate) use decoder::Decoder;
-pub(crate) use statistics::Statistics;
 pub(crate) use variant::MODELS;

@@ -32,6 +32,9 @@ from transformers import (
 import recipe
 from hashed import picture
 
+# diffusers 0.42 asks SiglipVisionModel for a part that it no longer has in version 5: itself.
+SiglipVisionModel.vision_model = property(lambda self: self)
+
 GOLDEN = Path(__file__).parent.parent / "golden" / "vision"
 # A prime: no grid has its period.
 SAMPLES = 211
@@ -192,9 +195,11 @@ def rae(name, depth, decoder, image):
     assert difference < 1e-6 or grid != 16
     model.decoder.decoder_pos_embed = positions
     model = model.eval().to(image.dtype)
-    normalised = model.encode(image).latent
-    latents = model._denormalize_latents(normalised)
-    return dict(latents=latents, normalised=normalised, reconstruction=model.decode(normalised).sample)
+    theirs = model.encode(image).latent
+    latents = model._denormalize_latents(theirs)
+    # As RAE itself has it: diffusers adds another 1e-5 to the deviation.
+    normalised = (latents - model._latents_mean) / model._latents_std
+    return dict(latents=latents, normalised=normalised, reconstruction=model.decode(theirs).sample)
 
 
 ENCODERS = [

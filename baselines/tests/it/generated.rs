@@ -40,6 +40,12 @@ impl Planned {
                 let add = if name == "_latents_std" { 1.0 } else { 0.0 };
                 (rounded + add).unwrap().to_vec1().unwrap()
             }
+            "variance" => {
+                let Self { shape, .. } = self;
+                let std = Self { recipe: "_latents_std".to_owned(), ..planned("", shape.clone()) };
+                return (std.tensor().sqr().unwrap() - 1e-5).unwrap();
+            }
+            "mae positions" => mae_positions(self.shape[2], (self.shape[1] - 1).isqrt()),
             name => {
                 let values = recipe::tensor(name, &self.shape);
                 let tensor = Tensor::from_vec(values, &*self.shape, &Device::Cpu).unwrap();
@@ -52,9 +58,29 @@ impl Planned {
     fn is_exact(&self) -> bool {
         matches!(
             self.recipe.as_str(),
-            "encoder_mean" | "encoder_std" | "half" | "_latents_mean" | "_latents_std"
+            "encoder_mean"
+                | "encoder_std"
+                | "half"
+                | "_latents_mean"
+                | "_latents_std"
+                | "variance"
+                | "mae positions"
         )
     }
+}
+
+/// MAE's fixed positions by their definition.
+fn mae_positions(width: usize, side: usize) -> Vec<f32> {
+    let value = |index: usize| {
+        let (token, channel) = (index / width, index % width);
+        let Some(patch) = token.checked_sub(1) else { return 0.0 };
+        let quarter = width / 4;
+        let place = if channel < width / 2 { patch % side } else { patch / side };
+        let rate = 10_000_f64.powf((channel % quarter) as f64 / -(quarter as f64));
+        let angle = place as f64 * rate;
+        (if channel / quarter % 2 == 0 { angle.sin() } else { angle.cos() }) as f32
+    };
+    (0..width * (side * side + 1)).map(value).collect()
 }
 
 /// Writes safetensors, a few tensors at a time: the largest file here has half a billion numbers.
