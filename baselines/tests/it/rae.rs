@@ -82,9 +82,7 @@ fn agrees_with_diffusers(case: Case) {
     for (name, found) in &found {
         let golden = &golden["tensors"][name];
         let difference = Sampled(golden).difference(found);
-        let id = case.id;
-        println!("{id}: {name} within {difference:.1e}, PyTorch in f32 within {}", golden["noise"]);
-        assert!(difference < TOLERANCE, "{id}: {name} differs by {difference}");
+        assert!(difference < TOLERANCE, "{}: {name} differs by {difference}", case.id);
     }
     let features = tokenizer.features(&images, FeatureTap::Output).unwrap();
     let tokens = found[0].1.flatten(2, 3).unwrap().transpose(1, 2).unwrap();
