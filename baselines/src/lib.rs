@@ -5,27 +5,33 @@
 //!
 //! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
 
+mod autoencoder_kl;
 mod dct;
 mod encoders;
 mod error;
+mod exec;
 mod grid;
 mod hub;
 mod identity;
 mod jpeg;
+mod layers;
 mod model;
 mod open;
 mod patches;
 mod pca;
 mod rae;
+mod recon;
 mod reference;
 mod registry;
 mod resample;
-mod taef2;
+mod tiny_autoencoder;
 mod vit;
 
 pub use error::OpenError;
-pub use hub::HubCache;
+pub use exec::{ExecError, FrameError, end_programs};
+pub use hub::{FetchError, Hub};
 pub use model::{HubFile, Model, Part};
 pub use open::{Fit, OpenOptions, Opened, open};
+pub use recon::ReconError;
 pub use reference::TokenizerRef;
 pub use registry::{Entry, Needs, registry};

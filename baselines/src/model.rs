@@ -7,7 +7,7 @@ use prismbench_core::{Tokenizer, TokenizerError};
 use prismbench_kernels::nn::Arithmetic;
 use prismbench_weights::WeightsFile;
 
-use crate::hub::HubCache;
+use crate::Hub;
 
 /// A tokenizer or encoder with published weights.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ pub(crate) struct Opening<'a> {
     pub(crate) model: &'static Model,
     /// What the user named: a folder, or the one file of a model of one part.
     pub(crate) path: Option<&'a Path>,
-    pub(crate) hub: &'a HubCache,
+    /// Branch, tag or commit of its repositories.
+    pub(crate) revision: Option<&'a str>,
+    pub(crate) hub: &'a Hub,
     pub(crate) device: &'a Device,
     pub(crate) arithmetic: Arithmetic,
 }
@@ -88,7 +90,10 @@ impl Opening<'_> {
             if let Some(folder) = folder {
                 places.extend([folder.join(file.path), folder.join(file.name())]);
             }
-            places.push(self.hub.place(file));
+            // A revision is of the repository that the model itself is in.
+            let known = || self.model.parts.iter().flat_map(|part| part.files);
+            let same = known().any(|known| known.repository == file.repository);
+            places.push(self.hub.place(file, self.revision.filter(|_| same)));
         }
         let names = part.files.iter().map(|file| format!("{} of {}", file.path, file.repository));
         let names: Vec<String> = names.collect();
@@ -117,7 +122,7 @@ impl Opening<'_> {
     fn places(&self, part: usize) -> Vec<PathBuf> {
         let files = self.model.parts.get(part).map_or(&[][..], |part| part.files);
         match self.path {
-            Some(path) if path.is_file() && self.model.parts.len() == 1 => vec![path.to_owned()],
+            Some(path) if path.is_file() && self.is_whole(path) => vec![path.to_owned()],
             Some(folder) => {
                 let mut places: Vec<PathBuf> = Vec::new();
                 for file in files {
@@ -127,15 +132,23 @@ impl Opening<'_> {
                 places.dedup();
                 places
             }
-            None => files.iter().map(|file| self.hub.place(file)).collect(),
+            None => files.iter().map(|file| self.hub.place(file, self.revision)).collect(),
         }
     }
 
+    /// Whether a file is the whole model: that of its one part, or one that every part may be in.
+    fn is_whole(&self, path: &Path) -> bool {
+        let named = |file: &HubFile| path.file_name().is_some_and(|name| name == file.name());
+        let parts = self.model.parts;
+        parts.len() == 1 || parts.iter().all(|part| part.files.iter().any(named))
+    }
+
     fn remedy(&self) -> String {
-        let id = self.model.id;
+        let id = &self.id;
         let parts = self.model.parts.iter().filter_map(|part| part.files.first());
-        let names: Vec<String> =
+        let mut names: Vec<String> =
             parts.map(|file| format!("{} of {}", file.path, file.repository)).collect();
+        names.dedup();
         format!(
             "`prismbench fetch {id}` downloads {}; or name the folder that has it with \
              --tokenizer {id}=FOLDER",

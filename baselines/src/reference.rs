@@ -5,9 +5,12 @@ use std::str::FromStr;
 use prismbench_core::nearest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Model, Needs, OpenError, registry};
+use crate::{Model, Needs, OpenError, exec, registry};
 
-/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]][=WEIGHTS]`.
+/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]]`, `ID[@REVISION]` or `ID=PATH` of a model,
+/// `exec:COMMAND` or `recon:PATH`.
+///
+/// Everything behind `exec:` and `recon:` is the command or the path, `:`, `@` and `=` among it.
 ///
 /// Parsing checks the whole syntax and fills in the defaults, so that `jpeg` and `jpeg:75` are one
 /// reference; it opens no file. Serialises as its text.
@@ -21,15 +24,20 @@ pub struct TokenizerRef {
 }
 
 /// Which tokenizer, with every option.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Identity,
     Resample { factor: Factor },
     Jpeg { quality: u8 },
     Dct { kept: usize },
     Pca { factor: Factor, components: usize },
+    Exec { command: String },
+    Recon { path: PathBuf },
     Model(&'static Model),
 }
+
+/// Families whose option is one text of any characters.
+const VERBATIM: [&str; 2] = ["exec:", "recon:"];
 
 /// How many pixels of a row share one latent position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,11 +47,41 @@ pub(crate) enum Factor {
 }
 
 impl TokenizerRef {
+    /// The model that it names, if it is one.
+    #[must_use]
+    pub fn model(&self) -> Option<&'static Model> {
+        match self.kind() {
+            Ok(Kind::Model(model)) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// Branch, tag or commit of a model's repositories, where one is given: `sd-vae@main`.
+    #[must_use]
+    pub fn revision(&self) -> Option<&str> {
+        let (name, revision) = self.id.split_once('@')?;
+        (!is_verbatim(name)).then_some(revision)
+    }
+
+    /// A revision becomes part of a path, and of an address.
+    fn is_revision_given(&self) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let revision = self.revision().unwrap_or_default();
+        let is_name = !revision.is_empty() && revision.chars().all(fits);
+        is_name && !revision.starts_with('.') && self.weights.is_none()
+    }
+
     /// What the reference names, once its syntax holds.
     pub(crate) fn kind(&self) -> Result<Kind, OpenError> {
-        let mut words = self.id.split(':');
-        let family = words.next().unwrap_or_default();
-        let options: Vec<&str> = words.collect();
+        let (name, rest) = match self.id.split_once(':') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (self.id.as_str(), None),
+        };
+        let family = name.split('@').next().unwrap_or_default();
+        let options: Vec<&str> = match rest {
+            Some(text) if is_verbatim(&self.id) => vec![text.trim()],
+            rest => rest.into_iter().flat_map(|rest| rest.split(':')).collect(),
+        };
         let Some(entry) = registry().iter().find(|entry| entry.family == family) else {
             return Err(OpenError::UnknownTokenizer {
                 found: family.to_owned(),
@@ -53,11 +91,14 @@ impl TokenizerRef {
         let path_fits = match (entry.needs, &self.weights) {
             (_, None) => true,
             (Needs::Weights, Some(path)) => !path.as_os_str().is_empty(),
-            (Needs::Nothing | Needs::TrainingPictures, Some(_)) => false,
+            (_, Some(_)) => false,
         };
         let kind = match entry.model {
-            Some(model) => options.is_empty().then_some(Kind::Model(model)),
-            None => Kind::parse(family, &options),
+            Some(model) => {
+                let fits = options.is_empty() && (name == family || self.is_revision_given());
+                fits.then_some(Kind::Model(model))
+            }
+            None => Kind::parse(name, &options),
         };
         kind.filter(|_| path_fits).ok_or_else(|| {
             let expected = match entry.options {
@@ -105,9 +146,18 @@ impl Kind {
                 let components = number(components, 3 * factor.side() * factor.side())?;
                 Self::Pca { factor, components }
             }
+            ("exec", [command]) => {
+                exec::words(command)?;
+                Self::Exec { command: (*command).to_owned() }
+            }
+            ("recon", [path]) if !path.is_empty() => Self::Recon { path: PathBuf::from(path) },
             _ => return None,
         })
     }
+}
+
+fn is_verbatim(text: &str) -> bool {
+    VERBATIM.iter().any(|prefix| text.starts_with(prefix))
 }
 
 /// A whole number from 1 to `largest`.
@@ -120,11 +170,14 @@ impl FromStr for TokenizerRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (id, weights) = match text.split_once('=') {
-            Some((id, path)) => (id, Some(PathBuf::from(path))),
-            None => (text, None),
+            Some((id, path)) if !is_verbatim(text) => (id, Some(PathBuf::from(path))),
+            _ => (text, None),
         };
         let mut reference = Self { id: id.to_owned(), weights };
-        reference.id = reference.kind()?.to_string();
+        reference.id = match reference.kind()? {
+            Kind::Model(_) => reference.id,
+            kind => kind.to_string(),
+        };
         Ok(reference)
     }
 }
@@ -143,6 +196,8 @@ impl fmt::Display for Kind {
             Self::Jpeg { quality } => write!(f, "jpeg:{quality}"),
             Self::Dct { kept } => write!(f, "dct:{kept}"),
             Self::Pca { factor, components } => write!(f, "pca:{factor}:{components}"),
+            Self::Exec { command } => write!(f, "exec:{command}"),
+            Self::Recon { path } => write!(f, "recon:{}", path.display()),
             Self::Model(model) => f.write_str(model.id),
         }
     }
@@ -191,9 +246,15 @@ mod tests {
         assert_eq!(canonical("resample"), "resample:f8");
         assert_eq!(canonical("pca"), "pca:f8:16");
         assert_eq!(canonical("pca:f16"), "pca:f16:16");
-        for text in
-            ["identity", "resample:f16", "pca:f16:768", "pca:f8:192", "taef2", "taef2=a/b=c:d"]
-        {
+        for text in [
+            "identity",
+            "resample:f16",
+            "pca:f16:768",
+            "pca:f8:192",
+            "taef2",
+            "taef2@v1.0",
+            "taef2=a/b=c:d",
+        ] {
             assert_eq!(canonical(text), text);
         }
     }
@@ -203,6 +264,28 @@ mod tests {
         let reference: TokenizerRef = "taef2=weights/taef2".parse().unwrap();
         assert_eq!(reference.id, "taef2");
         assert_eq!(reference.weights, Some(PathBuf::from("weights/taef2")));
+    }
+
+    #[test]
+    fn everything_behind_exec_and_recon_is_theirs() {
+        for text in [
+            "exec:python3 -u 'my model.py' --size=256 a:b me@home",
+            "exec:a=b",
+            "recon:C:/x=y:z",
+            "recon:out/model=7.npz",
+        ] {
+            let reference: TokenizerRef = text.parse().unwrap();
+            assert_eq!((reference.id.as_str(), &reference.weights), (text, &None));
+            assert_eq!(reference.revision(), None);
+            assert_eq!(canonical(text), text);
+        }
+        assert_eq!(canonical("exec:  python3 x.py "), "exec:python3 x.py");
+        for text in
+            ["exec", "exec:", "exec: ", "exec:'open", "exec:''", "exec=x", "recon", "recon:"]
+        {
+            let error = text.parse::<TokenizerRef>().unwrap_err();
+            assert!(matches!(error, OpenError::BadOption { .. }), "{text}: {error}");
+        }
     }
 
     #[test]
@@ -245,6 +328,11 @@ mod tests {
             "pca:f16:769",
             "pca:f8:1:1",
             "taef2=",
+            "taef2@",
+            "taef2@..",
+            "taef2@a/b",
+            "taef2@main=x",
+            "jpeg@main",
             "taef2:1=x",
             "dct:99999999999999999999999",
         ];

@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::{Model, encoders, rae, taef2};
+use crate::{Model, autoencoder_kl, encoders, rae, tiny_autoencoder};
 
 /// Every model with published weights, in the order of `prismbench list tokenizers`.
 fn models() -> impl Iterator<Item = &'static Model> {
     [
-        taef2::MODELS,
+        autoencoder_kl::MODELS,
+        tiny_autoencoder::MODELS,
         rae::MODELS,
         encoders::DINOV2_MODELS,
         encoders::CLIP_MODELS,
@@ -43,6 +44,8 @@ pub enum Needs {
     TrainingPictures,
     /// Published weights, from the hub's cache or a folder.
     Weights,
+    /// Something of the user's: a program or finished pictures.
+    Own,
 }
 
 /// Every family, in the order of `prismbench list tokenizers`.
@@ -51,18 +54,18 @@ pub fn registry() -> &'static [Entry] {
     static REGISTRY: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let models = models().map(|model| Entry {
             family: model.id,
-            syntax: format!("{}[=PATH]", model.id).into(),
+            syntax: format!("{0}[@REVISION] or {0}=PATH", model.id).into(),
             options: PATH,
             needs: Needs::Weights,
             summary: model.summary,
             model: Some(model),
         });
-        TRANSFORMS.into_iter().chain(models).collect()
+        TRANSFORMS.into_iter().chain(models).chain(OWN).collect()
     });
     &REGISTRY
 }
 
-const PATH: &str = "PATH the folder of the weights, or the file if there is one";
+const PATH: &str = "REVISION of the hub, PATH a folder or file instead";
 
 const TRANSFORMS: [Entry; 5] = [
     Entry {
@@ -103,6 +106,26 @@ const TRANSFORMS: [Entry; 5] = [
         options: "FACTOR f8 (default) or f16, K 1 to 192 (f8) or 768 (f16) components (default 16)",
         needs: Needs::TrainingPictures,
         summary: "Karhunen-Loeve transform of square patches",
+        model: None,
+    },
+];
+
+/// What users bring themselves.
+const OWN: [Entry; 2] = [
+    Entry {
+        family: "exec",
+        syntax: Cow::Borrowed("exec:COMMAND"),
+        options: "COMMAND a program and its arguments, started without a shell",
+        needs: Needs::Own,
+        summary: "a tokenizer in a program of your own, in any language (baselines/python/README.md)",
+        model: None,
+    },
+    Entry {
+        family: "recon",
+        syntax: Cow::Borrowed("recon:PATH"),
+        options: "PATH a folder of pictures or an .npz, paired with the data by id",
+        needs: Needs::Own,
+        summary: "finished reconstructions; nothing is known of their latents",
         model: None,
     },
 ];

@@ -2,18 +2,26 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod autoencoder_kl;
+mod checksum;
 mod codecs;
 mod contract;
+mod exec;
 mod generated;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;
 mod pca;
 mod pictures;
+mod planned;
 mod rae;
+#[path = "../../../tests/oracle/recipe.rs"]
+mod recipe;
+mod recon;
 mod sampled;
 mod taef2;
 mod taef2_weights;
+mod tiny_autoencoder;
 mod vision;
 mod vision_weights;
 
