@@ -1,4 +1,5 @@
 use prismbench_core::TokenizerError;
+use prismbench_kernels::nn::NnError;
 
 /// Why a tokenizer could not be made from its reference.
 #[derive(Debug, thiserror::Error)]
@@ -29,5 +30,13 @@ fn suggestion(nearest: Option<&str>) -> String {
     match nearest {
         Some(name) => format!("; did you mean `{name}`?"),
         None => "; `prismbench list tokenizers` shows what there is".to_owned(),
+    }
+}
+
+/// A layer's error as a tokenizer's.
+pub(crate) fn layer(error: NnError) -> TokenizerError {
+    match error {
+        NnError::Tensor(error) => error.into(),
+        error => candle_core::Error::wrap(error).into(),
     }
 }

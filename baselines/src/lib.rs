@@ -7,6 +7,7 @@
 
 mod autoencoder_kl;
 mod dct;
+mod encoders;
 mod error;
 mod exec;
 mod grid;
@@ -18,11 +19,13 @@ mod model;
 mod open;
 mod patches;
 mod pca;
+mod rae;
 mod recon;
 mod reference;
 mod registry;
 mod resample;
 mod tiny_autoencoder;
+mod vit;
 
 pub use error::OpenError;
 pub use exec::{ExecError, FrameError, end_programs};

@@ -75,21 +75,38 @@ impl Opening<'_> {
         Ok(WeightsFile::open(&path, &self.remedy())?)
     }
 
+    /// Opens a file that is needed beside one of the parts only: in the folder that the user named,
+    /// or that of the file, else in the hub's cache.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub(crate) fn other(&self, part: &Part) -> Result<WeightsFile, TokenizerError> {
+        let folder = self.path.map(|path| match path.is_file() {
+            true => path.parent().unwrap_or(Path::new("")),
+            false => path,
+        });
+        let mut places = Vec::new();
+        for file in part.files {
+            if let Some(folder) = folder {
+                places.extend([folder.join(file.path), folder.join(file.name())]);
+            }
+            // A revision is of the repository that the model itself is in.
+            let known = || self.model.parts.iter().flat_map(|part| part.files);
+            let same = known().any(|known| known.repository == file.repository);
+            places.push(self.hub.place(file, self.revision.filter(|_| same)));
+        }
+        let names = part.files.iter().map(|file| format!("{} of {}", file.path, file.repository));
+        let names: Vec<String> = names.collect();
+        let remedy = format!("put {} beside the other weights", names.join(" or "));
+        Ok(WeightsFile::open(&first(places, &remedy)?, &remedy)?)
+    }
+
     /// Where a part of the model lies.
     ///
     /// # Errors
     /// [`TokenizerError::WeightsMissing`] naming every place that was looked at.
     pub(crate) fn find(&self, part: usize) -> Result<PathBuf, TokenizerError> {
-        let places = self.places(part);
-        if let Some(place) = places.iter().find(|place| place.is_file()) {
-            return Ok(place.clone());
-        }
-        let looked = places.iter().skip(1).map(|place| format!("`{}`", place.display()));
-        let looked: Vec<String> = looked.collect();
-        let nor =
-            if looked.is_empty() { String::new() } else { format!("nor {}; ", looked.join(", ")) };
-        let path = places.into_iter().next().unwrap_or_default();
-        Err(TokenizerError::WeightsMissing { path, remedy: format!("{nor}{}", self.remedy()) })
+        first(self.places(part), &self.remedy())
     }
 
     /// The file of this name beside the first part, as a configuration lies beside its weights.
@@ -138,4 +155,17 @@ impl Opening<'_> {
             names.join(" and ")
         )
     }
+}
+
+/// The first place where there is a file.
+fn first(places: Vec<PathBuf>, remedy: &str) -> Result<PathBuf, TokenizerError> {
+    if let Some(place) = places.iter().find(|place| place.is_file()) {
+        return Ok(place.clone());
+    }
+    let looked = places.iter().skip(1).map(|place| format!("`{}`", place.display()));
+    let looked: Vec<String> = looked.collect();
+    let nor =
+        if looked.is_empty() { String::new() } else { format!("nor {}; ", looked.join(", ")) };
+    let path = places.into_iter().next().unwrap_or_default();
+    Err(TokenizerError::WeightsMissing { path, remedy: format!("{nor}{remedy}") })
 }

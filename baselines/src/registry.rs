@@ -1,11 +1,21 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::{Model, autoencoder_kl, tiny_autoencoder};
+use crate::{Model, autoencoder_kl, encoders, rae, tiny_autoencoder};
 
 /// Every model with published weights, in the order of `prismbench list tokenizers`.
 fn models() -> impl Iterator<Item = &'static Model> {
-    [autoencoder_kl::MODELS, tiny_autoencoder::MODELS].into_iter().flatten()
+    [
+        autoencoder_kl::MODELS,
+        tiny_autoencoder::MODELS,
+        rae::MODELS,
+        encoders::DINOV2_MODELS,
+        encoders::CLIP_MODELS,
+        encoders::SIGLIP_MODELS,
+        encoders::MAE_MODELS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// One family of tokenizers, as `prismbench list tokenizers` shows it.

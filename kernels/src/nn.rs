@@ -7,6 +7,7 @@
 mod activation;
 mod affine;
 mod attention;
+mod bicubic;
 mod conv;
 mod error;
 mod exponential;
@@ -19,11 +20,13 @@ mod softmax;
 mod sums;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod upsample;
 mod window;
 
 pub use activation::Activation;
 pub use attention::{Attention, Mask};
+pub use bicubic::{Antialiasing, resize_bicubic};
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
 pub use group_norm::GroupNorm;

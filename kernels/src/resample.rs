@@ -9,6 +9,7 @@ mod bilinear;
 mod eight_bit;
 mod filter;
 mod plane;
+pub(crate) mod torch_taps;
 
 pub use antialiased::bilinear_antialiased;
 pub use bilinear::{bilinear_half_pixel, bilinear_tf1};

@@ -40,6 +40,15 @@ def is_scale(name):
     return of_norm and name.endswith("weight") or name.endswith((".running_var", ".lambda1", ".gamma"))
 
 
+TOKENS = ("position_embedding", "positional_embedding", "pos_embed", "cls_token", "class_embedding", "register_tokens",
+          "token_embedding", "probe")
+
+
+def is_token(name):
+    """Whether values are added to activations, or stand in their place: they are as large."""
+    return any(part in name for part in TOKENS)
+
+
 def tensor(name, shape):
     """The tensor in f32."""
     count = math.prod(shape)
@@ -48,7 +57,7 @@ def tensor(name, shape):
         # LPIPS weighs channels by numbers that are not negative: here [0, 0.5).
         values = (level + HALF) / (4 * HALF)
     elif len(shape) > 1:
-        inputs = count // shape[0]
+        inputs = 1 if is_token(name) else count // shape[0]
         values = level * (math.sqrt(3 * GAIN / inputs) / HALF)
     else:
         centre = 1 if is_scale(name) else 0

@@ -13,7 +13,8 @@ pub(crate) fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
         return levels.map(|level| ((level + HALF) as f64 / (4 * HALF) as f64) as f32).collect();
     }
     if shape.len() > 1 {
-        let scale = (3.0 * GAIN / (count / shape[0]) as f64).sqrt() / HALF as f64;
+        let inputs = if is_token(name) { 1 } else { count / shape[0] };
+        let scale = (3.0 * GAIN / inputs as f64).sqrt() / HALF as f64;
         return levels.map(|level| (level as f64 * scale) as f32).collect();
     }
     let centre = f64::from(u8::from(is_scale(name)));
@@ -25,6 +26,21 @@ fn is_scale(name: &str) -> bool {
     let of_norm = ["bn.", "norm", "ln_"].iter().any(|part| name.contains(part));
     let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     of_norm && ends(&["weight"]) || ends(&[".running_var", ".lambda1", ".gamma"])
+}
+
+/// Whether values are added to activations, or stand in their place: they are as large.
+fn is_token(name: &str) -> bool {
+    let parts = [
+        "position_embedding",
+        "positional_embedding",
+        "pos_embed",
+        "cls_token",
+        "class_embedding",
+        "register_tokens",
+        "token_embedding",
+        "probe",
+    ];
+    parts.iter().any(|part| name.contains(part))
 }
 
 fn levels(name: &str, count: usize) -> impl Iterator<Item = i64> {

@@ -8,10 +8,7 @@ use std::sync::OnceLock;
 use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
 
-use crate::golden;
-
-#[path = "../../../tests/oracle/recipe.rs"]
-mod recipe;
+use crate::{golden, recipe};
 
 /// The name that the recipe takes, the name in the file, the shape in the file.
 pub(crate) type Row = (String, String, Vec<usize>);

@@ -13,10 +13,17 @@ mod golden;
 mod hashed;
 mod pca;
 mod pictures;
+mod planned;
+mod rae;
+#[path = "../../../tests/oracle/recipe.rs"]
+mod recipe;
 mod recon;
+mod sampled;
 mod taef2;
 mod taef2_weights;
 mod tiny_autoencoder;
+mod vision;
+mod vision_weights;
 
 use candle_core::Device;
 use prismbench_baselines::{OpenOptions, Opened, open};

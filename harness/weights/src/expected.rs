@@ -87,9 +87,20 @@ impl Tensors {
     /// # Errors
     /// [`WeightsError::Mismatch`] when it was not expected.
     pub fn get(&self, name: &str) -> Result<Tensor, WeightsError> {
-        self.tensors.get(name).cloned().ok_or_else(|| WeightsError::Mismatch {
-            path: self.path.clone(),
-            problems: vec![format!("`{name}` is missing")],
-        })
+        self.tensors.get(name).cloned().ok_or_else(|| self.missing(name))
+    }
+
+    /// As [`get`](Self::get), giving the tensor away, so that its memory is freed as soon as a layer
+    /// has its own copy.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); a tensor can be taken once.
+    pub fn take(&mut self, name: &str) -> Result<Tensor, WeightsError> {
+        self.tensors.remove(name).ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> WeightsError {
+        let problems = vec![format!("`{name}` is missing")];
+        WeightsError::Mismatch { path: self.path.clone(), problems }
     }
 }

@@ -1,0 +1,98 @@
+use prismbench_kernels::nn::{Activation, Antialiasing, Mask};
+
+use super::Family;
+use super::encoder::Encoder;
+use super::pooling::Head;
+use crate::model::{HubFile, Model, Part};
+use crate::vit::{BlockConfig, CLIP_PIXELS, CLIP_VISION, FinalNorm, PatchBias, Side, TowerConfig};
+
+/// CLIP's tower of pictures (Radford et al. 2021). Patch tokens are those of the last block; its
+/// last norm is of the class token alone.
+const BASE_32: Family = Family {
+    tower: TowerConfig {
+        block: BlockConfig {
+            width: 768,
+            hidden: 3072,
+            heads: 12,
+            epsilon: 1e-5,
+            activation: Activation::QuickGelu,
+            mask: Mask::None,
+        },
+        channels: 3,
+        patch: 32,
+        patch_bias: PatchBias::Absent,
+        grid: 7,
+        registers: 0,
+        antialiasing: Antialiasing::Off,
+        after: FinalNorm::None,
+    },
+    layouts: &[&CLIP_VISION],
+    prefixes: &["vision_model."],
+    ignored: &[
+        "text_model.",
+        "text_projection.",
+        "logit_scale",
+        "vision_model.embeddings.position_ids",
+    ],
+    head: Head::Projection { outputs: 512 },
+    side: Side::Fixed(224),
+    pixels: CLIP_PIXELS,
+    source: "CLIP, arXiv 2103.00020",
+};
+
+const LARGE_14: Family = Family {
+    tower: TowerConfig {
+        block: BlockConfig { width: 1024, hidden: 4096, heads: 16, ..BASE_32.tower.block },
+        patch: 14,
+        grid: 16,
+        ..BASE_32.tower
+    },
+    head: Head::Projection { outputs: 768 },
+    ..BASE_32
+};
+
+const LARGE_REPOSITORY: &str = "openai/clip-vit-large-patch14";
+const BASE_REPOSITORY: &str = "openai/clip-vit-base-patch32";
+const LICENCE: &str = "MIT (the original's; the repository states none)";
+
+pub(crate) const MODELS: &[Model] = &[
+    Model {
+        id: "clip-l",
+        summary: "CLIP ViT-L/14 at 224: an encoder",
+        licence: LICENCE,
+        parameters: 303_966_208,
+        parts: &[Part {
+            files: &[
+                HubFile { repository: LARGE_REPOSITORY, path: "model.safetensors" },
+                HubFile { repository: LARGE_REPOSITORY, path: "pytorch_model.bin" },
+            ],
+        }],
+        open: |opening| Ok(Box::new(Encoder::open(opening, &LARGE_14)?)),
+    },
+    Model {
+        id: "clip-b32",
+        summary: "CLIP ViT-B/32 at 224: an encoder",
+        licence: LICENCE,
+        parameters: 87_849_216,
+        parts: &[Part {
+            files: &[
+                HubFile { repository: BASE_REPOSITORY, path: "model.safetensors" },
+                HubFile { repository: BASE_REPOSITORY, path: "pytorch_model.bin" },
+            ],
+        }],
+        open: |opening| Ok(Box::new(Encoder::open(opening, &BASE_32)?)),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_models_have_the_numbers_of_their_rows() {
+        // The towers of pictures with their projections, which are 1024 x 768 and 768 x 512.
+        assert_eq!(LARGE_14.parameters(24), MODELS[0].parameters);
+        assert_eq!(MODELS[0].parameters, 303_179_776 + 1024 * 768);
+        assert_eq!(BASE_32.parameters(12), MODELS[1].parameters);
+    }
+}

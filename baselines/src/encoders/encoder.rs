@@ -1,0 +1,118 @@
+use candle_core::Tensor;
+use prismbench_core::{
+    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, TextTower, Tokenizer,
+    TokenizerError, TokenizerSpec,
+};
+use prismbench_kernels::nn::Maps;
+use prismbench_weights::Expected;
+
+use super::Family;
+use super::pooling::Pooling;
+use crate::error::layer;
+use crate::model::Opening;
+use crate::vit::{Input, Pixels, Scope, Tower, Vision};
+
+/// An encoder without a decoder.
+pub(crate) struct Encoder {
+    spec: TokenizerSpec,
+    width: usize,
+    vision: Vision,
+    pooling: Pooling,
+    text: Option<Box<dyn TextTower>>,
+}
+
+impl Encoder {
+    /// Reads the tower of pictures.
+    ///
+    /// # Errors
+    /// As [`Opening::weights`] and [`prismbench_weights::WeightsFile::tensors`].
+    pub(crate) fn open(opening: &Opening<'_>, family: &Family) -> Result<Self, TokenizerError> {
+        let file = opening.weights(0)?;
+        let scope = Scope::new(family.prefixes);
+        let names = family.layout(&scope, &file);
+        let depth = names.depth(&scope, &file);
+        let config = &family.tower;
+        let mut expected = config.expected(&scope, names, depth);
+        expected.extend(family.head.expected(&config.block, &scope));
+        let mut tensors = file.tensors(&expected, family.ignored, opening.device)?;
+        let spec = TokenizerSpec {
+            id: opening.id.clone(),
+            stride: family.side.stride(),
+            parameters: expected.iter().map(|tensor: &Expected| tensor.len() as u64).sum(),
+            weights: vec![file.origin().clone()],
+            source: family.source.to_owned(),
+        };
+        // What the file takes is free before the layers make their copies.
+        drop(file);
+        let tower = Tower::new(config, &scope, names, depth, &mut tensors)?;
+        let pooling = Pooling::new(family.head, &config.block, &scope, &mut tensors)?;
+        let pixels = Pixels::beside(opening.beside(0, "preprocessor_config.json")?)?;
+        let input = Input { side: family.side, pixels: pixels.unwrap_or(family.pixels) };
+        let vision = Vision { id: spec.id.clone(), input, tower, device: opening.device.clone() };
+        Ok(Self { spec, width: config.block.width, vision, pooling, text: None })
+    }
+}
+
+impl Tokenizer for Encoder {
+    fn spec(&self) -> &TokenizerSpec {
+        &self.spec
+    }
+
+    /// Of a picture that it does not take, without a position.
+    fn latent_shape(&self, height: usize, width: usize) -> LatentShape {
+        let (rows, columns) = self.vision.grid((height, width)).unwrap_or((0, 0));
+        LatentShape::Tensor(vec![self.width, rows, columns])
+    }
+
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_extras(&self.spec.id)?;
+        Ok(Latents::Tensor(self.vision.latents(images)?))
+    }
+
+    fn decode(&self, _: &Latents) -> Result<ImageBatch, TokenizerError> {
+        let tokenizer = self.spec.id.clone();
+        Err(TokenizerError::Unsupported { tokenizer, capability: "decoder" })
+    }
+
+    fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
+        self.vision.check(tap)?;
+        let (_, height, width) = images.dims();
+        let grid = self.vision.grid((height, width))?;
+        let (mut patches, mut classes, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
+        self.vision.each(images, tap, |tokens| {
+            let few = self.vision.patches(&tokens)?;
+            patches.push(few.to_token_tensor().map_err(layer)?);
+            // Where there are tokens before the patches, the first is the class token.
+            let mut class = match self.vision.tower.prefix_len() {
+                0 => None,
+                _ => Some(tokens.tokens(0..1).map_err(layer)?),
+            };
+            if tap == FeatureTap::Output {
+                class = class.map(|class| self.pooling.class(class)).transpose().map_err(layer)?;
+                let one = self.pooling.pool(&few, class.as_ref()).map_err(layer)?;
+                pooled.extend(one.as_ref().map(single).transpose()?);
+            }
+            classes.extend(class.as_ref().map(single).transpose()?);
+            Ok(())
+        })?;
+        let all = |parts: &[Tensor]| match parts {
+            [] => Ok(None),
+            parts => Tensor::cat(parts, 0).map(Some),
+        };
+        let (class_token, pooled) = (all(&classes)?, all(&pooled)?);
+        Ok(Features { patch_tokens: Tensor::cat(&patches, 0)?, grid, class_token, pooled })
+    }
+
+    fn text_tower(&self) -> Option<&dyn TextTower> {
+        self.text.as_deref()
+    }
+}
+
+/// One token of each picture, `[N, width]`.
+fn single(tokens: &Maps) -> Result<Tensor, TokenizerError> {
+    Ok(tokens.to_token_tensor().map_err(layer)?.squeeze(1)?)
+}

@@ -1,0 +1,154 @@
+use candle_core::Tensor;
+use prismbench_core::{
+    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError,
+    TokenizerSpec,
+};
+
+use super::decoder::Decoder;
+use super::parts::Parts;
+use super::statistics::Statistics;
+use super::variant::Variant;
+use crate::error::layer;
+use crate::model::Opening;
+use crate::vit::{Input, Vision};
+
+/// RAE, for square pictures of one side: its decoder's positions and its statistics are for one
+/// grid.
+///
+/// `encode` gives the encoder's tokens as the decoder takes them; the statistics that a generator is
+/// trained behind are those of `normalise`. Latent noise is added before them, as in training.
+pub(crate) struct Rae {
+    spec: TokenizerSpec,
+    side: usize,
+    channels: usize,
+    grid: usize,
+    vision: Vision,
+    decoder: Decoder,
+    statistics: Statistics,
+}
+
+impl Rae {
+    /// Reads all parts.
+    ///
+    /// # Errors
+    /// As [`Opening::weights`] and [`prismbench_weights::WeightsFile::tensors`].
+    pub(super) fn open(opening: &Opening<'_>, variant: &Variant) -> Result<Self, TokenizerError> {
+        let parts = Parts::open(opening, variant)?;
+        let spec = TokenizerSpec {
+            id: opening.id.clone(),
+            stride: variant.side,
+            parameters: parts.parameters,
+            weights: parts.weights,
+            source: "RAE, arXiv 2510.11690".to_owned(),
+        };
+        let input = Input { side: variant.input(), pixels: parts.pixels };
+        let id = spec.id.clone();
+        Ok(Self {
+            spec,
+            side: variant.side,
+            channels: variant.family.tower.block.width,
+            grid: variant.grid(),
+            vision: Vision { id, input, tower: parts.tower, device: opening.device.clone() },
+            decoder: parts.decoder,
+            statistics: parts.statistics,
+        })
+    }
+
+    fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
+        let (_, height, width) = images.dims();
+        if (height, width) == (self.side, self.side) {
+            return Ok(());
+        }
+        let side = self.side;
+        Err(TokenizerError::Shape {
+            expected: format!("pictures of {side}x{side} pixels for `{}`", self.spec.id),
+            found: format!("{width}x{height} pixels"),
+        })
+    }
+
+    /// The latents of a batch, on the device.
+    fn latents(&self, latents: &Latents) -> Result<Tensor, TokenizerError> {
+        let tensor = latents.grid(&self.spec.id, self.channels)?;
+        let (_, _, height, width) = tensor.dims4()?;
+        let grid = self.grid;
+        if (height, width) == (grid, grid) {
+            return Ok(tensor.to_device(&self.vision.device)?);
+        }
+        Err(TokenizerError::Shape {
+            expected: format!("latents of `{}`, {grid}x{grid} positions", self.spec.id),
+            found: format!("{width}x{height}"),
+        })
+    }
+
+    /// `s n` for each picture, as [`Encoding::noise`] says; `None` without noise.
+    fn noise(
+        &self,
+        encoding: &Encoding<'_>,
+        images: usize,
+    ) -> Result<Option<Tensor>, TokenizerError> {
+        let length = self.channels * self.grid * self.grid;
+        let mut noise = Vec::new();
+        if encoding.noise == prismbench_core::LatentNoise::None {
+            return Ok(None);
+        }
+        for mut stream in encoding.streams("latent noise", images)? {
+            let scale = encoding.noise.scale(&mut stream).unwrap_or_default();
+            noise.extend((0..length).map(|_| (scale * stream.normal()) as f32));
+        }
+        let shape = (images, self.channels, self.grid, self.grid);
+        Ok(Some(Tensor::from_vec(noise, shape, &self.vision.device)?))
+    }
+}
+
+impl Tokenizer for Rae {
+    fn spec(&self) -> &TokenizerSpec {
+        &self.spec
+    }
+
+    fn latent_shape(&self, _: usize, _: usize) -> LatentShape {
+        LatentShape::Tensor(vec![self.channels, self.grid, self.grid])
+    }
+
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_band_mask(&self.spec.id)?;
+        self.check(images)?;
+        let noise = self.noise(encoding, images.dims().0)?;
+        let latents = self.vision.latents(images)?;
+        Ok(Latents::Tensor(match noise {
+            Some(noise) => (latents + noise)?,
+            None => latents,
+        }))
+    }
+
+    fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
+        let pictures = self.decoder.forward(&self.latents(latents)?)?;
+        ImageBatch::new(self.vision.input.pixels.denormalise(&pictures)?)
+    }
+
+    fn normalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        Ok(Latents::Tensor(self.statistics.normalise(&self.latents(latents)?)?))
+    }
+
+    fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        Ok(Latents::Tensor(self.statistics.denormalise(&self.latents(latents)?)?))
+    }
+
+    /// The encoder's patch tokens; RAE has no use for its class token.
+    fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
+        self.check(images)?;
+        self.vision.check(tap)?;
+        let mut patches = Vec::new();
+        self.vision.each(images, tap, |tokens| {
+            let few = self.vision.patches(&tokens)?;
+            patches.push(few.to_token_tensor().map_err(layer)?);
+            Ok(())
+        })?;
+        let patch_tokens = Tensor::cat(&patches, 0)?;
+        let grid = (self.grid, self.grid);
+        Ok(Features { patch_tokens, grid, class_token: None, pooled: None })
+    }
+}

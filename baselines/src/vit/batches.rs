@@ -1,0 +1,17 @@
+use candle_core::Tensor;
+
+/// Tokens that are in memory at once: the layers of a ViT-B take about 40 MB for them, and more
+/// would not be faster.
+const TOKENS: usize = 2048;
+
+/// Parts of a batch, as many pictures each as have some 2,000 tokens together. What a network gives
+/// does not depend on how a batch is divided; how much memory it takes does.
+pub(crate) fn few_at_a_time(
+    batch: &Tensor,
+    tokens: usize,
+) -> impl Iterator<Item = Result<Tensor, candle_core::Error>> {
+    let pictures = batch.dims().first().copied().unwrap_or(0);
+    let few = (TOKENS / tokens.max(1)).max(1);
+    let part = move |start| batch.narrow(0, start, few.min(pictures - start));
+    (0..pictures).step_by(few).map(part)
+}

@@ -1,0 +1,67 @@
+use candle_core::Tensor;
+use prismbench_core::TokenizerError;
+use prismbench_kernels::nn::{Antialiasing, MapShape, Maps, resize_bicubic};
+
+use crate::error::layer;
+
+/// What is put before and added to the patches of a picture.
+pub(crate) struct Positions {
+    /// Class token, with its position, and registers.
+    pub(crate) prefix: Option<Maps>,
+    /// One embedding for each patch.
+    pub(crate) table: Maps,
+}
+
+/// Learned embeddings of positions for the grid that the model was trained with.
+pub(super) struct PositionTable {
+    prefix: Option<Maps>,
+    /// One image of `side x side` patches.
+    table: Maps,
+    antialiasing: Antialiasing,
+}
+
+impl PositionTable {
+    /// `positions` is `[1, tokens, width]`: of the class token first, if `class` `[1, 1, width]` is
+    /// there. Registers `[1, count, width]` have none.
+    pub(super) fn new(
+        positions: &Tensor,
+        class: Option<&Tensor>,
+        registers: Option<&Tensor>,
+        antialiasing: Antialiasing,
+    ) -> Result<Self, TokenizerError> {
+        let tokens = positions.dim(1)?;
+        let first = usize::from(class.is_some());
+        let mut prefix = Vec::new();
+        if let Some(class) = class {
+            prefix.push((class + positions.narrow(1, 0, 1)?)?);
+        }
+        prefix.extend(registers.cloned());
+        let prefix = match prefix.is_empty() {
+            true => None,
+            false => Some(Maps::from_token_tensor(&Tensor::cat(&prefix, 1)?).map_err(layer)?),
+        };
+        let table = positions.narrow(1, first, tokens - first)?;
+        let table = Maps::from_token_tensor(&table).map_err(layer)?;
+        let side = (tokens - first).isqrt();
+        let grid = MapShape { height: side, width: side, ..table.shape() };
+        Ok(Self { prefix, table: table.reshape(grid).map_err(layer)?, antialiasing })
+    }
+
+    /// Tokens that are no patches.
+    pub(super) fn prefix_len(&self) -> usize {
+        self.prefix.as_ref().map_or(0, |prefix| prefix.shape().width)
+    }
+
+    /// The positions of a grid of `(rows, columns)`: interpolated unless the model was trained with
+    /// this grid.
+    pub(super) fn of(&self, grid: (usize, usize)) -> Result<Positions, TokenizerError> {
+        let known = self.table.shape();
+        let table = if (known.height, known.width) == grid {
+            self.table.clone()
+        } else {
+            resize_bicubic(&self.table, grid, self.antialiasing).map_err(layer)?
+        };
+        let table = table.into_tokens().map_err(layer)?;
+        Ok(Positions { prefix: self.prefix.clone(), table })
+    }
+}
