@@ -164,8 +164,10 @@ fn first(places: Vec<PathBuf>, remedy: &str) -> Result<PathBuf, TokenizerError> 
     }
     let looked = places.iter().skip(1).map(|place| format!("`{}`", place.display()));
     let looked: Vec<String> = looked.collect();
-    let nor =
-        if looked.is_empty() { String::new() } else { format!("nor {}; ", looked.join(", ")) };
+    let nor = match looked.as_slice() {
+        [] => String::new(),
+        looked => format!("nor is it at {}; ", looked.join(" or ")),
+    };
     let path = places.into_iter().next().unwrap_or_default();
     Err(TokenizerError::WeightsMissing { path, remedy: format!("{nor}{remedy}") })
 }
