@@ -1,94 +1,103 @@
-use std::ffi::OsString;
-use std::path::PathBuf;
+mod fetch;
 
-use hf_hub::{Cache, Repo};
+pub use fetch::FetchError;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hf_hub::{Cache, Repo, RepoType};
 
 use crate::HubFile;
 
-/// The hub's cache on this machine, which Python's `huggingface_hub` shares.
-#[derive(Clone, Debug)]
-pub struct HubCache(PathBuf);
+/// The branch that is meant when no revision is given.
+const MAIN: &str = "main";
 
-impl HubCache {
-    /// The cache in this folder.
+/// The Hugging Face hub, and its cache on this machine, which Python's `huggingface_hub` shares.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    cache: PathBuf,
+    endpoint: String,
+    token: Option<String>,
+    offline: bool,
+}
+
+impl Hub {
+    /// The cache in this folder, and the hub at an address: `https://huggingface.co`.
     #[must_use]
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self(folder.into())
+    pub fn new(cache: impl Into<PathBuf>, endpoint: impl Into<String>) -> Self {
+        Self { cache: cache.into(), endpoint: endpoint.into(), token: None, offline: false }
     }
 
-    /// Where Python's library has it: `HF_HUB_CACHE`, else `HF_HOME/hub`, else
-    /// `XDG_CACHE_HOME/huggingface/hub`, else `~/.cache/huggingface/hub`.
+    /// As Python's library has it. The cache is `HF_HUB_CACHE`, else `HF_HOME/hub`, else
+    /// `XDG_CACHE_HOME/huggingface/hub`, else `~/.cache/huggingface/hub`; the address
+    /// `HF_ENDPOINT`; the token `HF_TOKEN`, else the file `token` in `HF_HOME`. `HF_HUB_OFFLINE` and
+    /// `TRANSFORMERS_OFFLINE` forbid downloads.
     #[must_use]
     pub fn from_environment() -> Self {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let folder = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = folder("HF_HUB_CACHE");
-        let home = || folder("HF_HOME").map(|home| home.join("hub"));
-        let xdg = || folder("XDG_CACHE_HOME").map(|cache| cache.join("huggingface/hub"));
-        let user = || folder("HOME").map(|home| home.join(".cache/huggingface/hub"));
-        Self(cache.or_else(home).or_else(xdg).or_else(user).unwrap_or_default())
+        let text = |name| variable(name).filter(|value| !value.is_empty());
+        let folder = |name| text(name).map(PathBuf::from);
+        let xdg = || folder("XDG_CACHE_HOME").map(|cache| cache.join("huggingface"));
+        let user = || folder("HOME").map(|home| home.join(".cache/huggingface"));
+        let home = folder("HF_HOME").or_else(xdg).or_else(user).unwrap_or_default();
+        let words = |name| text(name).map(|value| value.to_string_lossy().into_owned());
+        let endpoint = words("HF_ENDPOINT").unwrap_or("https://huggingface.co".to_owned());
+        let kept = || fs::read_to_string(home.join("token")).ok();
+        let token = words("HF_TOKEN").or_else(kept).map(|token| token.trim().to_owned());
+        // The values that Python's library takes for true.
+        let is_set = |name| {
+            let value = words(name).unwrap_or_default().to_uppercase();
+            ["1", "ON", "YES", "TRUE"].contains(&value.as_str())
+        };
+        Self {
+            cache: folder("HF_HUB_CACHE").unwrap_or_else(|| home.join("hub")),
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            token: token.filter(|token| !token.is_empty()),
+            offline: is_set("HF_HUB_OFFLINE") || is_set("TRANSFORMERS_OFFLINE"),
+        }
     }
 
-    /// The folder.
+    /// The folder of the cache.
     #[must_use]
-    pub fn folder(&self) -> &PathBuf {
-        &self.0
+    pub fn cache(&self) -> &Path {
+        &self.cache
     }
 
-    /// The file, if a whole copy of it is here.
+    /// The file as it is at a revision (a branch, tag or commit; `main` unless told), if a whole
+    /// copy of it is here.
     #[must_use]
-    pub fn find(&self, file: &HubFile) -> Option<PathBuf> {
-        let repository = Cache::new(self.0.clone()).repo(Repo::model(file.repository.to_owned()));
-        repository.get(file.path)
+    pub fn find(&self, file: &HubFile, revision: Option<&str>) -> Option<PathBuf> {
+        let place = self.place(file, revision);
+        place.is_file().then_some(place)
     }
 
-    /// The file, or the place where it is looked for.
-    pub(crate) fn place(&self, file: &HubFile) -> PathBuf {
-        self.find(file).unwrap_or_else(|| {
-            let repository = Repo::model(file.repository.to_owned()).folder_name();
-            self.0.join(repository).join("snapshots/main").join(file.path)
-        })
+    /// Where the file lies, or would lie.
+    pub(crate) fn place(&self, file: &HubFile, revision: Option<&str>) -> PathBuf {
+        let repository = repository(file, revision);
+        let folder = self.cache.join(repository.folder_name());
+        // A branch or tag is a file that holds a commit; a commit is a folder of its own.
+        let commit = fs::read_to_string(folder.join("refs").join(repository.revision()))
+            .ok()
+            .map(|commit| commit.trim().to_owned())
+            .filter(|commit| is_hash(commit));
+        let commit = commit.unwrap_or_else(|| repository.revision().to_owned());
+        Cache::new(self.cache.clone()).repo(repository).pointer_path(&commit).join(file.path)
     }
+}
+
+fn repository(file: &HubFile, revision: Option<&str>) -> Repo {
+    let revision = revision.unwrap_or(MAIN).to_owned();
+    Repo::with_revision(file.repository.to_owned(), RepoType::Model, revision)
+}
+
+/// Whether a text is a hash in hexadecimal, and so no path.
+fn is_hash(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from(variables: &[(&str, &str)]) -> PathBuf {
-        let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        HubCache::from_variables(|name| find(name).map(|(_, value)| value.into())).0
-    }
-
-    #[test]
-    fn the_environment_names_the_folder_as_for_python() {
-        let all =
-            [("HF_HUB_CACHE", "/a"), ("HF_HOME", "/b"), ("XDG_CACHE_HOME", "/c"), ("HOME", "/d")];
-        assert_eq!(from(&all), PathBuf::from("/a"));
-        assert_eq!(from(&all[1..]), PathBuf::from("/b/hub"));
-        assert_eq!(from(&all[2..]), PathBuf::from("/c/huggingface/hub"));
-        assert_eq!(from(&all[3..]), PathBuf::from("/d/.cache/huggingface/hub"));
-        assert_eq!(
-            from(&[("HF_HOME", ""), ("HOME", "/d")]),
-            PathBuf::from("/d/.cache/huggingface/hub")
-        );
-    }
-
-    #[test]
-    fn a_file_is_found_by_the_revision_that_main_stands_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let repository = folder.path().join("models--owner--name");
-        let snapshot = repository.join("snapshots/0123abc/vae");
-        std::fs::create_dir_all(&snapshot).unwrap();
-        std::fs::create_dir_all(repository.join("refs")).unwrap();
-        std::fs::write(repository.join("refs/main"), "0123abc").unwrap();
-        let cache = HubCache::new(folder.path());
-        let file = HubFile { repository: "owner/name", path: "vae/weights.safetensors" };
-        assert_eq!(cache.find(&file), None);
-        std::fs::write(snapshot.join("weights.safetensors"), "x").unwrap();
-        assert_eq!(cache.find(&file), Some(snapshot.join("weights.safetensors")));
-    }
-}
+mod tests;

@@ -24,7 +24,7 @@ mod taef2;
 mod vit;
 
 pub use error::OpenError;
-pub use hub::HubCache;
+pub use hub::{FetchError, Hub};
 pub use model::{HubFile, Model, Part};
 pub use open::{Fit, OpenOptions, Opened, open};
 pub use reference::TokenizerRef;

@@ -7,7 +7,7 @@ use prismbench_core::{Tokenizer, TokenizerError};
 use prismbench_kernels::nn::Arithmetic;
 use prismbench_weights::WeightsFile;
 
-use crate::hub::HubCache;
+use crate::Hub;
 
 /// A tokenizer or encoder with published weights.
 #[derive(Debug)]
@@ -49,7 +49,9 @@ pub(crate) struct Opening<'a> {
     pub(crate) model: &'static Model,
     /// What the user named: a folder, or the one file of a model of one part.
     pub(crate) path: Option<&'a Path>,
-    pub(crate) hub: &'a HubCache,
+    /// Branch, tag or commit of its repositories.
+    pub(crate) revision: Option<&'a str>,
+    pub(crate) hub: &'a Hub,
     pub(crate) device: &'a Device,
     pub(crate) arithmetic: Arithmetic,
 }
@@ -127,12 +129,12 @@ impl Opening<'_> {
                 places.dedup();
                 places
             }
-            None => files.iter().map(|file| self.hub.place(file)).collect(),
+            None => files.iter().map(|file| self.hub.place(file, self.revision)).collect(),
         }
     }
 
     fn remedy(&self) -> String {
-        let id = self.model.id;
+        let id = &self.id;
         let parts = self.model.parts.iter().filter_map(|part| part.files.first());
         let names: Vec<String> =
             parts.map(|file| format!("{} of {}", file.path, file.repository)).collect();

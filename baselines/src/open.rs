@@ -10,7 +10,7 @@ use crate::model::Opening;
 use crate::pca::PcaFit;
 use crate::reference::Kind;
 use crate::resample::Resample;
-use crate::{HubCache, OpenError, TokenizerRef};
+use crate::{Hub, OpenError, TokenizerRef};
 
 /// A tokenizer that was asked for, as far as it can be had without pictures.
 pub enum Opened {
@@ -49,14 +49,14 @@ pub struct OpenOptions {
     /// How exactly networks compute.
     pub arithmetic: Arithmetic,
     /// Where weights are looked for that no path is given for.
-    pub hub: HubCache,
+    pub hub: Hub,
 }
 
 impl OpenOptions {
     /// Fast arithmetic, the hub's cache of this machine.
     #[must_use]
     pub fn on(device: &Device) -> Self {
-        let (device, hub) = (device.clone(), HubCache::from_environment());
+        let (device, hub) = (device.clone(), Hub::from_environment());
         Self { device, arithmetic: Arithmetic::Fast, hub }
     }
 }
@@ -84,6 +84,7 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
                 id,
                 model,
                 path: reference.weights.as_deref(),
+                revision: reference.revision(),
                 hub: &options.hub,
                 device: &options.device,
                 arithmetic: options.arithmetic,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Model, Needs, OpenError, registry};
 
-/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]][=WEIGHTS]`.
+/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]]`, or `ID[@REVISION]` or `ID=PATH` of a model.
 ///
 /// Parsing checks the whole syntax and fills in the defaults, so that `jpeg` and `jpeg:75` are one
 /// reference; it opens no file. Serialises as its text.
@@ -39,10 +39,34 @@ pub(crate) enum Factor {
 }
 
 impl TokenizerRef {
+    /// The model that it names, if it is one.
+    #[must_use]
+    pub fn model(&self) -> Option<&'static Model> {
+        match self.kind() {
+            Ok(Kind::Model(model)) => Some(model),
+            _ => None,
+        }
+    }
+
+    /// Branch, tag or commit of a model's repositories, where one is given: `sd-vae@main`.
+    #[must_use]
+    pub fn revision(&self) -> Option<&str> {
+        self.id.split_once('@').map(|(_, revision)| revision)
+    }
+
+    /// A revision becomes part of a path, and of an address.
+    fn is_revision_given(&self) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let revision = self.revision().unwrap_or_default();
+        let is_name = !revision.is_empty() && revision.chars().all(fits);
+        is_name && !revision.starts_with('.') && self.weights.is_none()
+    }
+
     /// What the reference names, once its syntax holds.
     pub(crate) fn kind(&self) -> Result<Kind, OpenError> {
         let mut words = self.id.split(':');
-        let family = words.next().unwrap_or_default();
+        let name = words.next().unwrap_or_default();
+        let family = name.split('@').next().unwrap_or_default();
         let options: Vec<&str> = words.collect();
         let Some(entry) = registry().iter().find(|entry| entry.family == family) else {
             return Err(OpenError::UnknownTokenizer {
@@ -56,8 +80,11 @@ impl TokenizerRef {
             (Needs::Nothing | Needs::TrainingPictures, Some(_)) => false,
         };
         let kind = match entry.model {
-            Some(model) => options.is_empty().then_some(Kind::Model(model)),
-            None => Kind::parse(family, &options),
+            Some(model) => {
+                let fits = options.is_empty() && (name == family || self.is_revision_given());
+                fits.then_some(Kind::Model(model))
+            }
+            None => Kind::parse(name, &options),
         };
         kind.filter(|_| path_fits).ok_or_else(|| {
             let expected = match entry.options {
@@ -124,7 +151,10 @@ impl FromStr for TokenizerRef {
             None => (text, None),
         };
         let mut reference = Self { id: id.to_owned(), weights };
-        reference.id = reference.kind()?.to_string();
+        reference.id = match reference.kind()? {
+            Kind::Model(_) => reference.id,
+            kind => kind.to_string(),
+        };
         Ok(reference)
     }
 }
@@ -191,9 +221,15 @@ mod tests {
         assert_eq!(canonical("resample"), "resample:f8");
         assert_eq!(canonical("pca"), "pca:f8:16");
         assert_eq!(canonical("pca:f16"), "pca:f16:16");
-        for text in
-            ["identity", "resample:f16", "pca:f16:768", "pca:f8:192", "taef2", "taef2=a/b=c:d"]
-        {
+        for text in [
+            "identity",
+            "resample:f16",
+            "pca:f16:768",
+            "pca:f8:192",
+            "taef2",
+            "taef2@v1.0",
+            "taef2=a/b=c:d",
+        ] {
             assert_eq!(canonical(text), text);
         }
     }
@@ -245,6 +281,11 @@ mod tests {
             "pca:f16:769",
             "pca:f8:1:1",
             "taef2=",
+            "taef2@",
+            "taef2@..",
+            "taef2@a/b",
+            "taef2@main=x",
+            "jpeg@main",
             "taef2:1=x",
             "dct:99999999999999999999999",
         ];

@@ -51,7 +51,7 @@ pub fn registry() -> &'static [Entry] {
     static REGISTRY: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let models = models().map(|model| Entry {
             family: model.id,
-            syntax: format!("{}[=PATH]", model.id).into(),
+            syntax: format!("{0}[@REVISION] or {0}=PATH", model.id).into(),
             options: PATH,
             needs: Needs::Weights,
             summary: model.summary,
@@ -62,7 +62,7 @@ pub fn registry() -> &'static [Entry] {
     &REGISTRY
 }
 
-const PATH: &str = "PATH the folder of the weights, or the file if there is one";
+const PATH: &str = "REVISION of the hub, PATH a folder or file instead";
 
 const TRANSFORMS: [Entry; 5] = [
     Entry {

@@ -22,6 +22,8 @@ struct Cli {
 enum Command {
     /// Measure tokenizers and write a run folder; the same command again goes on where it stopped
     Run(Box<RunArgs>),
+    /// Download the weights of tokenizers into the hub's cache
+    Fetch(FetchArgs),
     /// Print leaderboards or the long table of run folders; measures nothing
     Table(TableArgs),
     /// List what this build knows
@@ -35,7 +37,7 @@ enum Command {
 pub(crate) struct RunArgs {
     /// A plan file, or the name of an embedded plan [default: default]
     pub(crate) plan: Option<String>,
-    /// A tokenizer: ID[:OPTIONS][=WEIGHTS] (repeatable)
+    /// A tokenizer: ID[:OPTIONS], or a model as ID[@REVISION] or ID=PATH (repeatable)
     #[arg(short, long = "tokenizer", value_name = "REF")]
     pub(crate) tokenizers: Vec<String>,
     /// Pictures: a folder, an .npz, one picture, or synthetic:SEED:N (repeatable)
@@ -47,6 +49,9 @@ pub(crate) struct RunArgs {
     /// Change a field of every protocol (repeatable)
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Keep only some frequencies of latents: zigzag:COUNT, rings:COUNT; as --set band-mask=...
+    #[arg(long, value_name = "MASK")]
+    pub(crate) band_mask: Option<String>,
     /// Only this suite (repeatable)
     #[arg(short, long = "suite", value_name = "NAME")]
     pub(crate) suites: Vec<String>,
@@ -110,6 +115,20 @@ pub(crate) enum ProgressStyle {
     None,
 }
 
+/// Downloads resume where they stopped, and are checked against the sha256 that the hub gives.
+///
+/// The cache is the one of Python's huggingface_hub: HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_TOKEN and
+/// HF_HUB_OFFLINE mean what they mean there.
+#[derive(Args)]
+pub(crate) struct FetchArgs {
+    /// A tokenizer with published weights: ID[@REVISION]
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) tokenizers: Vec<String>,
+    /// How progress is shown [default: bar on a terminal, else lines]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressStyle>,
+}
+
 #[derive(Args)]
 pub(crate) struct TableArgs {
     /// Run folders, or their records.jsonl
@@ -162,6 +181,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
     };
     let done = match cli.command {
         Command::Run(args) => cmd::run::run(&args, &mut streams),
+        Command::Fetch(args) => cmd::fetch::run(&args, &mut streams),
         Command::Table(args) => cmd::table::run(&args, &mut streams),
         Command::List(args) => cmd::list::run(&args, &mut streams),
         Command::Explain(args) => cmd::explain::run(&args, &mut streams),

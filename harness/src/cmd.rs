@@ -1,6 +1,7 @@
 //! One file per verb: parse, do, print.
 
 pub(crate) mod explain;
+pub(crate) mod fetch;
 pub(crate) mod list;
 pub(crate) mod run;
 pub(crate) mod table;

@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
-use prismbench_baselines::OpenError;
+use prismbench_baselines::{FetchError, OpenError};
 use prismbench_core::{ProtocolError, TokenizerError, UnknownChoice};
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
@@ -35,6 +35,14 @@ pub(crate) enum Failure {
     NetworkMissing { metric: String, network: String, remedy: String },
     #[error(transparent)]
     Network(Box<NetworkError>),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("interrupted")]
+    FetchInterrupted,
+    #[error("the download ended without a word")]
+    FetchEnded,
+    #[error("`{tokenizer}` has no weights to fetch")]
+    NothingToFetch { tokenizer: String },
     #[error("there is no {what} called `{found}`")]
     Unknown { what: &'static str, found: String, nearest: Option<String> },
     #[error("`{}` holds another run", path.display())]
@@ -77,7 +85,9 @@ impl Failure {
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing { .. })) => {
                 Exit::Missing
             }
-            Self::NetworkMissing { .. } => Exit::Missing,
+            Self::NetworkMissing { .. } | Self::Fetch(_) => Exit::Missing,
+            Self::FetchInterrupted => Exit::Interrupted,
+            Self::FetchEnded => Exit::Internal,
             Self::Network(error) => match error.as_ref() {
                 NetworkError::Weights(WeightsError::Missing { .. }) => Exit::Missing,
                 _ => Exit::Usage,
@@ -131,6 +141,11 @@ impl Failure {
                 NetworkError::Weights(WeightsError::Missing { remedy, .. }) => Some(remedy.clone()),
                 _ => None,
             },
+            Self::Fetch(error) => Some(error.remedy()),
+            Self::FetchInterrupted => Some("the same command goes on where it stopped".to_owned()),
+            Self::NothingToFetch { .. } => {
+                Some("`prismbench list tokenizers` shows which have some".to_owned())
+            }
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
             Self::Data(error) if error.is_sample() => Some(SKIP_BAD.to_owned()),

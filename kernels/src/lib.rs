@@ -6,6 +6,7 @@
 //! `libm` or are sequences of operations of our own.
 
 mod aligned;
+pub mod bands;
 pub mod crop;
 pub mod dct;
 pub mod directions;

@@ -142,7 +142,7 @@ impl<'a> Going<'a> {
                     all.push(Some(made));
                 }
                 Err(error) => {
-                    subject.failure = Some(Outcome::failed(&error));
+                    subject.failure = Some(error.outcome());
                     all.push(None);
                 }
             }

@@ -76,7 +76,7 @@ def main():
     refused = {
         "bad-call": {"f32": ramp(2), "x": Reaches()},
         "bad-namespace": {"model": {"f32": ramp(2)}, "args": argparse.Namespace(lr=1)},
-        "bad-two-networks": {"model": {"f32": ramp(2)}, "ema": {"f32": ramp(2)}},
+        "bad-two-networks": {"model": {"f32": ramp(2)}, "ema": {"weight": ramp(2)}},
         "bad-number": {"f32": ramp(2), "epoch": 3},
         "bad-broadcast": {"f32": ramp(1).expand(1 << 40)},
         "bad-list": [ramp(2)],

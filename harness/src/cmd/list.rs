@@ -1,4 +1,4 @@
-use prismbench_baselines::{Needs, registry};
+use prismbench_baselines::{Entry, Hub, Model, Needs, registry};
 use prismbench_core::{Protocol, nearest};
 use prismbench_suites::suites;
 
@@ -24,19 +24,7 @@ pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
 
 fn section(what: &str) -> String {
     let rows: Vec<(String, String)> = match what {
-        "tokenizers" => registry()
-            .iter()
-            .map(|entry| {
-                let needs = match entry.needs {
-                    Needs::Nothing => "",
-                    Needs::TrainingPictures => "; fitted on training pictures",
-                    Needs::Weights => "; needs weights",
-                };
-                let options =
-                    if entry.options.is_empty() { "" } else { "\n" }.to_owned() + entry.options;
-                (entry.syntax.to_string(), format!("{}{needs}{options}", entry.summary))
-            })
-            .collect(),
+        "tokenizers" => tokenizers(),
         "suites" => suites()
             .iter()
             .map(|suite| {
@@ -84,4 +72,48 @@ fn section(what: &str) -> String {
             format!("  {name:width$}  {}\n", text.replace('\n', &format!("\n{indent}")))
         })
         .collect()
+}
+
+fn tokenizers() -> Vec<(String, String)> {
+    let hub = Hub::from_environment();
+    registry().iter().map(|entry| tokenizer(entry, &hub)).collect()
+}
+
+fn tokenizer(entry: &Entry, hub: &Hub) -> (String, String) {
+    if let Some(model) = entry.model {
+        return (model.id.to_owned(), format!("{}\n{}", model.summary, weights(model, hub)));
+    }
+    let needs = match entry.needs {
+        Needs::Nothing | Needs::Weights => "",
+        Needs::TrainingPictures => "; fitted on training pictures",
+    };
+    let options = if entry.options.is_empty() { "" } else { "\n" }.to_owned() + entry.options;
+    (entry.syntax.to_string(), format!("{}{needs}{options}", entry.summary))
+}
+
+/// Size, licence and source of a model's weights, and whether they are here.
+fn weights(model: &Model, hub: &Hub) -> String {
+    let size = |bytes: u64| match bytes {
+        0..100_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        100_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    };
+    let here = |part: &prismbench_baselines::Part| {
+        part.files.iter().find_map(|file| hub.find(file, None)?.metadata().ok())
+    };
+    let found: Option<Vec<_>> = model.parts.iter().map(here).collect();
+    let state = match found {
+        Some(files) => format!("cached, {}", size(files.iter().map(|file| file.len()).sum())),
+        // Nearly all are published in f32.
+        None => format!("not here, about {}", size(4 * model.parameters)),
+    };
+    let mut repositories: Vec<&str> = Vec::new();
+    for file in model.parts.iter().filter_map(|part| part.files.first()) {
+        if !repositories.contains(&file.repository) {
+            repositories.push(file.repository);
+        }
+    }
+    let parameters = model.parameters as f64 / 1e6;
+    let source = repositories.join(" and ");
+    format!("{parameters:.1} M parameters; {}; {source}; {state}", model.licence)
 }

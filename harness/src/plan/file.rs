@@ -155,5 +155,8 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
         let value = value.parse::<i64>().map_or_else(|_| value.into(), toml::Value::from);
         file.set.insert(field.to_owned(), value);
     }
+    if let Some(mask) = &args.band_mask {
+        file.set.insert("band-mask".to_owned(), mask.clone().into());
+    }
     Ok(())
 }

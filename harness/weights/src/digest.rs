@@ -1,6 +1,10 @@
 use std::fmt::Write;
+use std::io;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::mapped::Mapped;
 
 /// sha256 in hexadecimal.
 #[must_use]
@@ -10,6 +14,14 @@ pub fn sha256(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// sha256 of a file in hexadecimal.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn sha256_of_file(path: &Path) -> io::Result<String> {
+    Ok(sha256(&Mapped::open(path)?))
 }
 
 #[cfg(test)]

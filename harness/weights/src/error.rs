@@ -57,6 +57,23 @@ pub enum WeightsError {
         /// The sha256 that was found.
         found: String,
     },
+    /// The file lies in the hub's cache under a sha256 that is not its own.
+    #[error(
+        "`{}` should have the sha256 {expected} but has {found}: it is half a download, or was \
+         changed; remove `{}` and fetch it again",
+        path.display(),
+        blob.display()
+    )]
+    Changed {
+        /// The file, by the name in its snapshot.
+        path: PathBuf,
+        /// Where its bytes lie.
+        blob: PathBuf,
+        /// The sha256 that the hub gave for it.
+        expected: String,
+        /// The sha256 that was found.
+        found: String,
+    },
     /// The tensor library refused an operation.
     #[error("a tensor operation failed")]
     // Boxed: candle's error is over 100 bytes and would make every result that large.
@@ -76,7 +93,9 @@ impl From<WeightsError> for TokenizerError {
             WeightsError::Mismatch { path, problems } => Self::WeightsMismatch { path, problems },
             WeightsError::Unreadable { path, cause } => Self::WeightsUnreadable { path, cause },
             WeightsError::Tensor(error) => Self::Tensor(error),
-            WeightsError::Executable { ref path, .. } | WeightsError::Digest { ref path, .. } => {
+            WeightsError::Executable { ref path, .. }
+            | WeightsError::Digest { ref path, .. }
+            | WeightsError::Changed { ref path, .. } => {
                 Self::WeightsUnreadable { path: path.clone(), cause: Box::new(error) }
             }
         }

@@ -1,14 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use prismbench_core::Weights;
 
+use crate::mapped::Mapped;
 use crate::stored::Stored;
 use crate::torch::{self, TorchError};
-use crate::{Expected, Tensors, WeightsError, known, safe, sha256};
+use crate::{Expected, Tensors, WeightsError, hub, known, safe, sha256};
 
 /// What batch normalisation counts while it is trained, and nothing needs afterwards.
 const COUNTER: &str = "num_batches_tracked";
@@ -18,7 +18,7 @@ const COUNTER: &str = "num_batches_tracked";
 pub struct WeightsFile {
     path: PathBuf,
     origin: Weights,
-    bytes: Vec<u8>,
+    bytes: Mapped,
     tensors: BTreeMap<String, Stored>,
 }
 
@@ -29,10 +29,24 @@ impl WeightsFile {
     /// # Errors
     /// [`WeightsError::Missing`] with `remedy` when there is no such file,
     /// [`WeightsError::Digest`] when it is not the published file whose name it bears,
+    /// [`WeightsError::Changed`] when it is not what the hub's client once put there,
     /// [`WeightsError::Executable`] when a pickle asks for more than tensors, and
     /// [`WeightsError::Unreadable`] when it is not well formed.
     pub fn open(path: &Path, remedy: &str) -> Result<Self, WeightsError> {
-        let bytes = fs::read(path).map_err(|error| match error.kind() {
+        Self::open_one_of(path, remedy, &[])
+    }
+
+    /// As [`open`](Self::open); of a PyTorch file with several dictionaries of tensors, as training
+    /// leaves behind, the first of `dictionaries` is taken that it has: `["ema", "model"]`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_one_of(
+        path: &Path,
+        remedy: &str,
+        dictionaries: &[&str],
+    ) -> Result<Self, WeightsError> {
+        let bytes = Mapped::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                 let (path, remedy) = (path.to_owned(), remedy.to_owned());
                 WeightsError::Missing { path, remedy }
@@ -41,8 +55,9 @@ impl WeightsFile {
         })?;
         let sha256 = sha256(&bytes);
         known::check(path, &sha256)?;
+        hub::check(path, &sha256)?;
         let tensors = if torch::is_torch(&bytes) {
-            torch::index(&bytes).map_err(|error| match error {
+            torch::index(&bytes, dictionaries).map_err(|error| match error {
                 TorchError::Global(global) => {
                     WeightsError::Executable { path: path.to_owned(), global }
                 }

@@ -7,12 +7,14 @@ mod digest;
 mod error;
 mod expected;
 mod file;
+mod hub;
 mod known;
+mod mapped;
 mod safe;
 mod stored;
 mod torch;
 
-pub use digest::sha256;
+pub use digest::{sha256, sha256_of_file};
 pub use error::WeightsError;
 pub use expected::{Expected, Tensors};
 pub use file::WeightsFile;

@@ -24,14 +24,14 @@ pub(crate) fn is_torch(file: &[u8]) -> bool {
     file.starts_with(ZIP) || file.starts_with(PICKLE) || is_tar(file)
 }
 
-/// The tensors of the state dictionary in the file.
-pub(crate) fn index(file: &[u8]) -> Result<BTreeMap<String, Stored>, TorchError> {
+/// The tensors of the state dictionary in the file; of several, the first of `wanted` that is there.
+pub(crate) fn index(file: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Stored>, TorchError> {
     if is_tar(file) {
         Err(TorchError::Tar)
     } else if file.starts_with(ZIP) {
-        archive::index(file)
+        archive::index(file, wanted)
     } else {
-        legacy::index(file)
+        legacy::index(file, wanted)
     }
 }
 

@@ -210,3 +210,15 @@ pub(super) enum MeasureError {
     #[error("{made} reconstructions came back for {given} pictures")]
     Count { given: usize, made: usize },
 }
+
+impl MeasureError {
+    /// What a tokenizer cannot do is left out; anything else is a failure.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Tokenizer(TokenizerError::Unsupported { .. }) => {
+                Outcome::Skipped { reason: self.to_string() }
+            }
+            _ => Outcome::failed(self),
+        }
+    }
+}

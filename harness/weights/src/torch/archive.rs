@@ -13,7 +13,7 @@ use crate::stored::Stored;
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
 
 /// The tensors of a zip archive: `*/data.pkl`, and one uncompressed member per storage.
-pub(super) fn index(file: &[u8]) -> Result<BTreeMap<String, Stored>, TorchError> {
+pub(super) fn index(file: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Stored>, TorchError> {
     let mut archive = ZipArchive::new(Cursor::new(file))?;
     const PICKLE: &str = "data.pkl";
     let prefix = archive
@@ -31,7 +31,7 @@ pub(super) fn index(file: &[u8]) -> Result<BTreeMap<String, Stored>, TorchError>
     let pickle = unpickle(&file[pickle])?;
     // Many tensors may share a storage, whose checksum is compared once.
     let mut seen: BTreeMap<String, Range<usize>> = BTreeMap::new();
-    tensors(&pickle, |storage: &Storage| {
+    tensors(&pickle, wanted, |storage: &Storage| {
         let range = match seen.get(&storage.key) {
             Some(range) => range.clone(),
             None => {

@@ -15,7 +15,7 @@ const LENGTH: usize = 8;
 
 /// The tensors of a file of PyTorch before 1.6: pickles of a magic number, a version, facts about
 /// the machine, the object and the list of its storages; then each storage, its length first.
-pub(super) fn index(file: &[u8]) -> Result<BTreeMap<String, Stored>, TorchError> {
+pub(super) fn index(file: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Stored>, TorchError> {
     if !file.starts_with(MAGIC) {
         return Err(TorchError::StateDict("it is a pickle, but not of PyTorch's".to_owned()));
     }
@@ -30,7 +30,7 @@ pub(super) fn index(file: &[u8]) -> Result<BTreeMap<String, Stored>, TorchError>
         return Err(TorchError::ByteOrder);
     }
     let storages = storages(file, at, &object, &keys)?;
-    tensors(&object, |storage| {
+    tensors(&object, wanted, |storage| {
         let range = storages.get(storage.key.as_str()).cloned().ok_or(TorchError::Truncated)?;
         check_size(storage, range)
     })

@@ -7,13 +7,15 @@ use super::unpickle::Pickle;
 use crate::stored::{Stored, span};
 
 /// The tensors of a state dictionary: of the pickle's root, or of the one dictionary of tensors in
-/// it (`{"model": {...}, "epoch": 3}`). `locate` gives the bytes of a storage.
+/// it (`{"model": {...}, "epoch": 3}`); of several, the first of `wanted` that is there. `locate` gives
+/// the bytes of a storage.
 pub(super) fn tensors(
     pickle: &Pickle,
+    wanted: &[&str],
     mut locate: impl FnMut(&Storage) -> Result<Range<usize>, TorchError>,
 ) -> Result<BTreeMap<String, Stored>, TorchError> {
     let mut tensors = BTreeMap::new();
-    for &(key, value) in find(pickle)? {
+    for &(key, value) in find(pickle, wanted)? {
         let Object::Text(name) = &pickle.objects[key] else {
             return Err(TorchError::StateDict("a tensor's name is not a text".to_owned()));
         };
@@ -31,7 +33,7 @@ pub(super) fn tensors(
     Ok(tensors)
 }
 
-fn find(pickle: &Pickle) -> Result<&[(Id, Id)], TorchError> {
+fn find<'a>(pickle: &'a Pickle, wanted: &[&str]) -> Result<&'a [(Id, Id)], TorchError> {
     let Object::Dict(root) = pickle.root() else {
         return Err(TorchError::StateDict("it does not hold a dictionary".to_owned()));
     };
@@ -40,6 +42,15 @@ fn find(pickle: &Pickle) -> Result<&[(Id, Id)], TorchError> {
     };
     if has_tensors(root) {
         return Ok(root);
+    }
+    let find = |wanted: &&str| {
+        root.iter().find_map(|&(key, value)| match (&pickle.objects[key], &pickle.objects[value]) {
+            (Object::Text(name), Object::Dict(entries)) if name == wanted => Some(entries),
+            _ => None,
+        })
+    };
+    if let Some(entries) = wanted.iter().find_map(find) {
+        return Ok(entries);
     }
     let mut nested = root.iter().filter_map(|&(key, value)| match &pickle.objects[value] {
         Object::Dict(entries) if has_tensors(entries) => Some((key, entries)),

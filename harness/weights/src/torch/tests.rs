@@ -53,6 +53,20 @@ fn a_pickle_that_asks_for_more_than_tensors_is_refused_by_name() {
 }
 
 #[test]
+fn of_several_networks_the_first_wanted_one_is_taken() {
+    let path = golden("bad-two-networks.pth");
+    let open = |wanted: &[&str]| WeightsFile::open_one_of(&path, "", wanted);
+    let names = |file: WeightsFile| {
+        let problems = file.tensors(&[Expected::new("none", [1])], &[], &Device::Cpu);
+        problems.unwrap_err().to_string()
+    };
+    let (ema, model) = (names(open(&["ema", "model"]).unwrap()), names(open(&["model"]).unwrap()));
+    assert_ne!(ema, model);
+    assert_eq!(names(open(&["state_dict", "model"]).unwrap()), model);
+    assert!(open(&["state_dict"]).is_err());
+}
+
+#[test]
 fn a_file_that_is_not_one_network_is_refused() {
     assert!(refusal("bad-two-networks.pth").contains("`model` and `ema`"));
     assert_eq!(
@@ -70,14 +84,14 @@ fn a_file_that_is_not_one_network_is_refused() {
 fn the_format_before_0_1_10_and_foreign_pickles_are_named() {
     let mut tar = vec![0; 512];
     tar[257..262].copy_from_slice(b"ustar");
-    assert!(matches!(index(&tar), Err(TorchError::Tar)));
-    let error = index(b"\x80\x02}q\x00.").unwrap_err().to_string();
+    assert!(matches!(index(&tar, &[]), Err(TorchError::Tar)));
+    let error = index(b"\x80\x02}q\x00.", &[]).unwrap_err().to_string();
     assert_eq!(error, "it is a pickle, but not of PyTorch's");
 }
 
 /// Reads the index and every tensor, as a caller would.
 fn read(file: &[u8]) -> Result<(), TorchError> {
-    for stored in index(file)?.values() {
+    for stored in index(file, &[])?.values() {
         let _ = stored.load(file, &Device::Cpu);
     }
     Ok(())
