@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
 
+mod autoencoder_kl;
 mod dct;
 mod encoders;
 mod error;
@@ -12,6 +13,7 @@ mod grid;
 mod hub;
 mod identity;
 mod jpeg;
+mod layers;
 mod model;
 mod open;
 mod patches;
@@ -20,7 +22,7 @@ mod rae;
 mod reference;
 mod registry;
 mod resample;
-mod taef2;
+mod tiny_autoencoder;
 mod vit;
 
 pub use error::OpenError;

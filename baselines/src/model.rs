@@ -90,7 +90,7 @@ impl Opening<'_> {
             if let Some(folder) = folder {
                 places.extend([folder.join(file.path), folder.join(file.name())]);
             }
-            places.push(self.hub.place(file));
+            places.push(self.hub.place(file, self.revision));
         }
         let names = part.files.iter().map(|file| format!("{} of {}", file.path, file.repository));
         let names: Vec<String> = names.collect();
@@ -119,7 +119,7 @@ impl Opening<'_> {
     fn places(&self, part: usize) -> Vec<PathBuf> {
         let files = self.model.parts.get(part).map_or(&[][..], |part| part.files);
         match self.path {
-            Some(path) if path.is_file() && self.model.parts.len() == 1 => vec![path.to_owned()],
+            Some(path) if path.is_file() && self.is_whole(path) => vec![path.to_owned()],
             Some(folder) => {
                 let mut places: Vec<PathBuf> = Vec::new();
                 for file in files {
@@ -133,11 +133,19 @@ impl Opening<'_> {
         }
     }
 
+    /// Whether a file is the whole model: that of its one part, or one that every part may be in.
+    fn is_whole(&self, path: &Path) -> bool {
+        let named = |file: &HubFile| path.file_name().is_some_and(|name| name == file.name());
+        let parts = self.model.parts;
+        parts.len() == 1 || parts.iter().all(|part| part.files.iter().any(named))
+    }
+
     fn remedy(&self) -> String {
         let id = &self.id;
         let parts = self.model.parts.iter().filter_map(|part| part.files.first());
-        let names: Vec<String> =
+        let mut names: Vec<String> =
             parts.map(|file| format!("{} of {}", file.path, file.repository)).collect();
+        names.dedup();
         format!(
             "`prismbench fetch {id}` downloads {}; or name the folder that has it with \
              --tokenizer {id}=FOLDER",

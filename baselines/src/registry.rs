@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::{Model, encoders, rae, taef2};
+use crate::{Model, autoencoder_kl, encoders, rae, tiny_autoencoder};
 
 /// Every model with published weights, in the order of `prismbench list tokenizers`.
 fn models() -> impl Iterator<Item = &'static Model> {
     [
-        taef2::MODELS,
+        autoencoder_kl::MODELS,
+        tiny_autoencoder::MODELS,
         rae::MODELS,
         encoders::DINOV2_MODELS,
         encoders::CLIP_MODELS,

@@ -6,7 +6,7 @@ use prismbench_core::{
     Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::{pictures, ready, taef2_weights};
+use crate::{generated, pictures, ready, taef2_weights};
 
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
@@ -26,6 +26,13 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         | "clip-l" | "clip-b32" | "siglip2-b" | "mae-b" => &[],
         "rae-dinov2-s" | "rae-dinov2-b" | "rae-dinov2-l" | "rae-dinov2-b-512" | "rae-mae-b"
         | "rae-siglip2-b" => &[],
+        "sd-vae" => {
+            let path = generated::autoencoder_kl("sd-vae");
+            return vec![format!("sd-vae={}", path.display())];
+        }
+        // The code of `sd-vae` and `taef2` with other weights.
+        "sd-vae-ema" | "sd-vae-mse" | "sdxl-vae" | "sd3-vae" | "flux-vae" => &[],
+        "taesd" | "taesdxl" | "taesd3" | "taef1" => &[],
         other => panic!("`{other}` is registered but not tested: add it here"),
     };
     references.iter().map(ToString::to_string).collect()

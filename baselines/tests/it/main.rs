@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod autoencoder_kl;
+mod checksum;
 mod codecs;
 mod contract;
 mod generated;
@@ -13,6 +15,7 @@ mod pictures;
 mod sampled;
 mod taef2;
 mod taef2_weights;
+mod tiny_autoencoder;
 mod vision;
 mod vision_weights;
 

@@ -10,13 +10,14 @@ use crate::WeightsError;
 pub struct Expected {
     pub(crate) names: Vec<String>,
     pub(crate) shape: Vec<usize>,
+    pub(crate) other_shapes: Vec<Vec<usize>>,
 }
 
 impl Expected {
     /// The tensor of this name and shape.
     #[must_use]
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
-        Self { names: vec![name.into()], shape: shape.into() }
+        Self { names: vec![name.into()], shape: shape.into(), other_shapes: Vec::new() }
     }
 
     /// The same tensor under another name that files give it: the first name found is taken.
@@ -24,6 +25,28 @@ impl Expected {
     pub fn or(mut self, name: impl Into<String>) -> Self {
         self.names.push(name.into());
         self
+    }
+
+    /// The same numbers in another shape that files keep them in: a product over channels as a 1x1
+    /// convolution, say. It is given in the first shape; one of another size is never accepted.
+    #[must_use]
+    pub fn or_shape(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        let shape = shape.into();
+        if shape.iter().product::<usize>() == self.len() {
+            self.other_shapes.push(shape);
+        }
+        self
+    }
+
+    /// Whether a file's tensor of this shape is it.
+    pub(crate) fn fits(&self, shape: &[usize]) -> bool {
+        self.shape == shape || self.other_shapes.iter().any(|other| other == shape)
+    }
+
+    /// The shapes that it may have: `[2, 3] or [2, 3, 1, 1]`.
+    pub(crate) fn describe_shapes(&self) -> String {
+        let shapes = [&self.shape].into_iter().chain(&self.other_shapes);
+        shapes.map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" or ")
     }
 
     /// The name by which the architecture asks for it.

@@ -114,6 +114,7 @@ impl WeightsFile {
                 let problems = vec![format!("`{}` has values that are not finite", tensor.name())];
                 return Err(WeightsError::Mismatch { path: self.path.clone(), problems });
             }
+            let loaded = loaded.reshape(tensor.shape())?;
             tensors.insert(tensor.name().to_owned(), loaded);
         }
         Ok(Tensors { path: self.path.clone(), tensors })
@@ -126,11 +127,12 @@ impl WeightsFile {
     fn problems(&self, expected: &[Expected], ignored: &[&str]) -> Vec<String> {
         let mut problems = Vec::new();
         for tensor in expected {
-            let (name, shape) = (tensor.name(), &tensor.shape);
+            let name = tensor.name();
             match self.find(tensor) {
-                None => problems.push(format!("`{name}` {shape:?} is missing")),
-                Some(found) if found.shape != *shape => {
-                    problems.push(format!("`{name}` is {:?}, expected {shape:?}", found.shape));
+                None => problems.push(format!("`{name}` {:?} is missing", tensor.shape)),
+                Some(found) if !tensor.fits(&found.shape) => {
+                    let expected = tensor.describe_shapes();
+                    problems.push(format!("`{name}` is {:?}, expected {expected}", found.shape));
                 }
                 Some(found) if found.element.dtype().is_none() => {
                     let element = found.element.name();

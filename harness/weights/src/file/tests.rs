@@ -137,3 +137,26 @@ fn other_names_for_a_tensor_are_found_and_ignored_ones_may_be_there() {
     assert!(file.tensors(&expected, &[], &Device::Cpu).is_err());
     assert_eq!(file.shape("x.a"), Some(&[1][..]));
 }
+
+#[test]
+fn another_shape_of_the_same_numbers_is_given_in_the_first() {
+    let header = r#"{"a":{"dtype":"F32","shape":[2,1,1,1],"data_offsets":[0,8]},
+                     "b":{"dtype":"F32","shape":[1,2],"data_offsets":[8,16]}}"#;
+    let mut bytes = file(header, 0);
+    for value in [1.5_f32, -2.0, 3.0, 4.0] {
+        bytes.extend(value.to_le_bytes());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    fs::write(&path, bytes).unwrap();
+    let file = WeightsFile::open(&path, "").unwrap();
+    let expected = |name| Expected::new(name, [2, 1]).or_shape([2, 1, 1, 1]);
+    let tensors = file.tensors(&[expected("a")], &["b"], &Device::Cpu).unwrap();
+    assert_eq!(tensors.get("a").unwrap().to_vec2::<f32>().unwrap(), [[1.5], [-2.0]]);
+    let error = file.tensors(&[expected("a"), expected("b")], &[], &Device::Cpu).unwrap_err();
+    let WeightsError::Mismatch { problems, .. } = error else { panic!("expected a mismatch") };
+    assert_eq!(problems, ["`b` is [1, 2], expected [2, 1] or [2, 1, 1, 1]"]);
+    // An alternative of another size is none.
+    let wrong = Expected::new("a", [3]).or_shape([2, 1, 1, 1]);
+    assert!(file.tensors(&[wrong], &["b"], &Device::Cpu).is_err());
+}

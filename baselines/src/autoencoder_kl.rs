@@ -1,0 +1,181 @@
+mod architecture;
+mod blocks;
+mod decoder;
+mod encoder;
+mod models;
+mod names;
+mod posterior;
+#[cfg(test)]
+mod tests;
+
+use candle_core::{Device, Tensor};
+use prismbench_core::{
+    Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, Tokenizer, TokenizerError,
+    TokenizerSpec,
+};
+use prismbench_kernels::nn::{Arithmetic, Maps};
+use prismbench_weights::{Expected, WeightsFile};
+
+use crate::layers::{Layers, in_pieces};
+use crate::model::Opening;
+use architecture::Architecture;
+use decoder::Decoder;
+use encoder::Encoder;
+pub(crate) use models::MODELS;
+use names::{IGNORED, Names};
+use posterior::Posterior;
+
+const STRIDE: usize = 8;
+
+/// Pixels of pictures that are run at once on the host: the widest maps of one picture of 256x256
+/// are 64 MB, and several are held at a time.
+const PIXELS_ON_HOST: usize = 256 * 256;
+
+/// The same on a device, which needs more to be busy.
+const PIXELS_ON_DEVICE: usize = 8 * PIXELS_ON_HOST;
+
+/// `AutoencoderKL` (Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion
+/// Models", as CompVis/stable-diffusion, black-forest-labs/flux and diffusers have it): pictures in
+/// `[-1, 1]`, a normal posterior at an eighth of the side.
+///
+/// Latents are as the decoder takes them; a generator sees them shifted and scaled.
+pub(crate) struct AutoencoderKl {
+    spec: TokenizerSpec,
+    channels: usize,
+    space: Space,
+    encoder: Encoder,
+    decoder: Decoder,
+    device: Device,
+}
+
+/// How generators are given latents: `(z - shift) scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Space {
+    scale: f64,
+    shift: f64,
+}
+
+/// One row of the family.
+pub(crate) struct Variant {
+    architecture: Architecture,
+    space: Space,
+    source: &'static str,
+}
+
+impl AutoencoderKl {
+    /// Reads the one file.
+    ///
+    /// # Errors
+    /// As [`Opening::weights`] and [`WeightsFile::tensors`].
+    fn open(opening: &Opening<'_>, variant: &Variant) -> Result<Self, TokenizerError> {
+        let file = opening.weights(0)?;
+        Self::load(opening.id.clone(), variant, file, (opening.device, opening.arithmetic))
+    }
+
+    fn load(
+        id: String,
+        variant: &Variant,
+        file: WeightsFile,
+        (device, arithmetic): (&Device, Arithmetic),
+    ) -> Result<Self, TokenizerError> {
+        let Variant { architecture, space, source } = variant;
+        let names = Names::of(&file);
+        let expected = names.expected(architecture);
+        let tensors = file.tensors(&expected, &IGNORED, device)?;
+        let spec = TokenizerSpec {
+            id,
+            stride: STRIDE,
+            parameters: expected.iter().map(Expected::len).sum::<usize>() as u64,
+            weights: vec![file.origin().clone()],
+            source: (*source).to_owned(),
+        };
+        // A third of a gigabyte that nothing needs while the layers are made.
+        drop(file);
+        let rename = |name: &str| names.of_file(name);
+        let layers = Layers { tensors: &tensors, rename: &rename, arithmetic };
+        Ok(Self {
+            spec,
+            channels: architecture.channels,
+            space: *space,
+            encoder: Encoder::new(&layers, architecture)?,
+            decoder: Decoder::new(&layers, architecture)?,
+            device: device.clone(),
+        })
+    }
+
+    /// How many pictures of so many pixels are run at once.
+    fn at_once(&self, pixels: usize) -> usize {
+        let most = if self.device.is_cpu() { PIXELS_ON_HOST } else { PIXELS_ON_DEVICE };
+        most / pixels.max(1)
+    }
+
+    fn posterior(&self, images: &ImageBatch) -> Result<Posterior, TokenizerError> {
+        self.spec.check_sides(images)?;
+        let (_, height, width) = images.dims();
+        let pictures = images.tensor().to_device(&self.device)?;
+        let moments = in_pieces(&pictures, self.at_once(height * width), |pictures| {
+            let signed = Maps::from_tensor(&pictures.affine(2.0, -1.0)?)?;
+            self.encoder.forward(&signed)?.to_tensor()
+        })?;
+        Ok(Posterior::new(moments))
+    }
+
+    /// `z scale + offset` of latents that this tokenizer can have made.
+    fn affine(
+        &self,
+        latents: &Latents,
+        (scale, offset): (f64, f64),
+    ) -> Result<Latents, TokenizerError> {
+        let latents = latents.grid(&self.spec.id, self.channels)?;
+        Ok(Latents::Tensor(latents.affine(scale, offset)?))
+    }
+}
+
+impl Tokenizer for AutoencoderKl {
+    fn spec(&self) -> &TokenizerSpec {
+        &self.spec
+    }
+
+    fn latent_shape(&self, height: usize, width: usize) -> LatentShape {
+        LatentShape::Tensor(vec![self.channels, height / STRIDE, width / STRIDE])
+    }
+
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_extras(&self.spec.id)?;
+        // Before the network runs: a missing key should not cost its time.
+        let streams = match encoding.posterior {
+            PosteriorRule::Mode => None,
+            PosteriorRule::Sample => Some(encoding.streams("posterior", images.dims().0)?),
+        };
+        let posterior = self.posterior(images)?;
+        Ok(Latents::Tensor(match streams {
+            None => posterior.mode()?,
+            Some(streams) => posterior.sample(streams)?,
+        }))
+    }
+
+    fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
+        let latents = latents.grid(&self.spec.id, self.channels)?.to_device(&self.device)?;
+        let (_, _, height, width) = latents.dims4()?;
+        let pixels = height * width * STRIDE * STRIDE;
+        let decode = |latents: &Tensor| {
+            let signed = self.decoder.forward(&Maps::from_tensor(latents)?)?;
+            Ok(signed.to_tensor()?.affine(0.5, 0.5)?)
+        };
+        ImageBatch::new(in_pieces(&latents, self.at_once(pixels), decode)?)
+    }
+
+    fn normalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        let Space { scale, shift } = self.space;
+        self.affine(latents, (scale, -shift * scale))
+    }
+
+    fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        let Space { scale, shift } = self.space;
+        self.affine(latents, (1.0 / scale, shift))
+    }
+}

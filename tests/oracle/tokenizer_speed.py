@@ -1,0 +1,105 @@
+"""Runs baselines/benches/tokenizers.rs and the Python packages in turn on the same pictures, two threads each, and prints ratios.
+
+    tokenizer_speed.py [ROUNDS [SECONDS]]         3 rounds of at least 4 seconds a case unless told
+
+A case is a pass of a tokenizer over a batch of 256x256 pictures: `sd-vae-encode-4`. The peers run the same architectures with
+generated weights in single precision, each in NCHW and in channels_last. Rates are of the fastest pass of a round, because a busy
+machine slows single passes; the ratio is to the faster layout. It needs cargo.
+
+To add a tokenizer, add its row to the bench and a function here that gives its passes.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+
+from hashed import picture
+
+HERE = pathlib.Path(__file__).resolve().parent
+BENCH = ["cargo", "bench", "--quiet", "--workspace", "--bench", "tokenizers"]
+LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+BATCHES = [1, 4]
+
+
+def sd_vae():
+    """diffusers' AutoencoderKL: the model, and its passes from a batch of pictures in [0, 1]."""
+    import autoencoder_kl
+
+    model = autoencoder_kl.build(autoencoder_kl.FULL, autoencoder_kl.FOUR)
+    autoencoder_kl.fill(model)
+
+    def passes(images):
+        latents = model.encode(2 * images - 1).latent_dist.mode()
+        return {
+            "encode": lambda: model.encode(2 * images - 1).latent_dist.mode(),
+            "decode": lambda: (model.decode(latents).sample + 1) / 2,
+        }
+
+    return model, passes
+
+
+# Made one at a time, each when its turn comes.
+PEERS = {"sd-vae": sd_vae}
+
+
+def ours(seconds):
+    environment = {**os.environ, "PRISMBENCH_RECORD_SECONDS": str(seconds)}
+    output = subprocess.run(BENCH, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {name: float(rate) for name, rate in (line.split() for line in output.splitlines() if line)}
+
+
+def rate(count, run, seconds):
+    run()
+    start, fastest = time.perf_counter(), float("inf")
+    while time.perf_counter() - start < seconds:
+        before = time.perf_counter()
+        run()
+        fastest = min(fastest, time.perf_counter() - before)
+    return count / fastest
+
+
+@torch.no_grad()
+def theirs(seconds):
+    pixels = np.stack([picture(256, 256, seed, 30) for seed in range(max(BATCHES))])
+    pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    found = {}
+    for name, make in PEERS.items():
+        model, passes = make()
+        for layout, memory_format in LAYOUTS.items():
+            model.to(memory_format=memory_format)
+            for count in BATCHES:
+                images = pictures[:count].contiguous(memory_format=memory_format)
+                for kind, run in passes(images).items():
+                    found[f"{name}-{kind}-{count}", layout] = rate(count, run, seconds)
+    return found
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 4.0
+    torch.set_num_threads(2)
+    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    ratios = {}
+    for number in range(1, rounds + 1):
+        mine, peers = ours(seconds), theirs(seconds)
+        print(f"round {number}: " + ", ".join(f"{name} {value:.3f}/s" for name, value in mine.items()))
+        print("  peers: " + ", ".join(f"{name} {layout} {value:.3f}/s" for (name, layout), value in peers.items()), flush=True)
+        for name, value in mine.items():
+            best = [rate for (case, _), rate in peers.items() if case == name]
+            if best:
+                ratios.setdefault(name, []).append(value / max(best))
+    for name, values in ratios.items():
+        print(f"{name}: median {statistics.median(values):.2f} of the peer's best layout ({min(values):.2f} to {max(values):.2f})")
+
+
+if __name__ == "__main__":
+    main()
