@@ -33,6 +33,9 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         // The code of `sd-vae` and `taef2` with other weights.
         "sd-vae-ema" | "sd-vae-mse" | "sdxl-vae" | "sd3-vae" | "flux-vae" => &[],
         "taesd" | "taesdxl" | "taesd3" | "taef1" => &[],
+        // `uae.rs` and `openvision3.rs` have theirs.
+        "uae-dinov2-b" | "uae-siglip2-b" | "uae-clip-l" | "uae-v1-dinov2-b" => &[],
+        "openvision3-b" | "openvision3-l" => &[],
         other => panic!("`{other}` is registered but not tested: add it here"),
     };
     references.iter().map(ToString::to_string).collect()

@@ -10,6 +10,7 @@ mod generated;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;
+mod openvision3;
 mod pca;
 mod pictures;
 mod rae;
@@ -17,6 +18,7 @@ mod sampled;
 mod taef2;
 mod taef2_weights;
 mod tiny_autoencoder;
+mod uae;
 mod vision;
 mod vision_weights;
 
