@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod autoencoder_kl;
+mod checkpoint;
 mod checksum;
 mod codecs;
 mod contract;

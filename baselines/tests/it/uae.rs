@@ -16,7 +16,7 @@ use crate::generated::{self, Planned, planned};
 use crate::sampled::Sampled;
 use crate::vision::{TOLERANCE, bits, opened, picture, refusal, tensor};
 use crate::vision_weights::{Decoder, Sizes, clip, dinov2, rae_decoder, siglip2};
-use crate::{golden, pictures};
+use crate::{checkpoint, golden, pictures};
 
 fn case(id: &str) -> Value {
     let text = fs::read_to_string(golden::path(&format!("uae/{id}.json"))).unwrap();
@@ -158,6 +158,23 @@ fn count(id: &str) -> u64 {
     };
     let all = tensors(id);
     all.iter().filter(used).map(|tensor| tensor.shape.iter().product::<usize>() as u64).sum()
+}
+
+#[test]
+fn of_a_checkpoint_the_dictionary_of_its_generation_is_taken() {
+    let images = picture(256, 256);
+    for (id, names) in [("uae-siglip2-b", ["model", "ema"]), ("uae-v1-dinov2-b", ["ema", "model"])]
+    {
+        let all = tensors(id);
+        let (folder, path) = written(&all);
+        let expected = encode(opened(id, &path).as_ref(), &images, &Encoding::deterministic());
+        let other = [planned("of.another.network", [3, 2])];
+        let [first, second] = names;
+        let path = folder.path().join("ep-0000003.pt");
+        checkpoint::write(&path, &[(first, &other), (second, &all)]);
+        let found = encode(opened(id, &path).as_ref(), &images, &Encoding::deterministic());
+        assert!(bits(&found) == bits(&expected), "{id}");
+    }
 }
 
 #[test]
