@@ -99,7 +99,10 @@ impl Opening<'_> {
             if let Some(folder) = folder {
                 places.extend([folder.join(file.path), folder.join(file.name())]);
             }
-            places.push(self.hub.place(file, self.revision));
+            // A revision is of the repository that the model itself is in.
+            let known = || self.model.parts.iter().flat_map(|part| part.files);
+            let same = known().any(|known| known.repository == file.repository);
+            places.push(self.hub.place(file, self.revision.filter(|_| same)));
         }
         let names = part.files.iter().map(|file| format!("{} of {}", file.path, file.repository));
         let names: Vec<String> = names.collect();

@@ -99,7 +99,7 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 fn latents(tokenizer: &AutoencoderKl, images: &ImageBatch, encoding: &Encoding<'_>) -> Tensor {
     match tokenizer.encode(images, encoding).unwrap() {
         Latents::Tensor(tensor) => tensor,
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        _ => panic!("expected a tensor"),
     }
 }
 

@@ -35,7 +35,7 @@ fn picture((width, height, seed, amplitude): (usize, usize, u64, i64)) -> ImageB
 fn tensor(latents: &Latents) -> &Tensor {
     match latents {
         Latents::Tensor(tensor) => tensor,
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        _ => panic!("expected a tensor"),
     }
 }
 
@@ -150,7 +150,7 @@ fn a_file_of_something_else_is_refused_by_the_names_of_the_hub_s_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ae.safetensors");
     let row = ("a.weight".to_owned(), "a.weight".to_owned(), vec![3]);
-    generated::write_rows(&path, &[row], |_, _| {});
+    generated::write(&path, &[row], |_, _| {});
     let TokenizerError::WeightsMismatch { problems, .. } = refusal("flux-vae", folder.path())
     else {
         panic!("expected a mismatch")
@@ -201,4 +201,20 @@ fn sides_that_are_no_multiples_of_eight_are_refused_before_any_work() {
     let images = pictures::batch(20, 16, 0, 1);
     let error = tokenizer.encode(&images, &Encoding::deterministic()).unwrap_err().to_string();
     assert!(error.contains("multiples of 8") && error.contains("20x16"), "{error}");
+}
+
+#[test]
+fn weights_that_fit_another_id_are_known_by_the_configuration_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = folder.path().join("diffusion_pytorch_model.safetensors");
+    fs::write(&weights, "").unwrap();
+    // SDXL's, whose weights have every shape of `sd-vae-mse`.
+    let config = folder.path().join("config.json");
+    fs::write(&config, r#"{"_class_name": "AutoencoderKL", "scaling_factor": 0.13025}"#).unwrap();
+    let TokenizerError::WeightsMismatch { path, problems } = refusal("sd-vae-mse", folder.path())
+    else {
+        panic!("expected a mismatch")
+    };
+    assert_eq!(path, config);
+    assert_eq!(problems, ["`scaling_factor` is 0.13025, and `sd-vae-mse` has 0.18215"]);
 }

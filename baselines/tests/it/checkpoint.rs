@@ -7,7 +7,7 @@ use std::path::Path;
 
 use safetensors::View;
 
-use crate::generated::Planned;
+use crate::planned::Planned;
 
 /// The pickle of PyTorch's magic number, of version 1001 and of no facts about the machine.
 const BEFORE: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\

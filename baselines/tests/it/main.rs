@@ -7,6 +7,7 @@ mod checkpoint;
 mod checksum;
 mod codecs;
 mod contract;
+mod exec;
 mod generated;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
@@ -14,7 +15,11 @@ mod hashed;
 mod openvision3;
 mod pca;
 mod pictures;
+mod planned;
 mod rae;
+#[path = "../../../tests/oracle/recipe.rs"]
+mod recipe;
+mod recon;
 mod sampled;
 mod taef2;
 mod taef2_weights;

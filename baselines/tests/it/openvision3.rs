@@ -10,10 +10,10 @@ use prismbench_core::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::generated::{self, Planned, planned};
+use crate::planned::{self, Planned, planned};
 use crate::sampled::Sampled;
 use crate::vision::{TOLERANCE, bits, opened, picture, refusal, tensor};
-use crate::{golden, pictures};
+use crate::{generated, golden, pictures};
 
 const TOWER: &str = "open_clip_pytorch_model.bin";
 const CONFIG: &str = "open_clip_config.json";
@@ -37,7 +37,7 @@ fn tensors(case: &Value, prefix: &str) -> Vec<Planned> {
 /// A folder of all three files. The autoencoder's is of FLUX.1's own layout.
 fn folder(config: &Value, tensors: &[Planned]) -> TempDir {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    generated::write(&folder.path().join(TOWER), tensors);
+    planned::write(&folder.path().join(TOWER), tensors);
     fs::write(folder.path().join(CONFIG), config.to_string()).unwrap();
     fs::hard_link(generated::autoencoder_kl("flux-vae"), folder.path().join(VAE)).unwrap();
     folder

@@ -34,7 +34,7 @@ fn model(channels: usize) -> Model {
 }
 
 fn write(path: &Path, rows: &[Row]) {
-    generated::write_rows(path, rows, |_, values| values.iter_mut().for_each(|x| *x *= 0.75));
+    generated::write(path, rows, |_, values| values.iter_mut().for_each(|x| *x *= 0.75));
 }
 
 /// diffusers' one file.
@@ -60,7 +60,7 @@ fn write_halves(folder: &Path, id: &str, model: &Model) {
 fn flat(latents: &Latents) -> Vec<f32> {
     match latents {
         Latents::Tensor(tensor) => tensor.flatten_all().unwrap().to_vec1().unwrap(),
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        _ => panic!("expected a tensor"),
     }
 }
 

@@ -12,7 +12,7 @@ use prismbench_kernels::bands::{CosineTransform, zigzag};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::generated::{self, Planned, planned};
+use crate::planned::{self, Planned, planned};
 use crate::sampled::Sampled;
 use crate::vision::{TOLERANCE, bits, opened, picture, refusal, tensor};
 use crate::vision_weights::{Decoder, Sizes, clip, dinov2, rae_decoder, siglip2};
@@ -85,7 +85,7 @@ fn tensors(id: &str) -> Vec<Planned> {
 fn written(tensors: &[Planned]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ep-last.pt");
-    generated::write(&path, tensors);
+    planned::write(&path, tensors);
     (folder, path)
 }
 
@@ -95,7 +95,7 @@ fn statistics(folder: &TempDir) {
         ..planned(name, [768, 16, 16])
     };
     let tensors = [named("mean", "_latents_mean"), named("var", "variance")];
-    generated::write(&folder.path().join("normalization_stats.pt"), &tensors);
+    planned::write(&folder.path().join("normalization_stats.pt"), &tensors);
 }
 
 fn masked(mask: &str) -> Encoding<'static> {

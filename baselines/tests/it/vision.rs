@@ -11,13 +11,16 @@ use prismbench_core::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::generated::{self, Planned};
+use crate::planned::{self as plans, Planned};
 use crate::sampled::Sampled;
 use crate::vision_weights::{Sizes, clip, dinov2, mae, siglip2};
 use crate::{golden, hashed, pictures, ready};
 
-/// In standard deviations of the tensor.
-pub(crate) const TOLERANCE: f64 = 2e-4;
+/// In standard deviations of the tensor, against PyTorch in f64. Measured at most 5.7e-5 (of 512
+/// pixels, whose places between inputs are rounded by 3e-5), where PyTorch in f32 is up to 1.1e-4
+/// away. The subtlest mistake tried, the other GELU, is off by 4.5e-4; antialiasing of pictures or of
+/// positions by 0.1 and more. A norm's epsilon shows in the faint cases alone.
+pub(crate) const TOLERANCE: f64 = 1e-4;
 
 pub(crate) fn case(name: &str) -> Value {
     let text = fs::read_to_string(golden::path(&format!("vision/{name}.json"))).unwrap();
@@ -51,7 +54,7 @@ fn tensors(id: &str, depth: usize) -> Vec<Planned> {
 pub(crate) fn written(tensors: &[Planned]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    generated::write(&path, tensors);
+    plans::write(&path, tensors);
     (folder, path)
 }
 
@@ -71,7 +74,7 @@ pub(crate) fn refusal(id: &str, path: &Path) -> TokenizerError {
 pub(crate) fn tensor(latents: Latents) -> Tensor {
     match latents {
         Latents::Tensor(tensor) => tensor,
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        _ => panic!("expected a tensor"),
     }
 }
 
@@ -137,7 +140,7 @@ fn faint_tokens_are_normalised_with_the_epsilon_of_transformers() {
     for id in ["dinov2-reg-s", "clip-b32", "siglip2-b", "mae-b"] {
         let mut tensors = tensors(id, 1);
         for tensor in tensors.iter_mut().filter(|tensor| tensor.name.contains("embeddings.")) {
-            tensor.recipe = format!("{}{}", generated::FAINT, tensor.recipe);
+            tensor.recipe = format!("{}{}", plans::FAINT, tensor.recipe);
         }
         agrees(id, &case(&format!("{id}-faint")), &tensors);
     }
