@@ -107,9 +107,9 @@ fn encode(tokenizer: &dyn Tokenizer, images: &ImageBatch, encoding: &Encoding<'_
     tensor(tokenizer.encode(images, encoding).unwrap())
 }
 
-/// A norm's epsilon of 1e-5 in the decoder, or a GELU by tanh, is caught at full size and not always
-/// at one block; a mask in the order of JPEG, rings without their edge, a mix of the wrong side or
-/// an activation behind the second convolution are off by tenths everywhere.
+/// In standard deviations, measured on the oracle: a GELU by tanh in the one block of the decoder
+/// gives 4e-4, one coefficient less 0.3, GELU for SiLU 0.4, kept corners 1.4, another padding 3. The
+/// epsilon of the decoder's norms, 8e-6 for 1e-5, is for `rae.rs` to see.
 fn agrees_with_pytorch(id: &str, parameters: u64) {
     let golden = case(id);
     let (folder, path) = written(&tensors(id));
@@ -120,7 +120,7 @@ fn agrees_with_pytorch(id: &str, parameters: u64) {
     assert_eq!(tokenizer.spec().parameters, parameters, "{id}");
     let images = picture(256, 256);
     let latents = encode(tokenizer.as_ref(), &images, &Encoding::deterministic());
-    let mask = if id.contains("v1") { "rings:1" } else { "zigzag:36" };
+    let mask = if id.contains("v1") { "rings:1" } else { "zigzag:40" };
     let kept = Latents::Tensor(latents.clone());
     let found = [
         ("masked", encode(tokenizer.as_ref(), &images, &masked(mask))),
