@@ -3,6 +3,7 @@ mod blocks;
 mod config;
 mod decoder;
 mod encoder;
+mod flux_encoder;
 mod models;
 mod names;
 mod posterior;
@@ -22,6 +23,7 @@ use crate::model::Opening;
 use architecture::Architecture;
 use decoder::Decoder;
 use encoder::Encoder;
+pub(crate) use flux_encoder::FluxEncoder;
 pub(crate) use models::MODELS;
 use names::{IGNORED, Names};
 use posterior::Posterior;
@@ -107,21 +109,9 @@ impl AutoencoderKl {
         })
     }
 
-    /// How many pictures of so many pixels are run at once.
-    fn at_once(&self, pixels: usize) -> usize {
-        let most = if self.device.is_cpu() { PIXELS_ON_HOST } else { PIXELS_ON_DEVICE };
-        most / pixels.max(1)
-    }
-
     fn posterior(&self, images: &ImageBatch) -> Result<Posterior, TokenizerError> {
         self.spec.check_sides(images)?;
-        let (_, height, width) = images.dims();
-        let pictures = images.tensor().to_device(&self.device)?;
-        let moments = in_pieces(&pictures, self.at_once(height * width), |pictures| {
-            let signed = Maps::from_tensor(&pictures.affine(2.0, -1.0)?)?;
-            self.encoder.forward(&signed)?.to_tensor()
-        })?;
-        Ok(Posterior::new(moments))
+        self.encoder.posterior(images, &self.device)
     }
 
     /// `z scale + offset` of latents that this tokenizer can have made.
@@ -133,6 +123,12 @@ impl AutoencoderKl {
         let latents = latents.grid(&self.spec.id, self.channels)?;
         Ok(Latents::Tensor(latents.affine(scale, offset)?))
     }
+}
+
+/// How many pictures of so many pixels are run at once.
+fn at_once(pixels: usize, device: &Device) -> usize {
+    let most = if device.is_cpu() { PIXELS_ON_HOST } else { PIXELS_ON_DEVICE };
+    most / pixels.max(1)
 }
 
 impl Tokenizer for AutoencoderKl {
@@ -170,7 +166,7 @@ impl Tokenizer for AutoencoderKl {
             let signed = self.decoder.forward(&Maps::from_tensor(latents)?)?;
             Ok(signed.to_tensor()?.affine(0.5, 0.5)?)
         };
-        ImageBatch::new(in_pieces(&latents, self.at_once(pixels), decode)?)
+        ImageBatch::new(in_pieces(&latents, at_once(pixels, &self.device), decode)?)
     }
 
     fn normalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {

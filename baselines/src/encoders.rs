@@ -15,7 +15,7 @@ mod mae;
 mod pooling;
 mod siglip;
 
-pub(crate) use clip::MODELS as CLIP_MODELS;
+pub(crate) use clip::{LARGE_14 as CLIP_L, MODELS as CLIP_MODELS};
 pub(crate) use dinov2::{DINOV2_REGISTERS, Dinov2Size, MODELS as DINOV2_MODELS};
 pub(crate) use family::Family;
 pub(crate) use mae::{MAE_B, MODELS as MAE_MODELS};

@@ -16,7 +16,9 @@ mod identity;
 mod jpeg;
 mod layers;
 mod model;
+mod noise;
 mod open;
+mod openvision3;
 mod patches;
 mod pca;
 mod rae;
@@ -25,6 +27,7 @@ mod reference;
 mod registry;
 mod resample;
 mod tiny_autoencoder;
+mod uae;
 mod vit;
 
 pub use error::OpenError;

@@ -29,7 +29,8 @@ pub struct Model {
 /// One file of a model, in every form that is read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Alternatives; the first is what `prismbench fetch` takes.
+    /// Alternatives; the first is what `prismbench fetch` takes. None where no repository is known
+    /// to have the file: then the user names it.
     pub files: &'static [HubFile],
 }
 
@@ -54,6 +55,14 @@ pub(crate) struct Opening<'a> {
     pub(crate) hub: &'a Hub,
     pub(crate) device: &'a Device,
     pub(crate) arithmetic: Arithmetic,
+}
+
+impl Model {
+    /// Whether every file is in a repository that is known.
+    #[must_use]
+    pub fn is_on_hub(&self) -> bool {
+        self.parts.iter().all(|part| !part.files.is_empty())
+    }
 }
 
 impl HubFile {
@@ -109,6 +118,30 @@ impl Opening<'_> {
         first(self.places(part), &self.remedy())
     }
 
+    /// As [`find`](Self::find), for the part that is meant when the user names a file, that may also
+    /// have one of these names in a folder, and that perhaps no repository is known to have.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub(crate) fn find_named(
+        &self,
+        part: usize,
+        names: &[&str],
+    ) -> Result<PathBuf, TokenizerError> {
+        let mut places = match self.path {
+            Some(path) if path.is_file() => vec![path.to_owned()],
+            _ => self.places(part),
+        };
+        if let Some(folder) = self.path.filter(|path| path.is_dir()) {
+            places.extend(names.iter().map(|name| folder.join(name)));
+        }
+        if places.is_empty() {
+            let named = self.path.map(Path::to_owned);
+            places.extend(named.or_else(|| names.first().map(PathBuf::from)));
+        }
+        first(places, &self.remedy())
+    }
+
     /// The file of this name beside the first part, as a configuration lies beside its weights.
     pub(crate) fn beside(
         &self,
@@ -143,8 +176,15 @@ impl Opening<'_> {
         parts.len() == 1 || parts.iter().all(|part| part.files.iter().any(named))
     }
 
-    fn remedy(&self) -> String {
+    /// What to do where a file is missing.
+    pub(crate) fn remedy(&self) -> String {
         let id = &self.id;
+        if !self.model.is_on_hub() {
+            return format!(
+                "no repository is known to have all of `{id}`; name the file or the folder with \
+                 --tokenizer {id}=PATH"
+            );
+        }
         let parts = self.model.parts.iter().filter_map(|part| part.files.first());
         let mut names: Vec<String> =
             parts.map(|file| format!("{} of {}", file.path, file.repository)).collect();

@@ -8,4 +8,8 @@ mod sincos;
 mod statistics;
 mod variant;
 
+pub(crate) use autoencoder::{Extents, Rae};
+pub(crate) use decoder::{Decoder, DecoderConfig, PositionSource};
+pub(crate) use parts::{EncoderPart, NATIVE_STATISTICS, Parts, borrowed, numbers};
+pub(crate) use statistics::Statistics;
 pub(crate) use variant::MODELS;

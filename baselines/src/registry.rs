@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use crate::{Model, autoencoder_kl, encoders, rae, tiny_autoencoder};
+use crate::{Model, autoencoder_kl, encoders, openvision3, rae, tiny_autoencoder, uae};
 
 /// Every model with published weights, in the order of `prismbench list tokenizers`.
 fn models() -> impl Iterator<Item = &'static Model> {
@@ -9,6 +9,8 @@ fn models() -> impl Iterator<Item = &'static Model> {
         autoencoder_kl::MODELS,
         tiny_autoencoder::MODELS,
         rae::MODELS,
+        uae::MODELS,
+        openvision3::MODELS,
         encoders::DINOV2_MODELS,
         encoders::CLIP_MODELS,
         encoders::SIGLIP_MODELS,

@@ -1,11 +1,14 @@
-use prismbench_core::TokenizerError;
+use candle_core::Device;
+use prismbench_core::{ImageBatch, TokenizerError};
 use prismbench_kernels::nn::{
     Activation, Conv2d, ConvOptions, GroupNorm, Maps, NnError, Padding, Window,
 };
 
 use super::architecture::{Architecture, LEVELS, Quantiser};
+use super::at_once;
 use super::blocks::{Level, Middle, norm};
-use crate::layers::{Bias, Layers};
+use super::posterior::Posterior;
+use crate::layers::{Bias, Layers, in_pieces};
 
 /// Pictures in `[-1, 1]` to the moments of their posteriors.
 pub(super) struct Encoder {
@@ -38,6 +41,21 @@ impl Encoder {
             output: layers.conv("encoder.conv_out")?,
             quantiser: quantiser.transpose()?,
         })
+    }
+
+    /// The posteriors of pictures whose sides are multiples of 8, a few at a time.
+    pub(super) fn posterior(
+        &self,
+        images: &ImageBatch,
+        device: &Device,
+    ) -> Result<Posterior, TokenizerError> {
+        let (_, height, width) = images.dims();
+        let pictures = images.tensor().to_device(device)?;
+        let moments = in_pieces(&pictures, at_once(height * width, device), |pictures| {
+            let signed = Maps::from_tensor(&pictures.affine(2.0, -1.0)?)?;
+            self.forward(&signed)?.to_tensor()
+        })?;
+        Ok(Posterior::new(moments))
     }
 
     /// `[N, 3, H, W]` to `[N, 2 channels, H / 8, W / 8]`: means, then logarithms of variances.

@@ -40,7 +40,7 @@ const BASE_32: Family = Family {
     source: "CLIP, arXiv 2103.00020",
 };
 
-const LARGE_14: Family = Family {
+pub(crate) const LARGE_14: Family = Family {
     tower: TowerConfig {
         block: BlockConfig { width: 1024, hidden: 4096, heads: 16, ..BASE_32.tower.block },
         patch: 14,

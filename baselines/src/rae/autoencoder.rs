@@ -10,7 +10,8 @@ use super::statistics::Statistics;
 use super::variant::Variant;
 use crate::error::layer;
 use crate::model::Opening;
-use crate::vit::{Input, Vision};
+use crate::noise::{latent_noise, with_noise};
+use crate::vit::{Input, Side, Vision};
 
 /// RAE, for square pictures of one side: its decoder's positions and its statistics are for one
 /// grid.
@@ -27,6 +28,17 @@ pub(crate) struct Rae {
     statistics: Statistics,
 }
 
+/// Sizes of an autoencoder's pictures and latents.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extents {
+    /// Pixels along the side of a picture, and of what the encoder sees of it.
+    pub(crate) side: usize,
+    pub(crate) seen: usize,
+    /// Channels of a latent, and positions along its side.
+    pub(crate) channels: usize,
+    pub(crate) grid: usize,
+}
+
 impl Rae {
     /// Reads all parts.
     ///
@@ -34,27 +46,49 @@ impl Rae {
     /// As [`Opening::weights`] and [`prismbench_weights::WeightsFile::tensors`].
     pub(super) fn open(opening: &Opening<'_>, variant: &Variant) -> Result<Self, TokenizerError> {
         let parts = Parts::open(opening, variant)?;
-        let spec = TokenizerSpec {
-            id: opening.id.clone(),
-            stride: variant.side,
-            parameters: parts.parameters,
-            weights: parts.weights,
-            source: "RAE, arXiv 2510.11690".to_owned(),
-        };
-        let input = Input { side: variant.input(), pixels: parts.pixels };
-        let id = spec.id.clone();
-        Ok(Self {
-            spec,
+        let extents = Extents {
             side: variant.side,
+            seen: variant.seen,
             channels: variant.family.tower.block.width,
             grid: variant.grid(),
+        };
+        Ok(Self::new(opening, parts, extents, "RAE, arXiv 2510.11690"))
+    }
+
+    /// Puts parts together; `source` is the paper.
+    pub(crate) fn new(opening: &Opening<'_>, parts: Parts, extents: Extents, source: &str) -> Self {
+        let Extents { side, seen, channels, grid } = extents;
+        let spec = TokenizerSpec {
+            id: opening.id.clone(),
+            stride: side,
+            parameters: parts.parameters,
+            weights: parts.weights,
+            source: source.to_owned(),
+        };
+        let input = Input { side: Side::Fixed(seen), pixels: parts.pixels };
+        let id = spec.id.clone();
+        Self {
+            spec,
+            side,
+            channels,
+            grid,
             vision: Vision { id, input, tower: parts.tower, device: opening.device.clone() },
             decoder: parts.decoder,
             statistics: parts.statistics,
-        })
+        }
     }
 
-    fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
+    /// The encoder's tokens of pictures, `[N, C, h, w]`.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] for pictures of another size.
+    pub(crate) fn tokens(&self, images: &ImageBatch) -> Result<Tensor, TokenizerError> {
+        self.check(images)?;
+        self.vision.latents(images)
+    }
+
+    /// Refuses pictures of another size.
+    pub(crate) fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
         let (_, height, width) = images.dims();
         if (height, width) == (self.side, self.side) {
             return Ok(());
@@ -80,23 +114,17 @@ impl Rae {
         })
     }
 
-    /// `s n` for each picture, as [`Encoding::noise`] says; `None` without noise.
-    fn noise(
+    /// What is added to latents; `None` without noise.
+    ///
+    /// # Errors
+    /// As [`Encoding::streams`].
+    pub(crate) fn noise(
         &self,
         encoding: &Encoding<'_>,
         images: usize,
     ) -> Result<Option<Tensor>, TokenizerError> {
-        let length = self.channels * self.grid * self.grid;
-        let mut noise = Vec::new();
-        if encoding.noise == prismbench_core::LatentNoise::None {
-            return Ok(None);
-        }
-        for mut stream in encoding.streams("latent noise", images)? {
-            let scale = encoding.noise.scale(&mut stream).unwrap_or_default();
-            noise.extend((0..length).map(|_| (scale * stream.normal()) as f32));
-        }
-        let shape = (images, self.channels, self.grid, self.grid);
-        Ok(Some(Tensor::from_vec(noise, shape, &self.vision.device)?))
+        let dims = [images, self.channels, self.grid, self.grid];
+        latent_noise(encoding, dims, &self.vision.device)
     }
 }
 
@@ -117,11 +145,7 @@ impl Tokenizer for Rae {
         encoding.refuse_band_mask(&self.spec.id)?;
         self.check(images)?;
         let noise = self.noise(encoding, images.dims().0)?;
-        let latents = self.vision.latents(images)?;
-        Ok(Latents::Tensor(match noise {
-            Some(noise) => (latents + noise)?,
-            None => latents,
-        }))
+        Ok(Latents::Tensor(with_noise(self.vision.latents(images)?, noise)?))
     }
 
     fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {

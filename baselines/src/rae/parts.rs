@@ -12,17 +12,17 @@ use crate::model::Opening;
 use crate::vit::{FinalNorm, Pixels, Scope, Tower, TowerConfig, TowerNames};
 
 const DIFFUSERS_STATISTICS: [&str; 2] = ["_latents_mean", "_latents_std"];
-const NATIVE_STATISTICS: [&str; 2] = ["mean", "var"];
+pub(crate) const NATIVE_STATISTICS: [&str; 2] = ["mean", "var"];
 const DIFFUSERS_PIXELS: [&str; 2] = ["encoder_mean", "encoder_std"];
 
 /// Everything that an autoencoder is made of.
-pub(super) struct Parts {
-    pub(super) tower: Tower,
-    pub(super) decoder: Decoder,
-    pub(super) statistics: Statistics,
-    pub(super) pixels: Pixels,
-    pub(super) parameters: u64,
-    pub(super) weights: Vec<Weights>,
+pub(crate) struct Parts {
+    pub(crate) tower: Tower,
+    pub(crate) decoder: Decoder,
+    pub(crate) statistics: Statistics,
+    pub(crate) pixels: Pixels,
+    pub(crate) parameters: u64,
+    pub(crate) weights: Vec<Weights>,
 }
 
 impl Parts {
@@ -107,7 +107,7 @@ impl Parts {
 }
 
 /// The encoder within a file. Its last norm is without weight and bias, whatever the file has.
-struct EncoderPart {
+pub(crate) struct EncoderPart {
     config: TowerConfig,
     scope: Scope,
     names: &'static TowerNames,
@@ -116,36 +116,44 @@ struct EncoderPart {
 }
 
 impl EncoderPart {
-    fn find(family: &Family, before: &Scope, file: &WeightsFile) -> Self {
+    pub(crate) fn find(family: &Family, before: &Scope, file: &WeightsFile) -> Self {
         let scope = before.under(family.prefixes);
         let names = family.layout(&scope, file);
         let depth = names.depth(&scope, file);
-        let config = TowerConfig { after: FinalNorm::Plain, ..family.tower };
+        // CLIP's last norm is of the class token alone: patch tokens have none to be replaced.
+        let after = match family.tower.after {
+            FinalNorm::None => FinalNorm::None,
+            FinalNorm::Learned | FinalNorm::Plain => FinalNorm::Plain,
+        };
+        let config = TowerConfig { after, ..family.tower };
         Self { config, scope, names, depth, ignored: family.ignored }
     }
 
-    fn expected(&self) -> Vec<Expected> {
+    pub(crate) fn expected(&self) -> Vec<Expected> {
         self.config.expected(&self.scope, self.names, self.depth)
     }
 
     /// Beginnings of the names of what is not used: the last norm, heads, other towers.
-    fn ignored(&self) -> Vec<String> {
+    pub(crate) fn ignored(&self) -> Vec<String> {
         let unused = self.scope.under(self.names.after).under(&["."]);
         let heads = self.scope.under(&["head.", "embeddings.position_ids"]);
         let all = unused.all().chain(heads.all()).chain(self.ignored.iter().copied());
         all.map(str::to_owned).collect()
     }
 
-    fn make(&self, tensors: &mut prismbench_weights::Tensors) -> Result<Tower, TokenizerError> {
+    pub(crate) fn make(
+        &self,
+        tensors: &mut prismbench_weights::Tensors,
+    ) -> Result<Tower, TokenizerError> {
         Tower::new(&self.config, &self.scope, self.names, self.depth, tensors)
     }
 }
 
-fn borrowed(names: &[String]) -> Vec<&str> {
+pub(crate) fn borrowed(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
 }
 
-fn numbers(expected: &[Expected]) -> u64 {
+pub(crate) fn numbers(expected: &[Expected]) -> u64 {
     expected.iter().map(|tensor| tensor.len() as u64).sum()
 }
 

@@ -1,4 +1,4 @@
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use prismbench_core::TokenizerError;
 use prismbench_weights::{Expected, Tensors, WeightsFile};
 
@@ -17,7 +17,7 @@ pub(crate) struct Statistics {
 impl Statistics {
     /// The tensors of a file by these names, for latents of this shape; diffusers writes a single
     /// number where there are no statistics.
-    pub(super) fn expected(
+    pub(crate) fn expected(
         file: &WeightsFile,
         names: [&str; 2],
         latent: [usize; 3],
@@ -31,6 +31,13 @@ impl Statistics {
         })
     }
 
+    /// Of a model that has none: latents stay as they are.
+    pub(crate) fn none(device: &Device) -> Result<Self, TokenizerError> {
+        let (mean, std) =
+            (Tensor::zeros(1, DType::F32, device)?, Tensor::ones(1, DType::F32, device)?);
+        Ok(Self { mean: mean.reshape((1, 1, 1, 1))?, std: std.reshape((1, 1, 1, 1))? })
+    }
+
     /// Mean and deviation as diffusers stores them.
     pub(super) fn of_deviation(
         file: &WeightsFile,
@@ -41,7 +48,7 @@ impl Statistics {
     }
 
     /// Mean and variance as RAE stores them.
-    pub(super) fn of_variance(
+    pub(crate) fn of_variance(
         file: &WeightsFile,
         tensors: &mut Tensors,
         [mean, variance]: [&str; 2],

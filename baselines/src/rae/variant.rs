@@ -1,7 +1,6 @@
 use super::autoencoder::Rae;
 use crate::encoders::{DINOV2_REGISTERS, Dinov2Size, Family, MAE_B, SIGLIP2_B};
 use crate::model::{HubFile, Model, Part};
-use crate::vit::Side;
 
 /// What one published RAE differs in from another.
 pub(super) struct Variant {
@@ -19,11 +18,6 @@ impl Variant {
     /// Latents along the side of a picture.
     pub(super) fn grid(&self) -> usize {
         self.seen / self.family.tower.patch
-    }
-
-    /// How the encoder sees pictures.
-    pub(super) fn input(&self) -> Side {
-        Side::Fixed(self.seen)
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod autoencoder_kl;
+mod checkpoint;
 mod checksum;
 mod codecs;
 mod contract;
@@ -11,6 +12,7 @@ mod generated;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;
+mod openvision3;
 mod pca;
 mod pictures;
 mod planned;
@@ -22,6 +24,7 @@ mod sampled;
 mod taef2;
 mod taef2_weights;
 mod tiny_autoencoder;
+mod uae;
 mod vision;
 mod vision_weights;
 

@@ -76,6 +76,15 @@ pub enum TokenizerError {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The file that says how a network is built says something that cannot be built, or that its
+    /// weights contradict.
+    #[error("`{}` does not describe a network that can be built: {problem}", path.display())]
+    Config {
+        /// The configuration.
+        path: PathBuf,
+        /// Which entry, what it is and what it may be.
+        problem: String,
+    },
     /// The tensor library refused an operation.
     #[error("a tensor operation failed")]
     // Boxed: candle's error is over 100 bytes and would make every result that large.

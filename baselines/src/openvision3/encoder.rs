@@ -1,0 +1,197 @@
+use candle_core::{Device, Tensor};
+use prismbench_core::{
+    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError,
+    TokenizerSpec,
+};
+use prismbench_kernels::nn::Maps;
+use prismbench_weights::{Expected, WeightsFile};
+
+use super::config::Config;
+use super::models::VAE;
+use super::pooling::Pooling;
+use super::tower::PREFIXES;
+use crate::autoencoder_kl::FluxEncoder;
+use crate::error::layer;
+use crate::model::Opening;
+use crate::noise::{latent_noise, with_noise};
+use crate::vit::{Scope, Tower, few_at_a_time};
+
+/// The tower's file, and what it is called in a folder.
+const NAMES: [&str; 2] = ["open_clip_pytorch_model.bin", "open_clip_model.safetensors"];
+const CONFIG: &str = "open_clip_config.json";
+
+/// `scaling_factor` of FLUX.1's autoencoder. Its shift is not subtracted: openvision3_test.py
+/// multiplies the posterior's mean and does nothing else to it.
+const SCALE: f64 = 0.3611;
+
+/// Pixels along the side of one of the autoencoder's latents.
+const PIXELS: usize = 8;
+
+/// OpenVision 3's encoder, for square pictures of the one side that its positions are for.
+///
+/// Latents are the patches' tokens as a grid `[N, width, rows, columns]`: behind the last norm, or
+/// before it where the configuration puts that behind the pooling.
+pub(super) struct OpenVision3 {
+    spec: TokenizerSpec,
+    config: Config,
+    vae: FluxEncoder,
+    tower: Tower,
+    pooling: Pooling,
+    device: Device,
+}
+
+impl OpenVision3 {
+    /// Reads configuration, tower and autoencoder.
+    ///
+    /// # Errors
+    /// As [`Opening::find_named`], [`Config::read`] and [`WeightsFile::tensors`].
+    pub(super) fn open(opening: &Opening<'_>) -> Result<Self, TokenizerError> {
+        let path = opening.find_named(0, &NAMES)?;
+        let beside = path.with_file_name(CONFIG);
+        if !beside.is_file() {
+            let remedy = format!(
+                "{CONFIG} says how the tower is built and must lie beside its weights; {}",
+                opening.remedy()
+            );
+            return Err(TokenizerError::WeightsMissing { path: beside, remedy });
+        }
+        let config = Config::read(&beside)?;
+        let file = WeightsFile::open(&path, &opening.remedy())?;
+        let scope = Scope::new(&PREFIXES);
+        let depth = config.depth(&scope, &file);
+        if depth != config.layers {
+            let problem = format!("`layers` is {}, the weights have {depth}", config.layers);
+            return Err(TokenizerError::Config { path: beside, problem });
+        }
+        let expected = config.expected(&scope);
+        let mut tensors = file.tensors(&expected, &[], opening.device)?;
+        let mut weights = vec![file.origin().clone()];
+        drop(file);
+        let names = config.names();
+        let tower = Tower::new(&config.tower(), &scope, names, config.layers, &mut tensors)?;
+        let pooling = Pooling::new(&config, &scope, &mut tensors)?;
+        drop(tensors);
+
+        let file = opening.other(&VAE)?;
+        weights.push(file.origin().clone());
+        let vae = FluxEncoder::load(file, (opening.device, opening.arithmetic))?;
+        if vae.channels() != config.channels {
+            let (expected, found) = (vae.channels(), config.channels);
+            let problem = format!("`in_channels` is {found}, FLUX.1's latents have {expected}");
+            return Err(TokenizerError::Config { path: beside, problem });
+        }
+        let tower_numbers: u64 = expected.iter().map(|tensor: &Expected| tensor.len() as u64).sum();
+        let spec = TokenizerSpec {
+            id: opening.id.clone(),
+            stride: PIXELS * config.side,
+            parameters: vae.parameters() + tower_numbers,
+            weights,
+            source: "OpenVision 3, arXiv 2601.15369".to_owned(),
+        };
+        Ok(Self { spec, config, vae, tower, pooling, device: opening.device.clone() })
+    }
+
+    fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
+        let (_, height, width) = images.dims();
+        let side = self.spec.stride;
+        if (height, width) == (side, side) {
+            return Ok(());
+        }
+        Err(TokenizerError::Shape {
+            expected: format!("pictures of {side}x{side} pixels for `{}`", self.spec.id),
+            found: format!("{width}x{height} pixels"),
+        })
+    }
+
+    /// Runs pictures through autoencoder and tower, a few at a time, and gives the class token and
+    /// the patches' tokens of each lot to `take`.
+    fn each(
+        &self,
+        images: &ImageBatch,
+        tap: FeatureTap,
+        mut take: impl FnMut(&Maps, &Maps) -> Result<(), TokenizerError>,
+    ) -> Result<(), TokenizerError> {
+        self.check(images)?;
+        let grid = self.config.grid();
+        let positions = self.tower.positions((grid, grid))?;
+        let latents = (self.vae.mean(images)? * SCALE)?;
+        let first = self.tower.prefix_len();
+        for few in few_at_a_time(&latents, first + grid * grid) {
+            let few = Maps::from_tensor(&few?).map_err(layer)?;
+            let tokens = self.tower.forward(&few, &positions, tap).map_err(layer)?;
+            let class = tokens.tokens(0..first).map_err(layer)?;
+            take(&class, &tokens.tokens(first..tokens.shape().width).map_err(layer)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Tokenizer for OpenVision3 {
+    fn spec(&self) -> &TokenizerSpec {
+        &self.spec
+    }
+
+    fn latent_shape(&self, _: usize, _: usize) -> LatentShape {
+        let grid = self.config.grid();
+        LatentShape::Tensor(vec![self.config.width, grid, grid])
+    }
+
+    fn encode(
+        &self,
+        images: &ImageBatch,
+        encoding: &Encoding<'_>,
+    ) -> Result<Latents, TokenizerError> {
+        encoding.refuse_band_mask(&self.spec.id)?;
+        self.check(images)?;
+        let (grid, count) = (self.config.grid(), images.dims().0);
+        let dims = [count, self.config.width, grid, grid];
+        let noise = latent_noise(encoding, dims, &self.device)?;
+        let mut latents = Vec::new();
+        self.each(images, FeatureTap::Output, |_, patches| {
+            let tokens = patches.to_token_tensor().map_err(layer)?;
+            latents.push(tokens.transpose(1, 2)?.contiguous()?);
+            Ok(())
+        })?;
+        let latents = Tensor::cat(&latents, 0)?.reshape(&dims[..])?;
+        Ok(Latents::Tensor(with_noise(latents, noise)?))
+    }
+
+    fn decode(&self, _: &Latents) -> Result<ImageBatch, TokenizerError> {
+        Err(TokenizerError::Unsupported {
+            tokenizer: self.spec.id.clone(),
+            capability: "decoder: none is published",
+        })
+    }
+
+    /// Where the last norm is of the tokens, the class token is behind it.
+    fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
+        let depth = self.tower.depth();
+        if let FeatureTap::Block(block) = tap
+            && block >= depth
+        {
+            return Err(TokenizerError::Shape {
+                expected: format!("one of the {depth} blocks of `{}`, from 0", self.spec.id),
+                found: format!("block {block}"),
+            });
+        }
+        let (mut all, mut classes, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
+        self.each(images, tap, |class, patches| {
+            all.push(patches.to_token_tensor().map_err(layer)?);
+            classes.push(class.to_token_tensor().map_err(layer)?.squeeze(1)?);
+            if tap == FeatureTap::Output {
+                pooled.extend(self.pooling.forward(class, patches)?);
+            }
+            Ok(())
+        })?;
+        let pooled = match &*pooled {
+            [] => None,
+            pooled => Some(Tensor::cat(pooled, 0)?),
+        };
+        Ok(Features {
+            patch_tokens: Tensor::cat(&all, 0)?,
+            grid: (self.config.grid(), self.config.grid()),
+            class_token: Some(Tensor::cat(&classes, 0)?),
+            pooled,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! OpenCLIP's `VisionTransformer` over latents.
+
+use prismbench_kernels::nn::{Antialiasing, Mask};
+use prismbench_weights::{Expected, WeightsFile};
+
+use super::config::{Config, NormAfter, NormBefore};
+use crate::vit::{
+    AttentionNames, BlockConfig, BlockNames, FinalNorm, Form, PatchBias, Scope, TowerConfig,
+    TowerNames, expect_norm,
+};
+
+/// What may come before the names: the tower alone, or that of a whole CLIP.
+pub(super) const PREFIXES: [&str; 2] = ["", "visual."];
+
+pub(super) const NORM: &[&str] = &["ln_post"];
+pub(super) const PROJECTION: &[&str] = &["proj"];
+
+const BLOCK: BlockNames = BlockNames {
+    norms: [&["ln_1"], &["ln_2"]],
+    attention: AttentionNames::Joint {
+        weight: &["attn.in_proj_weight"],
+        bias: &["attn.in_proj_bias"],
+    },
+    output: &["attn.out_proj"],
+    mlp: [&["mlp.c_fc"], &["mlp.c_proj"]],
+    scales: None,
+};
+
+const WITHOUT_NORM: TowerNames = TowerNames {
+    layers: &["transformer.resblocks."],
+    block: BLOCK,
+    patches: &["conv1"],
+    class: Some(&["class_embedding"]),
+    registers: &[],
+    positions: &["positional_embedding"],
+    mask: None,
+    before: None,
+    after: NORM,
+    form: Form::Plain,
+};
+
+const WITH_NORM: TowerNames = TowerNames { before: Some(&["ln_pre"]), ..WITHOUT_NORM };
+
+impl Config {
+    /// What a file calls the tower's tensors.
+    pub(super) fn names(&self) -> &'static TowerNames {
+        match self.before {
+            NormBefore::Present => &WITH_NORM,
+            NormBefore::Absent => &WITHOUT_NORM,
+        }
+    }
+
+    /// The shape of the tower.
+    pub(super) fn tower(&self) -> TowerConfig {
+        TowerConfig {
+            block: BlockConfig {
+                width: self.width,
+                hidden: self.hidden,
+                heads: self.heads,
+                epsilon: self.epsilon,
+                activation: self.activation,
+                mask: Mask::None,
+            },
+            channels: self.channels,
+            patch: self.patch,
+            patch_bias: PatchBias::Absent,
+            grid: self.grid(),
+            registers: 0,
+            antialiasing: Antialiasing::Off,
+            after: match self.after {
+                NormAfter::Tokens => FinalNorm::Learned,
+                NormAfter::Pooled => FinalNorm::None,
+            },
+        }
+    }
+
+    /// Every tensor of the tower, its last norm and projection included.
+    pub(super) fn expected(&self, scope: &Scope) -> Vec<Expected> {
+        let mut all = self.tower().expected(scope, self.names(), self.layers);
+        if self.after == NormAfter::Pooled {
+            all.extend(expect_norm(scope, NORM, self.width));
+        }
+        all.push(scope.expect(PROJECTION, [self.width, self.outputs]));
+        all
+    }
+
+    /// Blocks that a file has.
+    pub(super) fn depth(&self, scope: &Scope, file: &WeightsFile) -> usize {
+        self.names().depth(scope, file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::PoolType;
+    use super::*;
+    use prismbench_kernels::nn::Activation;
+
+    #[test]
+    fn the_two_sizes_have_the_numbers_of_openclips_class() {
+        let config = |width: usize, layers| Config {
+            width,
+            layers,
+            heads: width / 64,
+            hidden: 4 * width,
+            channels: 16,
+            side: 32,
+            patch: 2,
+            outputs: width,
+            epsilon: 1e-6,
+            activation: Activation::Gelu,
+            before: NormBefore::Absent,
+            after: NormAfter::Pooled,
+            pool: PoolType::Avg,
+        };
+        for (width, layers, tensors, numbers) in
+            [(768, 12, 150, 85_893_120), (1024, 24, 294, 303_689_728)]
+        {
+            let expected = config(width, layers).expected(&Scope::new(&PREFIXES));
+            assert_eq!(expected.len(), tensors);
+            assert_eq!(expected.iter().map(Expected::len).sum::<usize>(), numbers);
+            // The last norm is one of them wherever it stands.
+            let other = Config { after: NormAfter::Tokens, ..config(width, layers) };
+            assert_eq!(other.expected(&Scope::new(&PREFIXES)).len(), tensors);
+        }
+    }
+}

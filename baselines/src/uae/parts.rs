@@ -1,0 +1,67 @@
+//! What a checkpoint of UAE holds: encoder, decoder and, in the first generation, the modulator.
+
+use prismbench_core::TokenizerError;
+use prismbench_weights::WeightsFile;
+
+use super::autoencoder::Bands;
+use super::low_pass::LowPass;
+use super::modulator::Modulator;
+use super::variant::{Generation, Variant};
+use crate::model::Opening;
+use crate::rae::{
+    Decoder, DecoderConfig, EncoderPart, NATIVE_STATISTICS, Parts, PositionSource, Statistics,
+    borrowed, numbers,
+};
+use crate::vit::{Pixels, Scope};
+
+/// What training and the published repository call a checkpoint.
+const NAMES: [&str; 4] = ["ep-last.pt", "stage_1.pt", "model.pt", "model.safetensors"];
+
+/// What the statistics of latents are called beside it: those of a generator are for a checkpoint of
+/// its own, and most checkpoints have none.
+const STATISTICS: [&str; 2] = ["normalization_stats.pt", "stat.pt"];
+
+/// Reads all of a model.
+pub(super) fn open(
+    opening: &Opening<'_>,
+    variant: &Variant,
+) -> Result<(Parts, Bands), TokenizerError> {
+    let path = opening.find_named(0, &NAMES)?;
+    let file = WeightsFile::open_one_of(&path, &opening.remedy(), variant.dictionaries())?;
+    let scope = Scope::new(&["decoder."]);
+    let encoder = EncoderPart::find(&variant.family, &Scope::new(variant.encoder), &file);
+    let (channels, grid) = (variant.family.tower.block.width, variant.grid());
+    let config = DecoderConfig::read(&file, &scope, (channels, grid), PositionSource::File)?;
+    let mut expected = encoder.expected();
+    expected.extend(config.expected(&scope));
+    if variant.generation == Generation::Rings {
+        expected.extend(Modulator::expected(channels));
+    }
+    let mut tensors = file.tensors(&expected, &borrowed(&encoder.ignored()), opening.device)?;
+    let mut weights = vec![file.origin().clone()];
+    // What the file takes is free before the layers make their copies.
+    drop(file);
+    let bands = match variant.generation {
+        Generation::Cosine => Bands::Cosine(LowPass::new(grid)),
+        Generation::Rings => {
+            Bands::Rings(Box::new(Modulator::new(grid, &mut tensors, opening.arithmetic)?))
+        }
+    };
+    let tower = encoder.make(&mut tensors)?;
+    let decoder = Decoder::new(&config, &scope, &mut tensors)?;
+    let beside = |name: &str| Some(path.with_file_name(name)).filter(|path| path.is_file());
+    let pixels = Pixels::beside(beside("preprocessor_config.json"))?;
+    let statistics = match STATISTICS.into_iter().find_map(beside) {
+        None => Statistics::none(opening.device)?,
+        Some(path) => {
+            let file = WeightsFile::open(&path, "")?;
+            let expected = Statistics::expected(&file, NATIVE_STATISTICS, [channels, grid, grid]);
+            let mut tensors = file.tensors(&expected, &[], opening.device)?;
+            weights.push(file.origin().clone());
+            Statistics::of_variance(&file, &mut tensors, NATIVE_STATISTICS)?
+        }
+    };
+    let pixels = pixels.unwrap_or(variant.family.pixels);
+    let parameters = numbers(&expected);
+    Ok((Parts { tower, decoder, statistics, pixels, parameters, weights }, bands))
+}
