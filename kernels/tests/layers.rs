@@ -1,4 +1,4 @@
-//! Layers against PyTorch's in f64 (`tests/oracle/layers.py`), on the host and through candle.
+//! Layers against PyTorch's in f64 (`tests/oracle/layers.py`; bicubic interpolation in f32), on the host and through candle.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,8 +7,8 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use prismbench_kernels::nn::{
-    Activation, Attention, GroupNorm, LayerNorm, MapShape, Maps, Mask, NnError, Pool, Window,
-    global_average, softmax, upsample_bilinear, upsample_nearest,
+    Activation, Antialiasing, Attention, GroupNorm, LayerNorm, MapShape, Maps, Mask, NnError, Pool,
+    Window, global_average, resize_bicubic, softmax, upsample_bilinear, upsample_nearest,
 };
 
 /// Multiples of 2^-21 in `[-4, 4)`, the same as the oracle's.
@@ -35,8 +35,12 @@ struct Golden(HashMap<String, Tensor>);
 
 impl Golden {
     fn read() -> Self {
-        let file =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/layers/layers.safetensors");
+        Self::of("layers")
+    }
+
+    fn of(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/layers");
+        let file = folder.join(format!("{name}.safetensors"));
         Self(candle_core::safetensors::load(file, &Device::Cpu).unwrap())
     }
 
@@ -144,4 +148,24 @@ fn upsampling_is_torchs() {
     let x = [maps(11, [2, 5, 7, 4])];
     golden.check("nearest", &x, (0.0, ALL), |x| upsample_nearest(&x[0], 2));
     golden.check("bilinear", &x, (5e-6, ALL), |x| upsample_bilinear(&x[0], 11, 9));
+}
+
+#[test]
+fn bicubic_interpolation_is_torchs() {
+    let golden = Golden::of("bicubic");
+    let cases = [
+        (20, [1, 37, 37, 3], (16, 32), 1),
+        (21, [1, 256, 16, 2], (224, 37), 7),
+        (22, [1, 512, 37, 1], (448, 16), 7),
+    ];
+    for (seed, before, after, step) in cases {
+        let x = [maps(seed, before)];
+        for (name, antialiasing) in [("off", Antialiasing::Off), ("on", Antialiasing::On)] {
+            // Weights cancel to 1e-6, of 16 values below 4. The other cubic, or the other filter, is
+            // off by 0.1 and more.
+            golden.check(&format!("{seed}.{name}"), &x, (2e-5, (step, 1)), |x| {
+                resize_bicubic(&x[0], after, antialiasing)
+            });
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::vit::{
     BlockConfig, DINO, DINO_NATIVE, FinalNorm, IMAGENET_PIXELS, PatchBias, Side, TowerConfig,
 };
 
-/// Width and depth.
+/// The published sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dinov2Size {
     Small,
@@ -27,10 +27,10 @@ pub(crate) const DINOV2_REGISTERS: fn(Dinov2Size) -> Family =
 pub(crate) const DINOV2: fn(Dinov2Size) -> Family = |size| family(size, 0, Antialiasing::Off);
 
 fn family(size: Dinov2Size, registers: usize, antialiasing: Antialiasing) -> Family {
-    let (width, depth) = match size {
-        Dinov2Size::Small => (384, 12),
-        Dinov2Size::Base => (768, 12),
-        Dinov2Size::Large => (1024, 24),
+    let width = match size {
+        Dinov2Size::Small => 384,
+        Dinov2Size::Base => 768,
+        Dinov2Size::Large => 1024,
     };
     let block = BlockConfig {
         width,
@@ -52,7 +52,6 @@ fn family(size: Dinov2Size, registers: usize, antialiasing: Antialiasing) -> Fam
     };
     Family {
         tower,
-        depth,
         layouts: &[&DINO, &DINO_NATIVE],
         prefixes: &["", "dinov2.", "dinov2_with_registers."],
         ignored: &[],
@@ -104,7 +103,8 @@ mod tests {
         let sizes = [Dinov2Size::Small, Dinov2Size::Base, Dinov2Size::Large];
         let families = sizes.map(DINOV2_REGISTERS).into_iter().chain(sizes.map(DINOV2));
         for (model, family) in MODELS.iter().zip(families) {
-            assert_eq!(family.parameters(), model.parameters, "{}", model.id);
+            let depth = if family.tower.block.width == 1024 { 24 } else { 12 };
+            assert_eq!(family.parameters(depth), model.parameters, "{}", model.id);
         }
     }
 }

@@ -7,8 +7,6 @@ use crate::vit::{Pixels, Scope, Side, TowerConfig, TowerNames};
 #[derive(Clone, Copy)]
 pub(crate) struct Family {
     pub(crate) tower: TowerConfig,
-    /// Blocks of the published model; a file may have fewer or more.
-    pub(crate) depth: usize,
     /// Layouts that its files have; the first is the one to name what is missing by.
     pub(crate) layouts: &'static [&'static TowerNames],
     /// What may come before the names of the tower's tensors.
@@ -29,11 +27,11 @@ impl Family {
         layouts.find(|names| names.fits(scope, file)).unwrap_or(&self.layouts[0])
     }
 
-    /// Learned numbers of the published model.
+    /// Learned numbers of a model of so many blocks.
     #[cfg(test)]
-    pub(crate) fn parameters(&self) -> u64 {
+    pub(crate) fn parameters(&self, depth: usize) -> u64 {
         let scope = Scope::new(self.prefixes);
-        let mut expected = self.tower.expected(&scope, self.layouts[0], self.depth);
+        let mut expected = self.tower.expected(&scope, self.layouts[0], depth);
         expected.extend(self.head.expected(&self.tower.block, &scope));
         expected.iter().map(|tensor| tensor.len() as u64).sum()
     }

@@ -26,7 +26,6 @@ pub(crate) const MAE_B: Family = Family {
         antialiasing: Antialiasing::Off,
         after: FinalNorm::Learned,
     },
-    depth: 12,
     layouts: &[&MAE],
     prefixes: &["vit.", ""],
     ignored: &["decoder."],
@@ -58,6 +57,6 @@ mod tests {
 
     #[test]
     fn the_published_model_has_the_numbers_of_its_row() {
-        assert_eq!(MAE_B.parameters(), MODELS[0].parameters);
+        assert_eq!(MAE_B.parameters(12), MODELS[0].parameters);
     }
 }

@@ -94,6 +94,20 @@ impl DecoderConfig {
         Ok(Self { block, depth, latent, grid, positions })
     }
 
+    /// `ViTB`, `ViTL` or `ViTXL`, which differ in depth.
+    #[cfg(test)]
+    pub(super) fn published(depth: usize, (latent, grid): (usize, usize)) -> Self {
+        let (width, hidden, heads) = match depth {
+            12 => (768, 3072, 12),
+            24 => (1024, 4096, 16),
+            _ => (1152, 4096, 16),
+        };
+        let activation = Activation::Gelu;
+        let block =
+            BlockConfig { width, hidden, heads, epsilon: 1e-12, activation, mask: Mask::None };
+        Self { block, depth, latent, grid, positions: PositionSource::File }
+    }
+
     /// The tensors of the decoder.
     pub(crate) fn expected(&self, scope: &Scope) -> Vec<Expected> {
         let BlockConfig { width, .. } = self.block;
@@ -178,5 +192,20 @@ impl Decoder {
         let pixels = patches.reshape(&[count, grid, grid, PATCH, PATCH, 3][..])?;
         let planes = pixels.permute(vec![0, 5, 1, 3, 2, 4])?.contiguous()?;
         Ok(planes.reshape((count, 3, PATCH * grid, PATCH * grid))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_published_sizes_have_the_published_numbers() {
+        let cases = [(12, 86_435_328, 200), (24, 304_150_272, 392), (28, 415_352_704, 456)];
+        for (depth, parameters, tensors) in cases {
+            let (config, scope) = (DecoderConfig::published(depth, (768, 16)), Scope::new(&[""]));
+            assert_eq!(config.parameters(&scope), parameters);
+            assert_eq!(config.expected(&scope).len(), tensors);
+        }
     }
 }

@@ -21,3 +21,24 @@ pub(super) fn positions(width: usize, side: usize) -> Vec<f32> {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_come_first_and_the_class_token_has_zeros() {
+        let (width, side) = (8, 3);
+        let table = positions(width, side);
+        assert_eq!(table.len(), width * (side * side + 1));
+        assert!(table[..width].iter().all(|&value| value == 0.0));
+        // Patch 5 is in row 1 and column 2; rates are 1 and 1 / 100.
+        let row = &table[width * 6..][..width];
+        let expected = [2.0, 0.02, 2.0, 0.02, 1.0, 0.01, 1.0, 0.01].map(f64::from);
+        for (index, (value, angle)) in row.iter().zip(expected).enumerate() {
+            let angle: f64 = angle;
+            let expected = if index % 4 < 2 { libm::sin(angle) } else { libm::cos(angle) };
+            assert!((f64::from(*value) - expected).abs() < 1e-7, "{index}: {value}");
+        }
+    }
+}

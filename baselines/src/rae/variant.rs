@@ -101,7 +101,7 @@ fn siglip2() -> Variant {
 #[rustfmt::skip]
 pub(crate) const MODELS: &[Model] = &[
     row!("rae-dinov2-s", "nyu-visionx/RAE-dinov2-wReg-small-ViTXL-n08", ,
-         "RAE on DINOv2-S with registers, ViT-XL decoder", 436_967_552, dinov2(Dinov2Size::Small)),
+         "RAE on DINOv2-S with registers, ViT-XL decoder", 436_967_680, dinov2(Dinov2Size::Small)),
     row!("rae-dinov2-b", "nyu-visionx/RAE-dinov2-wReg-base-ViTXL-n08", "decoders/dinov2/wReg_base/ViTXL_n08/model.pt",
          "RAE on DINOv2-B with registers, ViT-XL decoder", 501_934_720, dinov2(Dinov2Size::Base)),
     row!("rae-dinov2-l", "nyu-visionx/RAE-dinov2-wReg-large-ViTXL-n08", ,
@@ -111,5 +111,29 @@ pub(crate) const MODELS: &[Model] = &[
     row!("rae-mae-b", "nyu-visionx/RAE-mae-base-p16-ViTXL-n08", "decoders/mae/base_p16/ViTXL_n08/model.pt",
          "RAE on MAE-B, ViT-XL decoder", 501_149_824, mae()),
     row!("rae-siglip2-b", "nyu-visionx/RAE-siglip2-base-p16-i256-ViTXL-n08", "decoders/siglip2/base_p16_i256/ViTXL_n08/model.pt",
-         "RAE on SigLIP2-B at 256, ViT-XL decoder", 1, siglip2()),
+         "RAE on SigLIP2-B at 256, ViT-XL decoder", 501_194_368, siglip2()),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rae::decoder::DecoderConfig;
+    use crate::vit::{FinalNorm, Scope, TowerConfig};
+
+    #[test]
+    fn the_published_models_have_the_numbers_of_their_rows() {
+        let sizes = [Dinov2Size::Small, Dinov2Size::Base, Dinov2Size::Large];
+        let variants = sizes.map(dinov2).into_iter().chain([dinov2_512(), mae(), siglip2()]);
+        for (model, variant) in MODELS.iter().zip(variants) {
+            let Family { tower, layouts, .. } = variant.family;
+            let depth = if tower.block.width == 1024 { 24 } else { 12 };
+            let tower = TowerConfig { after: FinalNorm::Plain, ..tower };
+            let scope = Scope::new(&[""]);
+            let encoder = tower.expected(&scope, layouts[0], depth);
+            let encoder: usize = encoder.iter().map(prismbench_weights::Expected::len).sum();
+            let size = (tower.block.width, variant.grid());
+            let decoder = DecoderConfig::published(28, size).parameters(&scope);
+            assert_eq!(encoder as u64 + decoder, model.parameters, "{}", model.id);
+        }
+    }
+}

@@ -35,10 +35,10 @@ pub(crate) struct Pixels {
 pub(crate) const IMAGENET_PIXELS: Pixels =
     Pixels { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/// Of CLIP.
+/// Of CLIP, 0.26130258 and 0.27577711 written as short as they are in f32.
 pub(crate) const CLIP_PIXELS: Pixels = Pixels {
     mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+    std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
 };
 
 /// Of SigLIP.

@@ -17,7 +17,8 @@ use crate::golden;
 #[path = "../../../tests/oracle/recipe.rs"]
 mod recipe;
 
-/// A tensor of a file: what it is called there, what the recipe is given, and its shape.
+/// A tensor of a file: what it is called there, the name or names that the recipe is given, and its
+/// shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) name: String,
@@ -29,6 +30,9 @@ pub(crate) fn planned(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> 
     let name = name.into();
     Planned { recipe: name.clone(), name, shape: shape.into() }
 }
+
+/// Before the name of a tensor whose values are a 1024th of what the recipe makes.
+pub(crate) const FAINT: &str = "faint ";
 
 impl Planned {
     /// The values that the tensor has in the oracle, rounded to f16.
@@ -45,6 +49,26 @@ impl Planned {
                 let add = if name == "_latents_std" { 1.0 } else { 0.0 };
                 (rounded + add).unwrap().to_vec1().unwrap()
             }
+            "variance" => {
+                let Self { shape, .. } = self;
+                let std = Self { recipe: "_latents_std".to_owned(), ..planned("", shape.clone()) };
+                return (std.tensor().sqr().unwrap() - 1e-5).unwrap();
+            }
+            "mae positions" => mae_positions(self.shape[2], (self.shape[1] - 1).isqrt()),
+            // Several tensors, one below the other.
+            names if names.contains('+') => {
+                let count = names.split('+').count();
+                let mut shape = self.shape.clone();
+                shape[0] /= count;
+                let parts = names.split('+').map(|name| planned(name, shape.clone()).tensor());
+                return Tensor::cat(&parts.collect::<Vec<_>>(), 0).unwrap();
+            }
+            faint if faint.starts_with(FAINT) => {
+                let values = recipe::tensor(&faint[FAINT.len()..], &self.shape);
+                let values: Vec<f32> = values.into_iter().map(|x| x / 1024.0).collect();
+                let tensor = Tensor::from_vec(values, &*self.shape, &Device::Cpu).unwrap();
+                return tensor.to_dtype(DType::F16).unwrap();
+            }
             name => {
                 let values = recipe::tensor(name, &self.shape);
                 let tensor = Tensor::from_vec(values, &*self.shape, &Device::Cpu).unwrap();
@@ -57,9 +81,29 @@ impl Planned {
     fn is_exact(&self) -> bool {
         matches!(
             self.recipe.as_str(),
-            "encoder_mean" | "encoder_std" | "half" | "_latents_mean" | "_latents_std"
+            "encoder_mean"
+                | "encoder_std"
+                | "half"
+                | "_latents_mean"
+                | "_latents_std"
+                | "variance"
+                | "mae positions"
         )
     }
+}
+
+/// MAE's fixed positions by their definition.
+fn mae_positions(width: usize, side: usize) -> Vec<f32> {
+    let value = |index: usize| {
+        let (token, channel) = (index / width, index % width);
+        let Some(patch) = token.checked_sub(1) else { return 0.0 };
+        let quarter = width / 4;
+        let place = if channel < width / 2 { patch % side } else { patch / side };
+        let rate = 10_000_f64.powf((channel % quarter) as f64 / -(quarter as f64));
+        let angle = place as f64 * rate;
+        (if (channel / quarter).is_multiple_of(2) { angle.sin() } else { angle.cos() }) as f32
+    };
+    (0..width * (side * side + 1)).map(value).collect()
 }
 
 /// Writes safetensors, a few tensors at a time: the largest file here has half a billion numbers.

@@ -12,6 +12,7 @@ mod golden;
 mod hashed;
 mod pca;
 mod pictures;
+mod rae;
 mod sampled;
 mod taef2;
 mod taef2_weights;

@@ -16,8 +16,11 @@ use crate::sampled::Sampled;
 use crate::vision_weights::{Sizes, clip, dinov2, mae, siglip2};
 use crate::{golden, hashed, pictures, ready};
 
-/// In standard deviations of the tensor.
-pub(crate) const TOLERANCE: f64 = 2e-4;
+/// In standard deviations of the tensor, against PyTorch in f64. Measured at most 5.7e-5 (of 512
+/// pixels, whose places between inputs are rounded by 3e-5), where PyTorch in f32 is up to 1.1e-4
+/// away. The subtlest mistake tried, the other GELU, is off by 4.5e-4; antialiasing of pictures or of
+/// positions by 0.1 and more. A norm's epsilon shows in the faint cases alone.
+pub(crate) const TOLERANCE: f64 = 1e-4;
 
 pub(crate) fn case(name: &str) -> Value {
     let text = fs::read_to_string(golden::path(&format!("vision/{name}.json"))).unwrap();
@@ -77,8 +80,13 @@ pub(crate) fn tensor(latents: Latents) -> Tensor {
 
 fn agrees_with_transformers(id: &str) {
     let case = case(id);
+    let depth = case["depth"].as_u64().unwrap() as usize;
+    agrees(id, &case, &tensors(id, depth));
+}
+
+fn agrees(id: &str, case: &Value, tensors: &[Planned]) {
     let number = |key: &str| case[key].as_u64().unwrap() as usize;
-    let (_folder, path) = written(&tensors(id, number("depth")));
+    let (_folder, path) = written(tensors);
     let encoder = opened(id, &path);
     let images = picture(number("width"), number("height"));
     let features = encoder.features(&images, FeatureTap::Output).unwrap();
@@ -97,7 +105,6 @@ fn agrees_with_transformers(id: &str) {
         assert_eq!(found.is_some(), golden.is_object(), "{id}: {name}");
         let Some(found) = found else { continue };
         let difference = Sampled(golden).difference(found);
-        println!("{id}: {name} within {difference:.1e}, PyTorch in f32 within {}", golden["noise"]);
         assert!(difference < TOLERANCE, "{id}: {name} differs by {difference}");
     }
     assert!(block.pooled.is_none());
@@ -127,6 +134,18 @@ fn clip_siglip_and_mae_agree_with_transformers() {
     }
 }
 
+/// Tokens of 1e-3 show the epsilon of the first norm: another would be off by more than 0.01.
+#[test]
+fn faint_tokens_are_normalised_with_the_epsilon_of_transformers() {
+    for id in ["dinov2-reg-s", "clip-b32", "siglip2-b", "mae-b"] {
+        let mut tensors = tensors(id, 1);
+        for tensor in tensors.iter_mut().filter(|tensor| tensor.name.contains("embeddings.")) {
+            tensor.recipe = format!("{}{}", generated::FAINT, tensor.recipe);
+        }
+        agrees(id, &case(&format!("{id}-faint")), &tensors);
+    }
+}
+
 /// The same numbers under the names of another layout.
 fn renamed(mut tensors: Vec<Planned>, pairs: &[(&str, &str)]) -> Vec<Planned> {
     for tensor in &mut tensors {
@@ -144,6 +163,32 @@ const VERSION_5: [(&str, &str); 4] = [
     ("attention.output.dense", "attention.o_proj"),
 ];
 
+/// DINOv2 as `torch.hub` names it, with queries, keys and values in one.
+fn native(tensors: Vec<Planned>) -> Vec<Planned> {
+    let names = [
+        ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
+        ("embeddings.position_embeddings", "pos_embed"),
+        ("embeddings.", ""),
+        ("encoder.layer.", "blocks."),
+        ("attention.output.dense", "attn.proj"),
+        ("attention.attention.query", "attn.qkv"),
+        ("layer_scale1.lambda1", "ls1.gamma"),
+        ("layer_scale2.lambda1", "ls2.gamma"),
+        ("layernorm", "norm"),
+    ];
+    let apart = |name: &str| name.contains("attention.key") || name.contains("attention.value");
+    let kept = tensors.into_iter().filter(|tensor| !apart(&tensor.name)).map(|mut tensor| {
+        if tensor.name.contains("attention.query") {
+            let name = &tensor.name;
+            let [key, value] = ["key", "value"].map(|part| name.replace("query", part));
+            tensor.recipe = format!("{name}+{key}+{value}");
+            tensor.shape[0] *= 3;
+        }
+        tensor
+    });
+    renamed(kept.collect(), &names)
+}
+
 #[test]
 fn every_layout_of_a_file_gives_the_same_bits() {
     let mae_5 = [("vit.encoder.layer.", "vit.layers."), ("intermediate.dense", "mlp.fc1")];
@@ -157,7 +202,11 @@ fn every_layout_of_a_file_gives_the_same_bits() {
             bits(&tensor(opened(id, &path).encode(&images, &Encoding::deterministic()).unwrap()))
         };
         let hub = tensors(id, 1);
-        assert!(latents(&hub) == latents(&renamed(hub.clone(), names)), "{id}");
+        let expected = latents(&hub);
+        assert!(latents(&renamed(hub.clone(), names)) == expected, "{id}");
+        if id == "dinov2-reg-s" {
+            assert!(latents(&native(hub)) == expected, "as torch.hub has it");
+        }
     }
 }
 
