@@ -1,5 +1,6 @@
 mod architecture;
 mod blocks;
+mod config;
 mod decoder;
 mod encoder;
 mod flux_encoder;
@@ -68,8 +69,11 @@ impl AutoencoderKl {
     /// Reads the one file.
     ///
     /// # Errors
-    /// As [`Opening::weights`] and [`WeightsFile::tensors`].
+    /// As [`Opening::weights`], [`config::check`] and [`WeightsFile::tensors`].
     fn open(opening: &Opening<'_>, variant: &Variant) -> Result<Self, TokenizerError> {
+        if let Some(path) = opening.beside(0, "config.json")? {
+            config::check(&path, &opening.id, variant)?;
+        }
         let file = opening.weights(0)?;
         Self::load(opening.id.clone(), variant, file, (opening.device, opening.arithmetic))
     }

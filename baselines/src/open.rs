@@ -1,13 +1,17 @@
+use std::time::Duration;
+
 use candle_core::Device;
 use prismbench_core::{ImageBatch, Tokenizer, TokenizerError};
 use prismbench_kernels::nn::Arithmetic;
 
 use crate::dct::Dct;
+use crate::exec::Exec;
 use crate::grid::OnHost;
 use crate::identity::Identity;
 use crate::jpeg::Jpeg;
 use crate::model::Opening;
 use crate::pca::PcaFit;
+use crate::recon::Recon;
 use crate::reference::Kind;
 use crate::resample::Resample;
 use crate::{Hub, OpenError, TokenizerRef};
@@ -50,14 +54,20 @@ pub struct OpenOptions {
     pub arithmetic: Arithmetic,
     /// Where weights are looked for that no path is given for.
     pub hub: Hub,
+    /// How long a program of the user's may go without taking or giving a byte.
+    pub exec_timeout: Duration,
 }
 
 impl OpenOptions {
+    /// What [`exec_timeout`](Self::exec_timeout) is unless something else is asked for.
+    pub const EXEC_TIMEOUT: Duration = Duration::from_secs(600);
+
     /// Fast arithmetic, the hub's cache of this machine.
     #[must_use]
     pub fn on(device: &Device) -> Self {
         let (device, hub) = (device.clone(), Hub::from_environment());
-        Self { device, arithmetic: Arithmetic::Fast, hub }
+        let (arithmetic, exec_timeout) = (Arithmetic::Fast, Self::EXEC_TIMEOUT);
+        Self { device, arithmetic, hub, exec_timeout }
     }
 }
 
@@ -66,7 +76,7 @@ impl OpenOptions {
 /// # Errors
 /// [`OpenError::UnknownTokenizer`] and [`OpenError::BadOption`] for a reference that was not made
 /// by parsing; [`OpenError::Tokenizer`] when weights are missing, unreadable or of another
-/// architecture.
+/// architecture, a program does not introduce itself, or reconstructions cannot be listed.
 pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, OpenError> {
     let id = reference.id.clone();
     let device = options.device.clone();
@@ -79,6 +89,8 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
             let fit = PcaFit::new(id, factor.side(), components, device);
             return Ok(Opened::Unfitted(Box::new(fit)));
         }
+        Kind::Exec { command } => Box::new(Exec::open(id, &command, options.exec_timeout, device)?),
+        Kind::Recon { path } => Box::new(Recon::open(id, &path, device)?),
         Kind::Model(model) => {
             let opening = Opening {
                 id,

@@ -5,9 +5,12 @@ use std::str::FromStr;
 use prismbench_core::nearest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Model, Needs, OpenError, registry};
+use crate::{Model, Needs, OpenError, exec, registry};
 
-/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]]`, or `ID[@REVISION]` or `ID=PATH` of a model.
+/// What `--tokenizer` takes: `ID[:OPTION[:OPTION]]`, `ID[@REVISION]` or `ID=PATH` of a model,
+/// `exec:COMMAND` or `recon:PATH`.
+///
+/// Everything behind `exec:` and `recon:` is the command or the path, `:`, `@` and `=` among it.
 ///
 /// Parsing checks the whole syntax and fills in the defaults, so that `jpeg` and `jpeg:75` are one
 /// reference; it opens no file. Serialises as its text.
@@ -21,15 +24,20 @@ pub struct TokenizerRef {
 }
 
 /// Which tokenizer, with every option.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Identity,
     Resample { factor: Factor },
     Jpeg { quality: u8 },
     Dct { kept: usize },
     Pca { factor: Factor, components: usize },
+    Exec { command: String },
+    Recon { path: PathBuf },
     Model(&'static Model),
 }
+
+/// Families whose option is one text of any characters.
+const VERBATIM: [&str; 2] = ["exec:", "recon:"];
 
 /// How many pixels of a row share one latent position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,7 +59,8 @@ impl TokenizerRef {
     /// Branch, tag or commit of a model's repositories, where one is given: `sd-vae@main`.
     #[must_use]
     pub fn revision(&self) -> Option<&str> {
-        self.id.split_once('@').map(|(_, revision)| revision)
+        let (name, revision) = self.id.split_once('@')?;
+        (!is_verbatim(name)).then_some(revision)
     }
 
     /// A revision becomes part of a path, and of an address.
@@ -64,10 +73,15 @@ impl TokenizerRef {
 
     /// What the reference names, once its syntax holds.
     pub(crate) fn kind(&self) -> Result<Kind, OpenError> {
-        let mut words = self.id.split(':');
-        let name = words.next().unwrap_or_default();
+        let (name, rest) = match self.id.split_once(':') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (self.id.as_str(), None),
+        };
         let family = name.split('@').next().unwrap_or_default();
-        let options: Vec<&str> = words.collect();
+        let options: Vec<&str> = match rest {
+            Some(text) if is_verbatim(&self.id) => vec![text.trim()],
+            rest => rest.into_iter().flat_map(|rest| rest.split(':')).collect(),
+        };
         let Some(entry) = registry().iter().find(|entry| entry.family == family) else {
             return Err(OpenError::UnknownTokenizer {
                 found: family.to_owned(),
@@ -77,7 +91,7 @@ impl TokenizerRef {
         let path_fits = match (entry.needs, &self.weights) {
             (_, None) => true,
             (Needs::Weights, Some(path)) => !path.as_os_str().is_empty(),
-            (Needs::Nothing | Needs::TrainingPictures, Some(_)) => false,
+            (_, Some(_)) => false,
         };
         let kind = match entry.model {
             Some(model) => {
@@ -132,9 +146,18 @@ impl Kind {
                 let components = number(components, 3 * factor.side() * factor.side())?;
                 Self::Pca { factor, components }
             }
+            ("exec", [command]) => {
+                exec::words(command)?;
+                Self::Exec { command: (*command).to_owned() }
+            }
+            ("recon", [path]) if !path.is_empty() => Self::Recon { path: PathBuf::from(path) },
             _ => return None,
         })
     }
+}
+
+fn is_verbatim(text: &str) -> bool {
+    VERBATIM.iter().any(|prefix| text.starts_with(prefix))
 }
 
 /// A whole number from 1 to `largest`.
@@ -147,8 +170,8 @@ impl FromStr for TokenizerRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (id, weights) = match text.split_once('=') {
-            Some((id, path)) => (id, Some(PathBuf::from(path))),
-            None => (text, None),
+            Some((id, path)) if !is_verbatim(text) => (id, Some(PathBuf::from(path))),
+            _ => (text, None),
         };
         let mut reference = Self { id: id.to_owned(), weights };
         reference.id = match reference.kind()? {
@@ -173,6 +196,8 @@ impl fmt::Display for Kind {
             Self::Jpeg { quality } => write!(f, "jpeg:{quality}"),
             Self::Dct { kept } => write!(f, "dct:{kept}"),
             Self::Pca { factor, components } => write!(f, "pca:{factor}:{components}"),
+            Self::Exec { command } => write!(f, "exec:{command}"),
+            Self::Recon { path } => write!(f, "recon:{}", path.display()),
             Self::Model(model) => f.write_str(model.id),
         }
     }
@@ -239,6 +264,28 @@ mod tests {
         let reference: TokenizerRef = "taef2=weights/taef2".parse().unwrap();
         assert_eq!(reference.id, "taef2");
         assert_eq!(reference.weights, Some(PathBuf::from("weights/taef2")));
+    }
+
+    #[test]
+    fn everything_behind_exec_and_recon_is_theirs() {
+        for text in [
+            "exec:python3 -u 'my model.py' --size=256 a:b me@home",
+            "exec:a=b",
+            "recon:C:/x=y:z",
+            "recon:out/model=7.npz",
+        ] {
+            let reference: TokenizerRef = text.parse().unwrap();
+            assert_eq!((reference.id.as_str(), &reference.weights), (text, &None));
+            assert_eq!(reference.revision(), None);
+            assert_eq!(canonical(text), text);
+        }
+        assert_eq!(canonical("exec:  python3 x.py "), "exec:python3 x.py");
+        for text in
+            ["exec", "exec:", "exec: ", "exec:'open", "exec:''", "exec=x", "recon", "recon:"]
+        {
+            let error = text.parse::<TokenizerRef>().unwrap_err();
+            assert!(matches!(error, OpenError::BadOption { .. }), "{text}: {error}");
+        }
     }
 
     #[test]

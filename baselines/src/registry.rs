@@ -46,6 +46,8 @@ pub enum Needs {
     TrainingPictures,
     /// Published weights, from the hub's cache or a folder.
     Weights,
+    /// Something of the user's: a program or finished pictures.
+    Own,
 }
 
 /// Every family, in the order of `prismbench list tokenizers`.
@@ -60,7 +62,7 @@ pub fn registry() -> &'static [Entry] {
             summary: model.summary,
             model: Some(model),
         });
-        TRANSFORMS.into_iter().chain(models).collect()
+        TRANSFORMS.into_iter().chain(models).chain(OWN).collect()
     });
     &REGISTRY
 }
@@ -106,6 +108,26 @@ const TRANSFORMS: [Entry; 5] = [
         options: "FACTOR f8 (default) or f16, K 1 to 192 (f8) or 768 (f16) components (default 16)",
         needs: Needs::TrainingPictures,
         summary: "Karhunen-Loeve transform of square patches",
+        model: None,
+    },
+];
+
+/// What users bring themselves.
+const OWN: [Entry; 2] = [
+    Entry {
+        family: "exec",
+        syntax: Cow::Borrowed("exec:COMMAND"),
+        options: "COMMAND a program and its arguments, started without a shell",
+        needs: Needs::Own,
+        summary: "a tokenizer in a program of your own, in any language (baselines/python/README.md)",
+        model: None,
+    },
+    Entry {
+        family: "recon",
+        syntax: Cow::Borrowed("recon:PATH"),
+        options: "PATH a folder of pictures or an .npz, paired with the data by id",
+        needs: Needs::Own,
+        summary: "finished reconstructions; nothing is known of their latents",
         model: None,
     },
 ];

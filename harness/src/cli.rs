@@ -37,7 +37,8 @@ enum Command {
 pub(crate) struct RunArgs {
     /// A plan file, or the name of an embedded plan [default: default]
     pub(crate) plan: Option<String>,
-    /// A tokenizer: ID[:OPTIONS], or a model as ID[@REVISION] or ID=PATH (repeatable)
+    /// A tokenizer: ID[:OPTIONS], or a model as ID[@REVISION] or ID=PATH, exec:COMMAND, recon:PATH
+    /// (repeatable)
     #[arg(short, long = "tokenizer", value_name = "REF")]
     pub(crate) tokenizers: Vec<String>,
     /// Pictures: a folder, an .npz, one picture, or synthetic:SEED:N (repeatable)
@@ -100,6 +101,9 @@ pub(crate) struct RunArgs {
     /// Threads; no number depends on it [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+    /// Seconds that a program behind `exec:` may go without taking or giving a byte
+    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) exec_timeout: u64,
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,

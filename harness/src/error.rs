@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
-use prismbench_baselines::{FetchError, OpenError};
+use prismbench_baselines::{FetchError, OpenError, ReconError};
 use prismbench_core::{ProtocolError, TokenizerError, UnknownChoice};
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
@@ -85,6 +85,12 @@ impl Failure {
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing { .. })) => {
                 Exit::Missing
             }
+            Self::Tokenizer(OpenError::Tokenizer(TokenizerError::Reconstruction {
+                cause, ..
+            })) => match cause.downcast_ref() {
+                Some(ReconError::Data(error)) => of_data(error),
+                _ => Exit::Usage,
+            },
             Self::NetworkMissing { .. } | Self::Fetch(_) => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,

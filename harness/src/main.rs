@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     // Without a handler a signal simply kills the process: losing it costs no result.
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            // They are in process groups of their own, which no terminal interrupts.
+            prismbench_baselines::end_programs();
             std::process::exit(Exit::Interrupted as i32);
         }
     });

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use prismbench_core::{Outcome, Record};
 use prismbench_reports::{ReportError, SampleColumns, read_records, read_samples, write_samples};
 
+use sha2::{Digest, Sha256};
+
 use crate::error::Failure;
 use crate::plan::Plan;
 use crate::provenance::{Provenance, Status};
@@ -26,6 +28,8 @@ const RECORDS: &str = "records.jsonl";
 const SAMPLES: &str = "samples.parquet";
 const FILES: [&str; 5] = [PLAN, LOCK, "run.json", RECORDS, SAMPLES];
 const ARRAYS: &str = "arrays";
+/// Characters of a part of a folder's name.
+const MAX_SLUG: usize = 64;
 
 /// What to do with a run folder that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +160,19 @@ impl RunFolder {
     /// A folder for arrays, named after what they are of.
     pub(crate) fn arrays(&self, parts: [&str; 3]) -> Result<PathBuf, Failure> {
         let slug = |text: &str| -> String {
-            text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+            let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+            // A command may be longer than a file's name, and differ from another in its end alone.
+            match text.chars().count() > MAX_SLUG {
+                true => {
+                    let digest = Sha256::digest(text);
+                    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+                    slug.take(MAX_SLUG)
+                        .chain(['-'])
+                        .chain(digits.collect::<String>().chars())
+                        .collect()
+                }
+                false => slug.collect(),
+            }
         };
         let [dataset, protocol, tokenizer] = parts.map(slug);
         let dataset = dataset.trim_matches('-');

@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
@@ -120,7 +121,8 @@ impl Runner<'_, '_> {
         pictures: &Pictures<'_>,
     ) -> Result<Loaded, Failure> {
         let arithmetic = networks::arithmetic(pictures.protocol);
-        let options = OpenOptions { arithmetic, ..OpenOptions::on(&self.device) };
+        let exec_timeout = Duration::from_secs(self.args.exec_timeout);
+        let options = OpenOptions { arithmetic, exec_timeout, ..OpenOptions::on(&self.device) };
         let loaded = match baselines::open(reference, &options)? {
             Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
             Opened::Unfitted(fit) => match &self.plan.fit {
@@ -221,6 +223,9 @@ impl Runner<'_, '_> {
         for warning in &pass.warnings {
             self.streams.say(&format!("warning: {warning}"));
         }
+        for remark in group.iter().flat_map(|loaded| loaded.tokenizer.remarks()) {
+            self.streams.say(&format!("warning: {remark}"));
+        }
         self.finish_arrays(arrays, group, &pass)
             .map_err(|error| failed(SuiteError::Save(Box::new(error))))?;
         self.keep(job, group, &pass)
@@ -261,7 +266,7 @@ impl Runner<'_, '_> {
             if wanted.latents && !saved.latents {
                 let id = &loaded.tokenizer.spec().id;
                 self.streams.say(&format!(
-                    "warning: no latents.npz for `{id}`: its latent is a bit stream"
+                    "warning: no latents.npz for `{id}`: its latents are no numbers"
                 ));
             }
             if saved.anything() {

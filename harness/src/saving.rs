@@ -49,7 +49,7 @@ pub(crate) struct Arrays {
     reconstructions: Option<ArrayWriter<u8>>,
     latents: Option<ArrayWriter<f32>>,
     /// Whether the tokenizer turned out to have no numbers to save.
-    pub(crate) bit_stream: bool,
+    pub(crate) no_numbers: bool,
 }
 
 impl Arrays {
@@ -66,7 +66,7 @@ impl Arrays {
             save,
             reconstructions: writer(save.reconstructions, &folder.join("reconstructions.npz"))?,
             latents: writer(save.latents, &folder.join("latents.npz"))?,
-            bit_stream: false,
+            no_numbers: false,
         })
     }
 
@@ -87,7 +87,7 @@ impl Arrays {
         }
         if let Some(writer) = &mut self.latents {
             let Latents::Tensor(tensor) = latents else {
-                self.bit_stream = true;
+                self.no_numbers = true;
                 return Ok(());
             };
             for (i, picture) in pictures.iter().enumerate() {
@@ -104,9 +104,9 @@ impl Arrays {
         if let Some(writer) = self.reconstructions {
             writer.finish()?;
         }
-        if let Some(writer) = self.latents.filter(|_| !self.bit_stream) {
+        if let Some(writer) = self.latents.filter(|_| !self.no_numbers) {
             writer.finish()?;
         }
-        Ok((self.folder, Save { latents: self.save.latents && !self.bit_stream, ..self.save }))
+        Ok((self.folder, Save { latents: self.save.latents && !self.no_numbers, ..self.save }))
     }
 }

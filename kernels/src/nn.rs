@@ -45,7 +45,7 @@ pub enum Arithmetic {
     /// Sums of products as the definition has them.
     #[default]
     Strict,
-    /// Winograd's F(4x4, 3x3) where it is faster: a quarter of the products, about ten times the
-    /// rounding error.
+    /// Winograd's minimal filtering where it is faster: a sixth to a half of the products, up to six
+    /// times the rounding error.
     Fast,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::npy::{Header, MAX_AXES};
+use prismbench_data::npy::{Header, MAX_AXES};
 
 mod archive;
 mod element;

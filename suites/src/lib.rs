@@ -4,10 +4,8 @@
 
 mod arrays;
 mod crop;
-mod data;
 mod feature_file;
 mod networks;
-mod npy;
 mod pictures;
 mod reconstruction;
 mod spool;
@@ -27,6 +25,6 @@ pub fn suites() -> Vec<Box<dyn Suite>> {
     vec![Box::new(ReconstructionSuite)]
 }
 
-pub use data::{
+pub use prismbench_data::{
     DataError, DataSpec, Dataset, DecodeError, NpzError, Pending, Samples, Synthetic, open,
 };

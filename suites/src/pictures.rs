@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::crop::{self, CropError};
-use crate::data::{DataError, Dataset, Pending, Samples};
+use prismbench_data::{DataError, Dataset, Pending, Samples};
 
 /// What is measured on: a part of a data set, cropped as a protocol says.
 #[derive(Clone, Copy)]
@@ -272,7 +272,7 @@ mod tests {
     use prismbench_core::Protocol;
 
     use super::*;
-    use crate::data::Synthetic;
+    use prismbench_data::Synthetic;
 
     fn ids(dataset: &dyn Dataset, part: Part, limit: Option<u64>, block: usize) -> Vec<String> {
         let protocol = Protocol::preset("default").unwrap().with("size", "32").unwrap();

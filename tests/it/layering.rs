@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which of our packages each package may depend on.
-const MAP: [(&str, &[&str]); 9] = [
+const MAP: [(&str, &[&str]); 10] = [
     ("prismbench-kernels", &[]),
     ("prismbench-core", &[]),
+    ("prismbench-data", &["core"]),
     ("prismbench-weights", &["core"]),
     ("prismbench-metrics", &["core", "kernels", "weights"]),
-    ("prismbench-baselines", &["core", "kernels", "weights"]),
-    ("prismbench-suites", &["core", "kernels", "metrics"]),
+    ("prismbench-baselines", &["core", "data", "kernels", "weights"]),
+    ("prismbench-suites", &["core", "data", "kernels", "metrics"]),
     ("prismbench-reports", &["core"]),
-    ("prismbench", &["core", "kernels", "weights", "metrics", "baselines", "suites", "reports"]),
+    (
+        "prismbench",
+        &["core", "data", "kernels", "weights", "metrics", "baselines", "suites", "reports"],
+    ),
     ("prismbench-tests", &["", "core", "weights", "metrics", "baselines", "suites", "reports"]),
 ];
 

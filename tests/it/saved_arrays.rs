@@ -35,7 +35,7 @@ fn a_bit_stream_has_no_latents_to_save_and_the_program_says_so() {
     let arguments = ["--data", "synthetic:9:2", "-t", "jpeg", "--save", "latents"];
     let ran = run_in(folder.path(), &arguments).expect(Exit::Done);
     assert!(
-        ran.err.contains("no latents.npz for `jpeg:75`: its latent is a bit stream"),
+        ran.err.contains("no latents.npz for `jpeg:75`: its latents are no numbers"),
         "{}",
         ran.err
     );

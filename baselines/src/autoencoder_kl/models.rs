@@ -4,7 +4,7 @@ use super::architecture::Architecture;
 use super::{AutoencoderKl, Space, Variant};
 use crate::model::{HubFile, Model, Part};
 
-const SD: Variant = Variant {
+pub(super) const SD: Variant = Variant {
     architecture: Architecture::FOUR_CHANNELS,
     // CompVis/stable-diffusion, configs/stable-diffusion/v1-inference.yaml.
     space: Space { scale: 0.18215, shift: 0.0 },
@@ -18,7 +18,7 @@ const SDXL: Variant = Variant {
     ..SD
 };
 
-const SD3: Variant = Variant {
+pub(super) const SD3: Variant = Variant {
     architecture: Architecture::SIXTEEN_CHANNELS,
     // `scaling_factor` and `shift_factor` of stabilityai/stable-diffusion-3-medium-diffusers,
     // vae/config.json.

@@ -89,6 +89,7 @@ mod tests {
         assert_eq!(draw([-300.0, 99.0]), draw([-30.0, 20.0]));
         // A deviation of exp(-15) is 3e-7: seen beside 0.5.
         assert!((draw([-300.0, 0.0])[0] - 0.5).abs() < 2e-6);
-        assert_ne!(draw([0.0, 19.0])[1], draw([0.0, 20.0])[1]);
+        let wider = draw([0.0, 20.0])[1] / draw([0.0, 19.0])[1];
+        assert!((wider - 0.5_f32.exp()).abs() < 1e-3, "{wider}");
     }
 }

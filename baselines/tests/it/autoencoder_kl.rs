@@ -202,3 +202,19 @@ fn sides_that_are_no_multiples_of_eight_are_refused_before_any_work() {
     let error = tokenizer.encode(&images, &Encoding::deterministic()).unwrap_err().to_string();
     assert!(error.contains("multiples of 8") && error.contains("20x16"), "{error}");
 }
+
+#[test]
+fn weights_that_fit_another_id_are_known_by_the_configuration_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = folder.path().join("diffusion_pytorch_model.safetensors");
+    fs::write(&weights, "").unwrap();
+    // SDXL's, whose weights have every shape of `sd-vae-mse`.
+    let config = folder.path().join("config.json");
+    fs::write(&config, r#"{"_class_name": "AutoencoderKL", "scaling_factor": 0.13025}"#).unwrap();
+    let TokenizerError::WeightsMismatch { path, problems } = refusal("sd-vae-mse", folder.path())
+    else {
+        panic!("expected a mismatch")
+    };
+    assert_eq!(path, config);
+    assert_eq!(problems, ["`scaling_factor` is 0.13025, and `sd-vae-mse` has 0.18215"]);
+}

@@ -17,7 +17,7 @@ fn constant(value: f32) -> ImageBatch {
 fn latent(reference: &str, images: &ImageBatch) -> Tensor {
     match encode(ready(reference, &[]).as_ref(), images) {
         Latents::Tensor(tensor) => tensor,
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        other => panic!("expected a tensor, not {}", other.kind()),
     }
 }
 
@@ -28,7 +28,7 @@ fn error(reference: &str, images: &ImageBatch) -> f64 {
 fn stream(quality: u8, images: &ImageBatch) -> Vec<u8> {
     match encode(ready(&format!("jpeg:{quality}"), &[]).as_ref(), images) {
         Latents::BitStreams(mut streams) => streams.remove(0),
-        Latents::Tensor(_) => panic!("expected a bit stream"),
+        other => panic!("expected a bit stream, not {}", other.kind()),
     }
 }
 

@@ -6,7 +6,7 @@ use prismbench_core::{
     Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::{generated, pictures, ready, taef2_weights};
+use crate::{exec, generated, pictures, ready, taef2_weights};
 
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
@@ -26,6 +26,9 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         | "clip-l" | "clip-b32" | "siglip2-b" | "mae-b" => &[],
         "rae-dinov2-s" | "rae-dinov2-b" | "rae-dinov2-l" | "rae-dinov2-b-512" | "rae-mae-b"
         | "rae-siglip2-b" => &[],
+        "exec" => return vec![exec::command("good"), exec::command("bits")],
+        // It needs the names of the samples: `recon.rs` has its contract.
+        "recon" => &[],
         "sd-vae" => {
             let path = generated::autoencoder_kl("sd-vae");
             return vec![format!("sd-vae={}", path.display())];
@@ -78,6 +81,7 @@ fn results(
     let reconstructions = tokenizer.decode(&latents).unwrap().to_planes().unwrap();
     let streams = match latents {
         Latents::BitStreams(streams) => streams,
+        Latents::Finished(_) => panic!("nothing was encoded"),
         Latents::Tensor(tensor) => (0..tensor.dim(0).unwrap())
             .map(|i| {
                 let numbers = tensor.get(i).unwrap().flatten_all().unwrap().to_vec1::<f32>();
@@ -153,7 +157,7 @@ fn foreign_latents_are_refused(tokenizer: &dyn Tokenizer) {
         |dims: &[usize], dtype| Latents::Tensor(Tensor::ones(dims, dtype, &Device::Cpu).unwrap());
     let channels = match tokenizer.latent_shape(HEIGHT, WIDTH) {
         LatentShape::Tensor(dims) => dims[0],
-        LatentShape::BitStream => 3,
+        LatentShape::BitStream | LatentShape::Unknown => 3,
     };
     let mut foreign = vec![
         ones(&[1, channels + 1, 4, 4], DType::F32),

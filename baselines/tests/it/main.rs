@@ -6,6 +6,7 @@ mod autoencoder_kl;
 mod checksum;
 mod codecs;
 mod contract;
+mod exec;
 mod generated;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
@@ -13,6 +14,7 @@ mod hashed;
 mod pca;
 mod pictures;
 mod rae;
+mod recon;
 mod sampled;
 mod taef2;
 mod taef2_weights;

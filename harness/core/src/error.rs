@@ -33,6 +33,24 @@ pub enum TokenizerError {
     /// A codec refused its own stream or picture.
     #[error("the codec failed")]
     Codec(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A program that stands for a tokenizer did not do its part.
+    #[error("the program of `{tokenizer}` did not do its part")]
+    Program {
+        /// Id of the tokenizer.
+        tokenizer: String,
+        /// What it did instead.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no usable reconstruction of a picture.
+    #[error("`{tokenizer}` has no usable reconstruction")]
+    Reconstruction {
+        /// Id of the tokenizer.
+        tokenizer: String,
+        /// Of which picture, and why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A weights file is not there.
     #[error("no weights at `{}`", path.display())]
     WeightsMissing {

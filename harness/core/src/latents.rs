@@ -2,7 +2,7 @@ use std::fmt;
 
 use candle_core::{DType, Tensor};
 
-use crate::TokenizerError;
+use crate::{ImageBatch, TokenizerError};
 
 /// What an encoder gave for a batch.
 #[derive(Clone, Debug)]
@@ -12,6 +12,9 @@ pub enum Latents {
     Tensor(Tensor),
     /// One bit stream per image: what a conventional codec stores.
     BitStreams(Vec<Vec<u8>>),
+    /// Reconstructions that were made elsewhere: what lay between the pictures and them is not
+    /// known.
+    Finished(ImageBatch),
 }
 
 impl Latents {
@@ -28,7 +31,7 @@ impl Latents {
                 }
                 _ => format!("{:?} {:?}", tensor.dtype(), tensor.dims()),
             },
-            Self::BitStreams(_) => "bit streams".to_owned(),
+            _ => self.kind().to_owned(),
         };
         let expected = format!("latents of `{id}`, f32 [N, {channels}, h, w]");
         Err(TokenizerError::Shape { expected, found })
@@ -41,10 +44,20 @@ impl Latents {
     pub fn bit_streams(&self, id: &str) -> Result<&[Vec<u8>], TokenizerError> {
         match self {
             Self::BitStreams(streams) => Ok(streams),
-            Self::Tensor(_) => Err(TokenizerError::Shape {
+            _ => Err(TokenizerError::Shape {
                 expected: format!("bit streams of `{id}`"),
-                found: "a tensor".to_owned(),
+                found: self.kind().to_owned(),
             }),
+        }
+    }
+
+    /// What they are, in words.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Tensor(_) => "a tensor",
+            Self::BitStreams(_) => "bit streams",
+            Self::Finished(_) => "finished reconstructions",
         }
     }
 }
@@ -56,28 +69,30 @@ pub enum LatentShape {
     Tensor(Vec<usize>),
     /// A bit stream, whose length depends on the picture.
     BitStream,
+    /// Nobody knows: only the reconstructions are there.
+    Unknown,
 }
 
 impl LatentShape {
-    /// Numbers per image; `None` for a bit stream.
+    /// Numbers per image; `None` for a bit stream and for what is not known.
     #[must_use]
     pub fn floats(&self) -> Option<usize> {
         match self {
             Self::Tensor(dims) => Some(dims.iter().product()),
-            Self::BitStream => None,
+            Self::BitStream | Self::Unknown => None,
         }
     }
 }
 
 impl fmt::Display for LatentShape {
-    /// `32x32x32`; nothing for a bit stream.
+    /// `32x32x32`; nothing for a bit stream and for what is not known.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tensor(dims) => {
                 let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
                 f.write_str(&dims.join("x"))
             }
-            Self::BitStream => Ok(()),
+            Self::BitStream | Self::Unknown => Ok(()),
         }
     }
 }

@@ -61,6 +61,12 @@ pub trait Tokenizer: Send + Sync {
         Err(TokenizerError::Unsupported { tokenizer, capability: "features besides its latents" })
     }
 
+    /// What a reader of the numbers should know once all pictures have gone through: each a
+    /// sentence without its full stop. Nothing for most.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The tower that puts texts beside pictures, where there is one.
     fn text_tower(&self) -> Option<&dyn TextTower> {
         None

@@ -84,7 +84,7 @@ fn tokenizer(entry: &Entry, hub: &Hub) -> (String, String) {
         return (model.id.to_owned(), format!("{}\n{}", model.summary, weights(model, hub)));
     }
     let needs = match entry.needs {
-        Needs::Nothing | Needs::Weights => "",
+        Needs::Nothing | Needs::Weights | Needs::Own => "",
         Needs::TrainingPictures => "; fitted on training pictures",
     };
     let options = if entry.options.is_empty() { "" } else { "\n" }.to_owned() + entry.options;

@@ -13,7 +13,7 @@ use crate::nn::maps::Values;
 use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Window};
 use crate::product::{self, Epilogue, Output, Panels};
 use patches::Patches;
-use winograd::{Frame, Winograd};
+use winograd::{Frame, Tile, Winograd};
 
 const LAYER: &str = "convolution";
 
@@ -192,8 +192,8 @@ impl Conv2d {
         let activation = self.options.activation;
         let epilogue = Epilogue { bias: &host.bias, residual, activation };
         let frame = Frame { input, output, padding: self.options.window.padding };
-        if self.uses_winograd(frame) {
-            let make = || Winograd::new(host.set, &host.weight, inputs, outputs);
+        if let Some(tile) = self.winograd_tile(frame) {
+            let make = || Winograd::new(host.set, &host.weight, (inputs, outputs), tile);
             host.winograd.get_or_init(make).run(frame, maps, out, epilogue);
             return;
         }
@@ -214,11 +214,11 @@ impl Conv2d {
         }
     }
 
-    fn uses_winograd(&self, frame: Frame) -> bool {
+    fn winograd_tile(&self, frame: Frame) -> Option<Tile> {
         let Window { kernel, stride, dilation, .. } = self.options.window;
-        self.options.arithmetic == Arithmetic::Fast
-            && (kernel, stride, dilation, self.options.groups) == ((3, 3), (1, 1), (1, 1), 1)
-            && frame.pays()
+        let steps = (stride, dilation, self.options.groups) == ((1, 1), (1, 1), 1);
+        let may = self.options.arithmetic == Arithmetic::Fast && steps;
+        may.then(|| Tile::under(kernel, frame)).flatten()
     }
 
     fn run_device(

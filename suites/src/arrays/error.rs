@@ -1,7 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::npy::MAX_AXES;
+use prismbench_data::npy::MAX_AXES;
 
 /// Why an array cannot be saved.
 #[derive(Debug, thiserror::Error)]

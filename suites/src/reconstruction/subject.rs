@@ -13,6 +13,9 @@ use super::outcome;
 use crate::pictures::Prepared;
 use crate::{Measurement, Report};
 
+/// Why there is no rate where only the results of a tokenizer are there.
+const NO_LATENT: &str = "the reconstructions were made elsewhere, and their latents are not known";
+
 /// What is known of one tokenizer while the pass goes on.
 pub(super) struct Subject {
     metrics: Vec<Scored>,
@@ -156,10 +159,12 @@ impl Subject {
                 reference: None,
             });
         }
-        let rates = [
-            (&LATENT_FLOATS, self.floats, "a bit stream has no floats"),
-            (&BITS_PER_PIXEL, self.bits, "the latent is numbers, not a bit stream"),
-        ];
+        let (no_floats, no_bits) = match self.shape {
+            Some(Shape::One(LatentShape::Unknown)) => (NO_LATENT, NO_LATENT),
+            _ => ("a bit stream has no floats", "the latent is numbers, not a bit stream"),
+        };
+        let rates =
+            [(&LATENT_FLOATS, self.floats, no_floats), (&BITS_PER_PIXEL, self.bits, no_bits)];
         for (metric, scores, otherwise) in rates {
             if !is_wanted(metric) {
                 continue;

@@ -5,8 +5,8 @@ use prismbench_core::{RgbImage, Weights};
 use prismbench_metrics::FeatureRows;
 
 use super::*;
-use crate::data::{Dataset, Synthetic};
 use crate::pictures::{OnBad, Part};
+use prismbench_data::{Dataset, Synthetic};
 
 /// Means of the three colours, and a count of the pictures that it saw.
 struct Fake {
