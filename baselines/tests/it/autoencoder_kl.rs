@@ -35,7 +35,7 @@ fn picture((width, height, seed, amplitude): (usize, usize, u64, i64)) -> ImageB
 fn tensor(latents: &Latents) -> &Tensor {
     match latents {
         Latents::Tensor(tensor) => tensor,
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        _ => panic!("expected a tensor"),
     }
 }
 

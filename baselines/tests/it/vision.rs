@@ -74,7 +74,7 @@ pub(crate) fn refusal(id: &str, path: &Path) -> TokenizerError {
 pub(crate) fn tensor(latents: Latents) -> Tensor {
     match latents {
         Latents::Tensor(tensor) => tensor,
-        Latents::BitStreams(_) => panic!("expected a tensor"),
+        _ => panic!("expected a tensor"),
     }
 }
 
