@@ -18,6 +18,8 @@ mod recon;
 mod sampled;
 mod taef2;
 mod taef2_weights;
+mod text;
+mod text_weights;
 mod tiny_autoencoder;
 mod vision;
 mod vision_weights;
