@@ -65,7 +65,6 @@ fn agrees(id: &str, case: &Value, tensors: &[Planned]) {
     let found = tower(&*encoder).embed(&texts).unwrap();
     assert_eq!(found.dim(0).unwrap(), texts.len());
     let difference = Sampled(&case["embeddings"]).difference(&found);
-    println!("{id}: {difference:e}");
     assert!(difference < TOLERANCE, "{id}: texts differ by {difference}");
     let (scale, bias) = tower(&*encoder).logit();
     let expected = [0, 1].map(|index| case["logit"][index].as_f64().unwrap());

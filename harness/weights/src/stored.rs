@@ -100,7 +100,9 @@ impl Stored {
         }
         let (bytes, size) = (&file[self.bytes.clone()], self.element.size());
         let mut dense = Vec::new();
-        for &row in rows {
+        // A tensor without numbers has no bytes to begin a row in.
+        let rows_with_bytes = if columns.contains(&0) { &[] } else { rows };
+        for &row in rows_with_bytes {
             match self.strides.as_deref().and_then(<[usize]>::split_first) {
                 None => {
                     let length = columns.iter().product::<usize>() * size;
@@ -145,4 +147,19 @@ fn gather(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Vec<
         }
     }
     dense
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_without_numbers_are_rows_all_the_same() {
+        for strides in [None, Some(vec![4, 1])] {
+            let stored = Stored { element: Element::F32, shape: vec![3, 0], strides, bytes: 0..0 };
+            let rows = |rows: &[usize]| stored.load_rows(&[], rows, &Device::Cpu).unwrap();
+            assert_eq!(rows(&[2, 1]).unwrap().dims(), [2, 0]);
+            assert!(rows(&[3]).is_none());
+        }
+    }
 }
