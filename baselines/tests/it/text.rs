@@ -14,7 +14,9 @@ use crate::vision::{bits, opened, picture, refusal, written};
 use crate::vision_weights::{self as pictures, Sizes};
 use crate::{golden, text_weights};
 
-/// In standard deviations, against PyTorch in f64.
+/// In standard deviations of all embeddings of a case, against PyTorch in f64. Measured at most 5.3e-6
+/// (CLIP-L at full size), where PyTorch in f32 is up to 4.1e-6 away. The subtlest mistake tried, the
+/// other GELU in SigLIP2, is off by 3.9e-4; a norm's epsilon shows in the faint cases alone, by 1.
 const TOLERANCE: f64 = 2e-5;
 
 fn case(name: &str) -> Value {
@@ -85,7 +87,7 @@ fn the_other_towers_agree_with_transformers() {
     }
 }
 
-/// Tokens of 1e-3 show the epsilon of the first norm.
+/// Tokens of 1e-3 show the epsilon of the first norm: a tenth or ten times as much is off by 1.
 #[test]
 fn faint_tokens_of_texts_are_normalised_with_the_epsilon_of_transformers() {
     for id in ["clip-b32", "siglip2-b"] {
