@@ -111,7 +111,10 @@ impl Opening<'_> {
             if let Some(folder) = folder {
                 places.extend([folder.join(file.path), folder.join(file.name())]);
             }
-            places.push(self.hub.place(file, self.revision));
+            // A revision is of the repository that the model itself is in.
+            let known = || self.model.parts.iter().flat_map(|part| part.files);
+            let same = known().any(|known| known.repository == file.repository);
+            places.push(self.hub.place(file, self.revision.filter(|_| same)));
         }
         let names = part.files.iter().map(|file| format!("{} of {}", file.path, file.repository));
         let names: Vec<String> = names.collect();
@@ -216,8 +219,10 @@ fn first(places: Vec<PathBuf>, remedy: &str) -> Result<PathBuf, TokenizerError> 
     }
     let looked = places.iter().skip(1).map(|place| format!("`{}`", place.display()));
     let looked: Vec<String> = looked.collect();
-    let nor =
-        if looked.is_empty() { String::new() } else { format!("nor {}; ", looked.join(", ")) };
+    let nor = match looked.as_slice() {
+        [] => String::new(),
+        looked => format!("nor is it at {}; ", looked.join(" or ")),
+    };
     let path = places.into_iter().next().unwrap_or_default();
     Err(TokenizerError::WeightsMissing { path, remedy: format!("{nor}{remedy}") })
 }

@@ -39,6 +39,12 @@ pub use softmax::{softmax, softmax_rows};
 pub use upsample::{upsample_bilinear, upsample_nearest};
 pub use window::{Padding, Window};
 
+/// Counts the changes that moved the bits of a layer's result: what was computed before such a change
+/// and kept cannot be put beside what is computed now.
+///
+/// 2: Winograd's filtering also of 1x3, 3x1, 1x7, 7x1 and 5x5 kernels.
+pub const BITS: u32 = 2;
+
 /// How exact the convolutions of a network are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Arithmetic {

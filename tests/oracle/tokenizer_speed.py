@@ -47,8 +47,30 @@ def sd_vae():
     return model, passes
 
 
+def rae():
+    """diffusers' AutoencoderRAE of DINOv2-B with its ViT-XL decoder."""
+    import vision
+
+    model = vision.autoencoder_rae("rae-dinov2-b", (12, 28), "xl")
+
+    def passes(images):
+        latents = model.encode(images).latent
+        return {"encode": lambda: model.encode(images).latent, "decode": lambda: model.decode(latents).sample}
+
+    return model, passes
+
+
+def dinov2():
+    """transformers' DINOv2-B with registers, behind the resize that it stands behind in RAE."""
+    import vision
+
+    model = vision.dinov2("b", True, 12)
+    run = lambda images: model(vision.seen(images, (224, 224), vision.IMAGENET)).last_hidden_state
+    return model, lambda images: {"encode": lambda: run(images)}
+
+
 # Made one at a time, each when its turn comes.
-PEERS = {"sd-vae": sd_vae}
+PEERS = {"sd-vae": sd_vae, "rae-dinov2-b": rae, "dinov2-reg-b": dinov2}
 
 
 def ours(seconds):

@@ -180,7 +180,7 @@ def rae_name(kind, key):
     return "encoder." + rename(key.removeprefix("encoder."))
 
 
-def rae(name, depth, decoder, image):
+def autoencoder_rae(name, depth, decoder):
     kind, width, patch, size, normal = RAE_ENCODERS[name]
     hidden_size, intermediate, heads = RAE_DECODERS[decoder]
     grid = size // patch
@@ -201,7 +201,11 @@ def rae(name, depth, decoder, image):
     print(f"  positions differ from diffusers' by {difference}")
     assert difference < 1e-6 or grid != 16
     model.decoder.decoder_pos_embed = positions
-    model = model.eval().to(image.dtype)
+    return model.eval()
+
+
+def rae(name, depth, decoder, image):
+    model = autoencoder_rae(name, depth, decoder).to(image.dtype)
     theirs = model.encode(image).latent
     latents = model._denormalize_latents(theirs)
     # As RAE itself has it: diffusers adds another 1e-5 to the deviation.

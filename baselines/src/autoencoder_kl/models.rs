@@ -44,8 +44,7 @@ const PICKLED: &str = "diffusion_pytorch_model.bin";
 pub(crate) const MODELS: &[Model] = &[
     Model {
         id: "sd-vae",
-        summary: "AutoencoderKL f8, 4 channels: the original of Stable Diffusion 1 \
-            (CompVis/stable-diffusion-v1-4, vae)",
+        summary: "AutoencoderKL f8, 4 channels: the original of Stable Diffusion 1",
         licence: "CreativeML OpenRAIL-M",
         parameters: 83_653_863,
         parts: &[Part {
@@ -58,7 +57,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "sd-vae-ema",
-        summary: "the same with the decoder tuned on L1 and LPIPS (stabilityai/sd-vae-ft-ema)",
+        summary: "the same with the decoder tuned on L1 and LPIPS",
         licence: "MIT",
         parameters: 83_653_863,
         parts: &[Part {
@@ -75,7 +74,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "sd-vae-mse",
-        summary: "the same with the decoder tuned on MSE and LPIPS (stabilityai/sd-vae-ft-mse)",
+        summary: "the same with the decoder tuned on MSE and LPIPS",
         licence: "MIT",
         parameters: 83_653_863,
         parts: &[Part {
@@ -92,7 +91,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "sdxl-vae",
-        summary: "AutoencoderKL f8, 4 channels, trained anew for SDXL (stabilityai/sdxl-vae)",
+        summary: "AutoencoderKL f8, 4 channels, trained anew for SDXL",
         licence: "MIT",
         parameters: 83_653_863,
         parts: &[Part {
@@ -106,8 +105,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "sd3-vae",
-        summary: "AutoencoderKL f8, 16 channels \
-            (stabilityai/stable-diffusion-3-medium-diffusers, vae)",
+        summary: "AutoencoderKL f8, 16 channels, of Stable Diffusion 3",
         licence: "Stability AI Community License",
         parameters: 83_819_683,
         parts: &[Part {
@@ -120,7 +118,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "flux-vae",
-        summary: "AutoencoderKL f8, 16 channels (black-forest-labs/FLUX.1-schnell)",
+        summary: "AutoencoderKL f8, 16 channels, of FLUX.1",
         licence: "Apache-2.0",
         parameters: 83_819_683,
         parts: &[Part {

@@ -262,7 +262,7 @@ fn results_do_not_depend_on_the_batch() {
         let decoded = tokenizer.decode(&Latents::Tensor(mode.clone())).unwrap();
         (mode, decoded)
     };
-    assert_eq!(at_once(32 * 32, &Device::Cpu), 64);
+    assert_eq!(at_once(32 * 32, &tokenizer.device), 64);
     let (mode, decoded) = batch(&images);
     for image in [0, 63, 65] {
         let (alone, reconstruction) = batch(&images[image..=image]);

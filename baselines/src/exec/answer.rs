@@ -36,13 +36,16 @@ pub(super) fn expect(frame: &Frame, request: &'static str, message: &str) -> Res
     }
 }
 
+/// Values and the shape that they have.
+pub(super) type Floats = (Vec<f32>, Vec<usize>);
+
 /// Takes an array of f32 out of an answer.
 pub(super) fn floats(
     frame: &mut Frame,
     request: &'static str,
     name: &str,
     shape: &[usize],
-) -> Result<(Vec<f32>, Vec<usize>), ExecError> {
+) -> Result<Floats, ExecError> {
     let expected = || format!("`{name}`, F32 {shape:?}");
     match frame.arrays.remove(name) {
         Some(Array { shape: found, values: Values::F32(values) }) if found == shape => {
@@ -60,7 +63,7 @@ pub(super) fn vector(
     frame: &mut Frame,
     name: &str,
     count: usize,
-) -> Result<Option<(Vec<f32>, Vec<usize>)>, ExecError> {
+) -> Result<Option<Floats>, ExecError> {
     let wide = match frame.arrays.get(name) {
         None => return Ok(None),
         Some(array) => array.shape.get(1).copied().unwrap_or(1),

@@ -277,7 +277,7 @@ mod tests {
             (PoolType::Avg, Activation::Gelu, 1e-6)
         );
         let with = |from: &str, to: &str| parse(&BASE.replace(from, to)).unwrap();
-        assert_eq!(with("1e-06", "1e-05").epsilon, 1e-5);
+        assert!((with("1e-06", "1e-05").epsilon - 1e-5).abs() < 1e-12);
         assert_eq!(with(r#""no_ln_pre": true,"#, "").before, NormBefore::Present);
         assert_eq!(with(r#""final_ln_after_pool": true,"#, "").after, NormAfter::Tokens);
         assert_eq!(with(r#""pool_type": "avg","#, "").pool, PoolType::Tok);

@@ -96,7 +96,7 @@ impl DecoderConfig {
 
     /// `ViTB`, `ViTL` or `ViTXL`, which differ in depth.
     #[cfg(test)]
-    pub(super) fn published(depth: usize, (latent, grid): (usize, usize)) -> Self {
+    pub(crate) fn published(depth: usize, (latent, grid): (usize, usize)) -> Self {
         let (width, hidden, heads) = match depth {
             12 => (768, 3072, 12),
             24 => (1024, 4096, 16),

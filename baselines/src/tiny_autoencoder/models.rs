@@ -45,7 +45,7 @@ macro_rules! whole_first {
 pub(crate) const MODELS: &[Model] = &[
     Model {
         id: "taesd",
-        summary: "tiny autoencoder for the latent space of SD 1 and 2 (madebyollin/taesd)",
+        summary: "tiny autoencoder for the latent space of SD 1 and 2",
         licence: "MIT",
         parameters: 2_445_063,
         parts: halves!("madebyollin/taesd", first = half_first, "taesd_encoder", "taesd_decoder"),
@@ -53,7 +53,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "taesdxl",
-        summary: "tiny autoencoder for the latent space of SDXL (madebyollin/taesdxl)",
+        summary: "tiny autoencoder for the latent space of SDXL",
         licence: "MIT",
         parameters: 2_445_063,
         parts: halves!(
@@ -66,7 +66,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "taesd3",
-        summary: "tiny autoencoder for the latent space of SD3 (madebyollin/taesd3)",
+        summary: "tiny autoencoder for the latent space of SD3",
         licence: "MIT",
         parameters: 2_458_899,
         parts: halves!(
@@ -79,7 +79,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "taef1",
-        summary: "tiny autoencoder for the latent space of FLUX.1 (madebyollin/taef1)",
+        summary: "tiny autoencoder for the latent space of FLUX.1",
         licence: "MIT",
         parameters: 2_458_899,
         parts: halves!("madebyollin/taef1", first = whole_first, "taef1_encoder", "taef1_decoder"),
@@ -87,7 +87,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         id: "taef2",
-        summary: "tiny autoencoder for the latent space of FLUX.2 (madebyollin/taef2)",
+        summary: "tiny autoencoder for the latent space of FLUX.2",
         licence: "MIT",
         parameters: 2_677_027,
         parts: halves!("madebyollin/taef2", first = half_first, "taef2_encoder", "taef2_decoder"),

@@ -110,3 +110,37 @@ pub(crate) const MODELS: &[Model] = &[
         open: |opening| Ok(Box::new(Uae::open(opening, &dinov2(Generation::Rings))?)),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use prismbench_weights::Expected;
+
+    use super::super::modulator::Modulator;
+    use super::*;
+    use crate::rae::{DecoderConfig, numbers};
+    use crate::vit::{FinalNorm, Scope, TowerConfig};
+
+    #[test]
+    fn the_models_have_the_numbers_of_their_rows() {
+        let variants = [
+            (dinov2(Generation::Cosine), 12),
+            (transformers(SIGLIP2_B, 256), 12),
+            (transformers(CLIP_L, 224), 24),
+            (dinov2(Generation::Rings), 12),
+        ];
+        for (model, (variant, depth)) in MODELS.iter().zip(variants) {
+            // The last norm has neither weight nor bias.
+            let tower = TowerConfig { after: FinalNorm::None, ..variant.family.tower };
+            let scope = Scope::new(&[""]);
+            let encoder = tower.expected(&scope, variant.family.layouts[0], depth);
+            let size = (tower.block.width, variant.grid());
+            let decoder = DecoderConfig::published(28, size).parameters(&scope);
+            let modulator: usize = match variant.generation {
+                Generation::Rings => Modulator::expected(size.0).iter().map(Expected::len).sum(),
+                Generation::Cosine => 0,
+            };
+            let found = numbers(&encoder) + decoder + modulator as u64;
+            assert_eq!(found, model.parameters, "{}", model.id);
+        }
+    }
+}

@@ -150,7 +150,7 @@ fn a_file_of_something_else_is_refused_by_the_names_of_the_hub_s_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ae.safetensors");
     let row = ("a.weight".to_owned(), "a.weight".to_owned(), vec![3]);
-    generated::write_rows(&path, &[row], |_, _| {});
+    generated::write(&path, &[row], |_, _| {});
     let TokenizerError::WeightsMismatch { problems, .. } = refusal("flux-vae", folder.path())
     else {
         panic!("expected a mismatch")

@@ -21,11 +21,6 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         "dct" => &["dct:1", "dct:64"],
         "pca" => &["pca:f8:16", "pca:f16:5"],
         "taef2" => return vec![format!("taef2={taef2}")],
-        // `vision.rs` and `rae.rs` have their contract: they take other sides, encoders do not decode.
-        "dinov2-reg-s" | "dinov2-reg-b" | "dinov2-reg-l" | "dinov2-s" | "dinov2-b" | "dinov2-l"
-        | "clip-l" | "clip-b32" | "siglip2-b" | "mae-b" => &[],
-        "rae-dinov2-s" | "rae-dinov2-b" | "rae-dinov2-l" | "rae-dinov2-b-512" | "rae-mae-b"
-        | "rae-siglip2-b" => &[],
         "exec" => return vec![exec::command("good"), exec::command("bits")],
         // It needs the names of the samples: `recon.rs` has its contract.
         "recon" => &[],
@@ -36,6 +31,14 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         // The code of `sd-vae` and `taef2` with other weights.
         "sd-vae-ema" | "sd-vae-mse" | "sdxl-vae" | "sd3-vae" | "flux-vae" => &[],
         "taesd" | "taesdxl" | "taesd3" | "taef1" => &[],
+        // `vision.rs` and `rae.rs` have their contract: they take other sides, encoders do not decode.
+        "dinov2-reg-s" | "dinov2-reg-b" | "dinov2-reg-l" | "dinov2-s" | "dinov2-b" | "dinov2-l"
+        | "clip-l" | "clip-b32" | "siglip2-b" | "mae-b" => &[],
+        "rae-dinov2-s" | "rae-dinov2-b" | "rae-dinov2-l" | "rae-dinov2-b-512" | "rae-mae-b"
+        | "rae-siglip2-b" => &[],
+        // `uae.rs` and `openvision3.rs` have theirs.
+        "uae-dinov2-b" | "uae-siglip2-b" | "uae-clip-l" | "uae-v1-dinov2-b" => &[],
+        "openvision3-b" | "openvision3-l" => &[],
         other => panic!("`{other}` is registered but not tested: add it here"),
     };
     references.iter().map(ToString::to_string).collect()

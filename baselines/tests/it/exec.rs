@@ -160,7 +160,8 @@ fn what_is_drawn_for_a_picture_depends_on_its_index_and_the_seed_alone() {
         let latents = tokenizer.encode(&images, &encoding).unwrap();
         let latents = latents.grid("draw", 12).unwrap();
         let first = latents.narrow(1, 0, 1).unwrap().narrow(2, 0, 1).unwrap();
-        first.narrow(3, 0, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        let first = first.narrow(3, 0, 1).unwrap().flatten_all().unwrap();
+        first.to_vec1::<f32>().unwrap().into_iter().map(f32::to_bits).collect::<Vec<_>>()
     };
     let together = drawn(&samples, 1);
     assert_eq!(drawn(&samples[1..], 1), together[1..]);
@@ -235,8 +236,8 @@ fn a_program_that_cannot_begin_is_an_error_when_it_is_opened() {
 fn every_way_to_answer_wrongly_is_told_apart() {
     let patient = 60.0;
     for (mode, seconds, expected) in [
-        ("hang", 0.5, "during `encode` it neither took nor gave a byte for 0.5 s; if it needs"),
-        ("whisper", 0.5, "for 0.5 s; its answer begins with \"Load\"; if it needs longer"),
+        ("hang", 4.5, "during `encode` it neither took nor gave a byte for 4.5 s; if it needs"),
+        ("whisper", 4.5, "for 4.5 s; its answer begins with \"Load\"; if it needs longer"),
         ("exit", patient, "it ended during `encode` (exit status: 3)"),
         ("kill", patient, "it ended during `encode` (signal: 9 (SIGKILL))"),
         ("rubbish", patient, "begins with \"Loading \\xff weights"),
@@ -256,7 +257,7 @@ fn every_way_to_answer_wrongly_is_told_apart() {
 #[test]
 fn a_request_that_nobody_reads_is_an_error() {
     // More than a pipe holds, to a program that does not look at its stdin after `hello`.
-    let error = try_open("hello", 0.5)
+    let error = try_open("hello", 4.5)
         .unwrap()
         .encode(&pictures::batch(400, 400, 0, 1), &Encoding::deterministic())
         .unwrap_err();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod autoencoder_kl;
+mod checkpoint;
 mod checksum;
 mod codecs;
 mod contract;
@@ -11,9 +12,13 @@ mod generated;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;
+mod openvision3;
 mod pca;
 mod pictures;
+mod planned;
 mod rae;
+#[path = "../../../tests/oracle/recipe.rs"]
+mod recipe;
 mod recon;
 mod sampled;
 mod taef2;
@@ -21,6 +26,7 @@ mod taef2_weights;
 mod text;
 mod text_weights;
 mod tiny_autoencoder;
+mod uae;
 mod vision;
 mod vision_weights;
 

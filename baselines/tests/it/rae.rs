@@ -8,7 +8,7 @@ use prismbench_core::{
 };
 use tempfile::TempDir;
 
-use crate::generated::{self, Planned, planned};
+use crate::planned::{self as plans, Planned, planned};
 use crate::sampled::Sampled;
 use crate::vision::{TOLERANCE, bits, opened, picture, refusal, tensor, written};
 use crate::vision_weights::{Decoder, Sizes, dinov2, mae, rae_buffers, rae_decoder, siglip2};
@@ -199,15 +199,15 @@ fn native(case: Case) -> TempDir {
     };
     let positions = [1, side * side + 1, decoder.width];
     tensors.push(named("decoder_pos_embed", "mae positions", &positions));
-    generated::write(&folder.path().join("model.pt"), &tensors);
+    plans::write(&folder.path().join("model.pt"), &tensors);
     let shape = [channels, side, side];
     let statistics = [named("mean", "_latents_mean", &shape), named("var", "variance", &shape)];
-    generated::write(&folder.path().join("stat.pt"), &statistics);
+    plans::write(&folder.path().join("stat.pt"), &statistics);
     let mut encoder = case.encoder("encoder.");
     for tensor in &mut encoder {
         tensor.name = tensor.name.replacen("encoder.", "", 1);
     }
-    generated::write(&folder.path().join("model.safetensors"), &encoder);
+    plans::write(&folder.path().join("model.safetensors"), &encoder);
     folder
 }
 

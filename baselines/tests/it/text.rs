@@ -8,11 +8,11 @@ use prismbench_core::{Encoding, TextTower, Tokenizer, TokenizerError};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::generated::{self, Planned};
+use crate::planned::{self, Planned};
 use crate::sampled::Sampled;
 use crate::vision::{bits, opened, picture, refusal, written};
 use crate::vision_weights::{self as pictures, Sizes};
-use crate::{golden, text_weights};
+use crate::{generated, golden, text_weights};
 
 /// In standard deviations of all embeddings of a case, against PyTorch in f64. Measured at most 5.3e-6
 /// (CLIP-L at full size), where PyTorch in f32 is up to 4.1e-6 away. The subtlest mistake tried, the
@@ -94,7 +94,7 @@ fn faint_tokens_of_texts_are_normalised_with_the_epsilon_of_transformers() {
         let case = case(&format!("{id}-faint"));
         let mut tensors = tensors(id, &case);
         for tensor in tensors.iter_mut().filter(|tensor| tensor.name.contains("embeddings.")) {
-            tensor.recipe = format!("{}{}", generated::FAINT, tensor.recipe);
+            tensor.recipe = format!("{}{}", planned::FAINT, tensor.recipe);
         }
         agrees(id, &case, &tensors);
     }
@@ -225,7 +225,7 @@ fn every_tensor_of_both_towers_is_accounted_for() {
             tensor.shape = vec![77, 768];
         }
     }
-    tensors.push(generated::planned("text_model.extra", [2]));
+    tensors.push(planned::planned("text_model.extra", [2]));
     let (_folder, path) = written(&tensors);
     let TokenizerError::WeightsMismatch { problems, .. } = refusal("siglip2-b", &path) else {
         panic!("expected a mismatch");

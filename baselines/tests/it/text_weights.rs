@@ -1,6 +1,6 @@
 //! What the published files of CLIP and SigLIP2 hold of their towers of texts, written out once more.
 
-use crate::generated::{Planned, planned};
+use crate::planned::{Planned, planned};
 use crate::vision_weights::{Sizes, clip_blocks, linear, norm};
 
 fn tower(width: usize, depth: usize, (vocabulary, context): (usize, usize)) -> Vec<Planned> {

@@ -34,7 +34,7 @@ fn model(channels: usize) -> Model {
 }
 
 fn write(path: &Path, rows: &[Row]) {
-    generated::write_rows(path, rows, |_, values| values.iter_mut().for_each(|x| *x *= 0.75));
+    generated::write(path, rows, |_, values| values.iter_mut().for_each(|x| *x *= 0.75));
 }
 
 /// diffusers' one file.

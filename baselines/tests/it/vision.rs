@@ -11,7 +11,7 @@ use prismbench_core::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::generated::{self, Planned};
+use crate::planned::{self as plans, Planned};
 use crate::sampled::Sampled;
 use crate::vision_weights::{Sizes, clip, dinov2, mae, siglip2};
 use crate::{golden, hashed, pictures, ready};
@@ -54,7 +54,7 @@ fn tensors(id: &str, depth: usize) -> Vec<Planned> {
 pub(crate) fn written(tensors: &[Planned]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    generated::write(&path, tensors);
+    plans::write(&path, tensors);
     (folder, path)
 }
 
@@ -140,7 +140,7 @@ fn faint_tokens_are_normalised_with_the_epsilon_of_transformers() {
     for id in ["dinov2-reg-s", "clip-b32", "siglip2-b", "mae-b"] {
         let mut tensors = tensors(id, 1);
         for tensor in tensors.iter_mut().filter(|tensor| tensor.name.contains("embeddings.")) {
-            tensor.recipe = format!("{}{}", generated::FAINT, tensor.recipe);
+            tensor.recipe = format!("{}{}", plans::FAINT, tensor.recipe);
         }
         agrees(id, &case(&format!("{id}-faint")), &tensors);
     }

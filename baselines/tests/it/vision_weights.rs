@@ -1,6 +1,6 @@
 //! What the published files of vision encoders and RAE hold, written out once more.
 
-use crate::generated::{Planned, planned};
+use crate::planned::{Planned, planned};
 
 /// Extents of a tower of pictures.
 #[derive(Clone, Copy)]

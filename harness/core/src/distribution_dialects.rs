@@ -1,12 +1,12 @@
 use crate::choice::choice;
 
 choice! {
-    /// How exactly feature networks compute on the CPU.
+    /// How exactly networks compute on the CPU: feature networks and tokenizers alike.
     pub enum NetworkArithmetic = "network arithmetic" {
         /// Winograd where it pays.
-        Fast = "fast": "3x3 convolutions by Winograd's F(4x4, 3x3) where it pays, f32; the same \
-            bits on every machine. METHODOLOGY.md has its error against an f64 network, which is \
-            below the tolerance of every metric",
+        Fast = "fast": "convolutions of 3x3, 5x5, 1x3, 3x1, 1x7 and 7x1 by Winograd's minimal \
+            filtering where it pays, f32; the same bits on every machine. METHODOLOGY.md has its \
+            error against an f64 network, which is below the tolerance of every metric",
         /// Sums of products only.
         Strict = "strict": "every convolution as the sum of its products, f32; the same bits on \
             every machine",

@@ -30,7 +30,11 @@ pub(crate) fn run(args: &FetchArgs, streams: &mut Streams<'_>) -> Result<Exit, F
                     path
                 }
                 (None, Some(file)) => fetch(&hub, *file, revision, args, streams)?,
-                (None, None) => continue,
+                (None, None) => {
+                    let id = &reference.id;
+                    streams.say(&format!("{id}: no repository is known to have all of it"));
+                    continue;
+                }
             };
             writeln!(streams.out, "{}", path.display()).map_err(Failure::Output)?;
         }
@@ -40,7 +44,9 @@ pub(crate) fn run(args: &FetchArgs, streams: &mut Streams<'_>) -> Result<Exit, F
 
 fn parse(text: &str) -> Result<TokenizerRef, Failure> {
     let reference: TokenizerRef = text.parse()?;
-    if reference.model().is_none() || reference.weights.is_some() {
+    let on_hub =
+        |model: &prismbench_baselines::Model| model.parts.iter().any(|part| !part.files.is_empty());
+    if !reference.model().is_some_and(on_hub) || reference.weights.is_some() {
         return Err(Failure::NothingToFetch { tokenizer: text.to_owned() });
     }
     Ok(reference)

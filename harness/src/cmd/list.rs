@@ -104,6 +104,7 @@ fn weights(model: &Model, hub: &Hub) -> String {
     let found: Option<Vec<_>> = model.parts.iter().map(here).collect();
     let state = match found {
         Some(files) => format!("cached, {}", size(files.iter().map(|file| file.len()).sum())),
+        None if !model.is_on_hub() => "no repository is known to have all of it".to_owned(),
         // Nearly all are published in f32.
         None => format!("not here, about {}", size(4 * model.parameters)),
     };
@@ -114,6 +115,10 @@ fn weights(model: &Model, hub: &Hub) -> String {
         }
     }
     let parameters = model.parameters as f64 / 1e6;
-    let source = repositories.join(" and ");
-    format!("{parameters:.1} M parameters; {}; {source}; {state}", model.licence)
+    let mut facts = vec![format!("{parameters:.1} M parameters"), model.licence.to_owned()];
+    if !repositories.is_empty() {
+        facts.push(repositories.join(" and "));
+    }
+    facts.push(state);
+    facts.join("; ")
 }

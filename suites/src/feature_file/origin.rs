@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use prismbench_core::{Choice, Protocol};
+use prismbench_kernels::nn::BITS;
 use prismbench_metrics::FeatureNetwork;
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,7 @@ impl Origin {
             ("weights", weights.join("+")),
             ("inception", protocol.inception.id().to_owned()),
             ("arithmetic", protocol.arithmetic.id().to_owned()),
+            ("layers", BITS.to_string()),
             ("crop", protocol.crop.id().to_owned()),
             ("size", protocol.size.to_string()),
             ("filter", protocol.filter.id().to_owned()),

@@ -1,0 +1,146 @@
+"""OpenVision 3's encoder with generated weights: diffusers' AutoencoderKL of FLUX.1, then a vision transformer over its latents,
+written here from the paper's repository, with open_clip's VisionTransformer as a second witness.
+
+    openvision3.py [CASE...]        makes ../golden/openvision3/CASE.json, all cases without arguments
+
+A case is a configuration as `open_clip_config.json` has it; the test writes that file from it. Weights are those of recipe.py, the
+tower's by the names of the published layout and rounded to f16, the autoencoder's as autoencoder_kl.py has them. `noise` is how far
+PyTorch in f32 is from itself in f64, in units of the standard deviation.
+"""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from open_clip.transformer import LayerNorm, VisionTransformer
+
+import autoencoder_kl
+from vision import generate, pixels, sample
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "openvision3"
+SCALE = 0.3611
+
+CASES = {
+    # The options of OpenVision 1 and 2, full size.
+    "openvision3-b": dict(embed_dim=512, vision_cfg=dict(
+        image_size=32, layers=12, width=768, patch_size=2, in_channels=16, no_ln_pre=True, pool_type="avg",
+        final_ln_after_pool=True, norm_kwargs=dict(eps=1e-6), head_width=64, output_tokens=True)),
+    # OpenCLIP's defaults.
+    "openvision3-l": dict(embed_dim=1024, vision_cfg=dict(
+        image_size=16, layers=2, width=1024, patch_size=2, in_channels=16, output_tokens=True)),
+    # Everything else at once. The epsilon is large enough to be seen.
+    "options": dict(embed_dim=96, vision_cfg=dict(
+        image_size=8, layers=2, width=128, patch_size=2, in_channels=16, head_width=32, mlp_ratio=3.0, pool_type="avg",
+        act_kwargs=dict(approximate="tanh"), norm_kwargs=dict(eps=0.01))),
+}
+
+
+class Tower:
+    """The encoder of section 5.2 of the specification."""
+
+    def __init__(self, embed_dim, vision_cfg, dtype):
+        self.config = dict(head_width=64, mlp_ratio=4.0, no_ln_pre=False, final_ln_after_pool=False, pool_type="tok") | vision_cfg
+        self.embed_dim, self.dtype = embed_dim, dtype
+        self.width = self.config["width"]
+        self.epsilon = self.config.get("norm_kwargs", {}).get("eps", 1e-6)
+        self.names = {}
+
+    def take(self, name, *shape):
+        self.names[name] = list(shape)
+        return generate(name, shape).to(self.dtype)
+
+    def linear(self, x, name, outputs):
+        return F.linear(x, self.take(f"{name}.weight", outputs, x.shape[-1]), self.take(f"{name}.bias", outputs))
+
+    def norm(self, x, name):
+        return F.layer_norm(x, (self.width,), self.take(f"{name}.weight", self.width), self.take(f"{name}.bias", self.width), self.epsilon)
+
+    def attention(self, x, name):
+        weight, bias = self.take(f"{name}.in_proj_weight", 3 * self.width, self.width), self.take(f"{name}.in_proj_bias", 3 * self.width)
+        heads = self.width // self.config["head_width"]
+        split = lambda part: part.view(*part.shape[:2], heads, -1).transpose(1, 2)
+        query, key, value = map(split, F.linear(x, weight, bias).chunk(3, dim=-1))
+        x = torch.softmax(query @ key.transpose(2, 3) / self.config["head_width"] ** 0.5, dim=-1) @ value
+        return self.linear(x.transpose(1, 2).flatten(2), f"{name}.out_proj", self.width)
+
+    def mlp(self, x, name):
+        gelu = partial(F.gelu, **self.config.get("act_kwargs", {}))
+        return self.linear(gelu(self.linear(x, f"{name}.c_fc", int(self.width * self.config["mlp_ratio"]))), f"{name}.c_proj", self.width)
+
+    def forward(self, latents):
+        config, width, patch = self.config, self.width, self.config["patch_size"]
+        x = F.conv2d(latents, self.take("conv1.weight", width, config["in_channels"], patch, patch), stride=patch)
+        x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([self.take("class_embedding", width).expand(1, 1, -1), x], dim=1)
+        x = x + self.take("positional_embedding", x.shape[1], width)
+        if not config["no_ln_pre"]:
+            x = self.norm(x, "ln_pre")
+        for layer in range(config["layers"]):
+            at = f"transformer.resblocks.{layer}"
+            x = x + self.attention(self.norm(x, f"{at}.ln_1"), f"{at}.attn")
+            x = x + self.mlp(self.norm(x, f"{at}.ln_2"), f"{at}.mlp")
+            if layer == 0:
+                block = x[:, 1:]
+        if not config["final_ln_after_pool"]:
+            x = self.norm(x, "ln_post")
+        pooled = x[:, 0] if config["pool_type"] == "tok" else x[:, 1:].mean(dim=1)
+        if config["final_ln_after_pool"]:
+            pooled = self.norm(pooled, "ln_post")
+        pooled = pooled @ self.take("proj", width, self.embed_dim)
+        return dict(patches=x[:, 1:], class_token=x[:, 0], pooled=pooled, block=block)
+
+
+def witness(tower, latents):
+    """open_clip's own class with the same weights: pooled vector and tokens."""
+    config = tower.config
+    model = VisionTransformer(
+        image_size=config["image_size"], patch_size=config["patch_size"], width=tower.width, layers=config["layers"],
+        heads=tower.width // config["head_width"], mlp_ratio=config["mlp_ratio"], output_dim=tower.embed_dim,
+        no_ln_pre=config["no_ln_pre"], pool_type=config["pool_type"], final_ln_after_pool=config["final_ln_after_pool"],
+        act_layer=partial(torch.nn.GELU, **config.get("act_kwargs", {})), norm_layer=partial(LayerNorm, eps=tower.epsilon),
+        output_tokens=True,
+    )
+    patch = config["patch_size"]
+    model.conv1 = torch.nn.Conv2d(config["in_channels"], tower.width, patch, stride=patch, bias=False)
+    model.load_state_dict({name: generate(name, shape) for name, shape in tower.names.items()})
+    print(f"  {len(tower.names)} tensors, {sum(value.numel() for value in model.parameters())} parameters")
+    return model.eval().to(latents.dtype)(latents)
+
+
+def main():
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    vae = autoencoder_kl.build(autoencoder_kl.FULL, autoencoder_kl.SIXTEEN)
+    autoencoder_kl.fill(vae)
+    for name, case in CASES.items():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
+        side = 8 * case["vision_cfg"]["image_size"]
+        found = {}
+        for dtype in (torch.float32, torch.float64):
+            image = pixels(side, side).to(dtype)
+            # The mean alone: neither a sample nor the shift.
+            latents = vae.to(dtype).encode(2 * image - 1).latent_dist.mean * SCALE
+            vae.float()
+            tower = Tower(dtype=dtype, **case)
+            found[dtype] = dict(latents=latents) | tower.forward(latents)
+            pooled, tokens = witness(tower, latents)
+            for mine, theirs in ((found[dtype]["pooled"], pooled), (found[dtype]["patches"], tokens)):
+                difference = ((mine - theirs).abs().max() / theirs.std()).item()
+                print(f"  open_clip within {difference:.2g}")
+                assert difference < (1e-5 if dtype == torch.float32 else 1e-12)
+        tensors = {}
+        for key, exact in found[torch.float64].items():
+            error = (found[torch.float32][key].double() - exact).abs().max() / exact.std()
+            tensors[key] = sample(exact) | dict(noise=float(f"{error:.2g}"))
+            print(f"{name} {key} {tuple(exact.shape)} std {tensors[key]['std']:.4g}, f32 within {error:.2g} of it", flush=True)
+        config = dict(model_cfg=case, preprocess_cfg={})
+        weights = [[key, shape] for key, shape in tower.names.items()]
+        (GOLDEN / f"{name}.json").write_text(json.dumps(dict(side=side, config=config, weights=weights, tensors=tensors)) + "\n")
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()
