@@ -39,13 +39,13 @@ CASES = {
         image_size=8, layers=2, width=128, patch_size=2, in_channels=16, head_width=32, mlp_ratio=3.0, pool_type="avg",
         act_kwargs=dict(approximate="tanh"), norm_kwargs=dict(eps=0.01))),
 }
-# The same with decoders: one that has everything, one that has as little as there can be.
+# The same with decoders: one that has everything, one without class token and outer norms.
 CASES["decoder"] = CASES["options"] | dict(decoder_cfg=dict(
     width=96, layers=2, head_width=24, mlp_ratio=2.5, eps=0.02, activation="gelu_tanh", class_embedding=True,
     positional_embedding=True, ln_pre=True, ln_post=True, patch_order="hwc"))
-CASES["decoder-bare"] = CASES["options"] | dict(decoder_cfg=dict(
+CASES["decoder-no-class"] = CASES["options"] | dict(decoder_cfg=dict(
     width=64, layers=1, head_width=32, mlp_ratio=4.0, eps=0.05, activation="quick_gelu", class_embedding=False,
-    positional_embedding=False, ln_pre=False, ln_post=False, patch_order="chw"))
+    positional_embedding=True, ln_pre=False, ln_post=False, patch_order="chw"))
 
 GELUS = dict(gelu=F.gelu, gelu_tanh=partial(F.gelu, approximate="tanh"), quick_gelu=lambda x: x * torch.sigmoid(1.702 * x))
 MISTAKES = [dict(activation="gelu"), dict(eps=1e-6), dict(head_width=16), dict(patch_order="chw"), dict(patch_order="hwc")]
