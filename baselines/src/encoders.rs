@@ -1,6 +1,7 @@
 //! Vision encoders: DINOv2 with registers and without, MAE, CLIP and SigLIP2.
 //!
-//! Their latents are the patch tokens behind the last block and its norm; there is no decoder.
+//! Their latents are the patch tokens behind the last block and its norm; there is no decoder. CLIP
+//! and SigLIP2 have towers of texts beside those of pictures, where the file holds them.
 //!
 //! **Sizes.** DINOv2 interpolates its positions, so it sees 14 pixels for each 16 of a picture, as
 //! in RAE: one token for each 16x16, 224 for 256 and 448 for 512. The others were trained at one
@@ -14,6 +15,7 @@ mod family;
 mod mae;
 mod pooling;
 mod siglip;
+mod text;
 
 pub(crate) use clip::{LARGE_14 as CLIP_L, MODELS as CLIP_MODELS};
 pub(crate) use dinov2::{DINOV2_REGISTERS, Dinov2Size, MODELS as DINOV2_MODELS};

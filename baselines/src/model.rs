@@ -18,7 +18,7 @@ pub struct Model {
     pub summary: &'static str,
     /// Licence of the weights, as their publisher states it.
     pub licence: &'static str,
-    /// Learned numbers.
+    /// Learned numbers of its files.
     pub parameters: u64,
     /// The files that it is made of.
     pub parts: &'static [Part],
@@ -26,7 +26,7 @@ pub struct Model {
     pub(crate) open: fn(&Opening<'_>) -> Result<Box<dyn Tokenizer>, TokenizerError>,
 }
 
-/// One file of a model, in every form that is read.
+/// One file of a model, in every form that is read: weights, or a JSON that lies beside them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Part {
     /// Alternatives; the first is what `prismbench fetch` takes. None where no repository is known
@@ -65,11 +65,23 @@ impl Model {
     }
 }
 
+impl Part {
+    /// Whether it lies beside the weights.
+    fn is_beside(&self) -> bool {
+        self.files.iter().any(HubFile::is_beside)
+    }
+}
+
 impl HubFile {
     /// The last component of the path.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+
+    /// Whether it is no weights file but lies beside one.
+    fn is_beside(&self) -> bool {
+        Path::new(self.path).extension().is_some_and(|extension| extension == "json")
     }
 }
 
@@ -155,7 +167,10 @@ impl Opening<'_> {
     fn places(&self, part: usize) -> Vec<PathBuf> {
         let files = self.model.parts.get(part).map_or(&[][..], |part| part.files);
         match self.path {
-            Some(path) if path.is_file() && self.is_whole(path) => vec![path.to_owned()],
+            Some(path) if path.is_file() && self.is_whole(path) => match files.first() {
+                Some(file) if file.is_beside() => vec![path.with_file_name(file.name())],
+                _ => vec![path.to_owned()],
+            },
             Some(folder) => {
                 let mut places: Vec<PathBuf> = Vec::new();
                 for file in files {
@@ -172,8 +187,8 @@ impl Opening<'_> {
     /// Whether a file is the whole model: that of its one part, or one that every part may be in.
     fn is_whole(&self, path: &Path) -> bool {
         let named = |file: &HubFile| path.file_name().is_some_and(|name| name == file.name());
-        let parts = self.model.parts;
-        parts.len() == 1 || parts.iter().all(|part| part.files.iter().any(named))
+        let weights = || self.model.parts.iter().filter(|part| !part.is_beside());
+        weights().count() == 1 || weights().all(|part| part.files.iter().any(named))
     }
 
     /// What to do where a file is missing.

@@ -14,11 +14,13 @@ mod positions;
 mod tower;
 mod vision;
 
-pub(crate) use batches::few_at_a_time;
+pub(crate) use batches::{at_once, few_at_a_time};
 pub(crate) use block::BlockConfig;
 pub(crate) use blocks::Blocks;
 pub(crate) use input::{CLIP_PIXELS, IMAGENET_PIXELS, Input, Pixels, SIGLIP_PIXELS, Side};
-pub(crate) use layouts::{CLIP_VISION, DINO, DINO_NATIVE, MAE, RAE_DECODER_BLOCK, SIGLIP_VISION};
+pub(crate) use layouts::{
+    CLIP_BLOCK, CLIP_VISION, DINO, DINO_NATIVE, MAE, RAE_DECODER_BLOCK, SIGLIP_VISION,
+};
 pub(crate) use names::{
     AttentionNames, BlockNames, Form, Names, Scope, expect_linear, expect_norm, take_linear,
     take_norm,

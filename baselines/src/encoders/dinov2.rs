@@ -56,6 +56,7 @@ fn family(size: Dinov2Size, registers: usize, antialiasing: Antialiasing) -> Fam
         prefixes: &["", "dinov2.", "dinov2_with_registers."],
         ignored: &[],
         head: Head::None,
+        text: None,
         side: Side::Scaled { from: 16, to: 14 },
         pixels: IMAGENET_PIXELS,
         source: match registers {

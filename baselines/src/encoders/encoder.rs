@@ -8,6 +8,7 @@ use prismbench_weights::Expected;
 
 use super::Family;
 use super::pooling::Pooling;
+use super::text::{self, TextEncoder};
 use crate::error::layer;
 use crate::model::Opening;
 use crate::vit::{Input, Pixels, Scope, Tower, Vision};
@@ -22,7 +23,7 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Reads the tower of pictures.
+    /// Reads the tower of pictures, and makes that of texts ready to be read.
     ///
     /// # Errors
     /// As [`Opening::weights`] and [`prismbench_weights::WeightsFile::tensors`].
@@ -34,7 +35,15 @@ impl Encoder {
         let config = &family.tower;
         let mut expected = config.expected(&scope, names, depth);
         expected.extend(family.head.expected(&config.block, &scope));
-        let mut tensors = file.tensors(&expected, family.ignored, opening.device)?;
+        let text = family.text.and_then(|text| Some((text, text.size(&file)?)));
+        match &text {
+            None => file.check(&expected, family.ignored)?,
+            Some((text, size)) => {
+                let all = [&*expected, &text.expected(*size)].concat();
+                file.check(&all, &text::IGNORED)?;
+            }
+        }
+        let mut tensors = file.load(&expected, opening.device)?;
         let spec = TokenizerSpec {
             id: opening.id.clone(),
             stride: family.side.stride(),
@@ -42,14 +51,20 @@ impl Encoder {
             weights: vec![file.origin().clone()],
             source: family.source.to_owned(),
         };
-        // What the file takes is free before the layers make their copies.
-        drop(file);
+        let text: Option<Box<dyn TextTower>> = match text {
+            Some((text, size)) => Some(Box::new(TextEncoder::open(opening, text, size, file)?)),
+            // What the file takes is free before the layers make their copies.
+            None => {
+                drop(file);
+                None
+            }
+        };
         let tower = Tower::new(config, &scope, names, depth, &mut tensors)?;
         let pooling = Pooling::new(family.head, &config.block, &scope, &mut tensors)?;
         let pixels = Pixels::beside(opening.beside(0, "preprocessor_config.json")?)?;
         let input = Input { side: family.side, pixels: pixels.unwrap_or(family.pixels) };
         let vision = Vision { id: spec.id.clone(), input, tower, device: opening.device.clone() };
-        Ok(Self { spec, width: config.block.width, vision, pooling, text: None })
+        Ok(Self { spec, width: config.block.width, vision, pooling, text })
     }
 }
 

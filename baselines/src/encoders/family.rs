@@ -1,6 +1,7 @@
 use prismbench_weights::WeightsFile;
 
 use super::pooling::Head;
+use super::text::TextConfig;
 use crate::vit::{Pixels, Scope, Side, TowerConfig, TowerNames};
 
 /// An encoder as it was published.
@@ -14,6 +15,8 @@ pub(crate) struct Family {
     /// Beginnings of names in the same file that are of something else.
     pub(crate) ignored: &'static [&'static str],
     pub(crate) head: Head,
+    /// The tower of texts beside it, where it has one and the file is the whole model's.
+    pub(crate) text: Option<TextConfig>,
     pub(crate) side: Side,
     pub(crate) pixels: Pixels,
     /// Paper or repository.

@@ -30,6 +30,7 @@ pub(crate) const MAE_B: Family = Family {
     prefixes: &["vit.", ""],
     ignored: &["decoder."],
     head: Head::None,
+    text: None,
     side: Side::Fixed(224),
     pixels: IMAGENET_PIXELS,
     source: "MAE, arXiv 2111.06377",

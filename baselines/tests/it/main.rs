@@ -23,6 +23,8 @@ mod recon;
 mod sampled;
 mod taef2;
 mod taef2_weights;
+mod text;
+mod text_weights;
 mod tiny_autoencoder;
 mod uae;
 mod vision;

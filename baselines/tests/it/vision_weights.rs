@@ -16,12 +16,12 @@ impl Sizes {
     }
 }
 
-fn linear(all: &mut Vec<Planned>, name: &str, outputs: usize, inputs: usize) {
+pub(crate) fn linear(all: &mut Vec<Planned>, name: &str, outputs: usize, inputs: usize) {
     all.push(planned(format!("{name}.weight"), [outputs, inputs]));
     all.push(planned(format!("{name}.bias"), [outputs]));
 }
 
-fn norm(all: &mut Vec<Planned>, name: &str, width: usize) {
+pub(crate) fn norm(all: &mut Vec<Planned>, name: &str, width: usize) {
     all.push(planned(format!("{name}.weight"), [width]));
     all.push(planned(format!("{name}.bias"), [width]));
 }
@@ -88,7 +88,7 @@ fn mae_block(all: &mut Vec<Planned>, at: &dyn Fn(&str) -> String, (width, hidden
 }
 
 /// Blocks of CLIP's and SigLIP's towers.
-fn clip_blocks(all: &mut Vec<Planned>, prefix: &str, sizes: Sizes) {
+pub(crate) fn clip_blocks(all: &mut Vec<Planned>, prefix: &str, sizes: Sizes) {
     let width = sizes.width;
     for layer in 0..sizes.depth {
         let at = |name: &str| format!("{prefix}encoder.layers.{layer}.{name}");
@@ -102,7 +102,7 @@ fn clip_blocks(all: &mut Vec<Planned>, prefix: &str, sizes: Sizes) {
     }
 }
 
-/// CLIP of `transformers`: the tower of pictures, and some of what else is in the file.
+/// CLIP's tower of pictures of `transformers`.
 pub(crate) fn clip(sizes: Sizes, projection: usize) -> Vec<Planned> {
     let (mut all, width) = (Vec::new(), sizes.width);
     let embedding = |name: &str| format!("vision_model.embeddings.{name}");
@@ -115,9 +115,6 @@ pub(crate) fn clip(sizes: Sizes, projection: usize) -> Vec<Planned> {
     clip_blocks(&mut all, "vision_model.", sizes);
     norm(&mut all, "vision_model.post_layernorm", width);
     all.push(planned("visual_projection.weight", [projection, width]));
-    all.push(planned("text_model.final_layer_norm.weight", [projection]));
-    all.push(planned("text_projection.weight", [8, 8]));
-    all.push(planned("logit_scale", []));
     all
 }
 

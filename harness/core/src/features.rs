@@ -31,7 +31,9 @@ pub trait TextTower: Send + Sync {
     /// f32 `[N, D']`, not normalised.
     ///
     /// # Errors
-    /// [`TokenizerError::Shape`] naming a text that is longer than the tower's context.
+    /// [`TokenizerError::Shape`] naming a text that is longer than the tower's context; what is
+    /// wrong with files that are first read when a text comes, [`TokenizerError::WeightsMissing`]
+    /// among others.
     fn embed(&self, texts: &[&str]) -> Result<Tensor, TokenizerError>;
 
     /// Tokens that a text may have, with its marks of begin and end.

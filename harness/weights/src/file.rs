@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use prismbench_core::Weights;
 
 use crate::mapped::Mapped;
@@ -89,58 +89,123 @@ impl WeightsFile {
         self.tensors.get(name).map(|stored| &*stored.shape)
     }
 
+    /// The names of its tensors, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
     /// The `expected` tensors, stored as f64, f32, f16 or bf16. Others may be there only when their
     /// names begin with one of `ignored`, or are counters of batch normalisation.
     ///
     /// # Errors
-    /// [`WeightsError::Mismatch`] naming every tensor that is missing, misshapen, of another
-    /// element type, or not part of the architecture; or the first with NaN or an infinity in it.
+    /// As [`check`](Self::check) and [`load`](Self::load).
     pub fn tensors(
         &self,
         expected: &[Expected],
         ignored: &[&str],
         device: &Device,
     ) -> Result<Tensors, WeightsError> {
-        let problems = self.problems(expected, ignored);
-        if !problems.is_empty() {
-            return Err(WeightsError::Mismatch { path: self.path.clone(), problems });
+        self.check(expected, ignored)?;
+        self.load(expected, device)
+    }
+
+    /// Whether the file holds the `expected` tensors and no others than [`tensors`](Self::tensors)
+    /// allows, by its table of contents.
+    ///
+    /// # Errors
+    /// [`WeightsError::Mismatch`] naming every tensor that is missing, misshapen, of another
+    /// element type, or not part of the architecture.
+    pub fn check(&self, expected: &[Expected], ignored: &[&str]) -> Result<(), WeightsError> {
+        match self.problems(expected, ignored) {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(WeightsError::Mismatch { path: self.path.clone(), problems }),
         }
+    }
+
+    /// Some of the tensors of a file that [`check`](Self::check) was content with.
+    ///
+    /// # Errors
+    /// [`WeightsError::Mismatch`] naming the first with NaN or an infinity in it, or all that do not
+    /// fit after all.
+    pub fn load(&self, expected: &[Expected], device: &Device) -> Result<Tensors, WeightsError> {
         let mut tensors = BTreeMap::new();
         for tensor in expected {
-            let stored = self.find(tensor).map(|stored| stored.load(&self.bytes, device));
-            let Some(loaded) = stored.transpose()?.flatten() else { continue };
-            // A sum is finite only if all that is summed is.
-            if !loaded.sum_all()?.to_scalar::<f32>()?.is_finite() {
-                let problems = vec![format!("`{}` has values that are not finite", tensor.name())];
-                return Err(WeightsError::Mismatch { path: self.path.clone(), problems });
-            }
-            let loaded = loaded.reshape(tensor.shape())?;
+            let stored = self.fitting(tensor)?;
+            let loaded = stored.load(&self.bytes, device)?;
+            let loaded = self.finite(tensor, loaded)?.reshape(tensor.shape())?;
             tensors.insert(tensor.name().to_owned(), loaded);
         }
         Ok(Tensors { path: self.path.clone(), tensors })
+    }
+
+    /// Rows of a table `[rows, columns]`, in the order asked for: `[rows.len(), columns]` in f32.
+    /// What is not asked for is not read, and stays as it is stored.
+    ///
+    /// # Errors
+    /// [`WeightsError::Mismatch`] when the file's tensor does not fit, has no such row, or NaN or an
+    /// infinity in one.
+    pub fn rows(
+        &self,
+        table: &Expected,
+        rows: &[usize],
+        device: &Device,
+    ) -> Result<Tensor, WeightsError> {
+        let stored = self.fitting(table)?;
+        let loaded = stored.load_rows(&self.bytes, rows, device)?;
+        let Some(loaded) = loaded else {
+            let name = table.name();
+            return Err(self.mismatch(format!("`{name}` has not all of the rows {rows:?}")));
+        };
+        self.finite(table, loaded)
+    }
+
+    /// The file's tensor, if it fits.
+    fn fitting(&self, tensor: &Expected) -> Result<&Stored, WeightsError> {
+        match (self.find(tensor), self.problem_of(tensor)) {
+            (Some(stored), None) => Ok(stored),
+            (_, problem) => Err(self.mismatch(problem.unwrap_or_default())),
+        }
+    }
+
+    fn finite(&self, expected: &Expected, tensor: Tensor) -> Result<Tensor, WeightsError> {
+        // A sum is finite only if all that is summed is.
+        match tensor.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            true => Ok(tensor),
+            false => {
+                let name = expected.name();
+                Err(self.mismatch(format!("`{name}` has values that are not finite")))
+            }
+        }
+    }
+
+    fn mismatch(&self, problem: String) -> WeightsError {
+        WeightsError::Mismatch { path: self.path.clone(), problems: vec![problem] }
     }
 
     fn find(&self, tensor: &Expected) -> Option<&Stored> {
         tensor.names.iter().find_map(|name| self.tensors.get(name))
     }
 
-    fn problems(&self, expected: &[Expected], ignored: &[&str]) -> Vec<String> {
-        let mut problems = Vec::new();
-        for tensor in expected {
-            let name = tensor.name();
-            match self.find(tensor) {
-                None => problems.push(format!("`{name}` {:?} is missing", tensor.shape)),
-                Some(found) if !tensor.fits(&found.shape) => {
-                    let expected = tensor.describe_shapes();
-                    problems.push(format!("`{name}` is {:?}, expected {expected}", found.shape));
-                }
-                Some(found) if found.element.dtype().is_none() => {
-                    let element = found.element.name();
-                    problems.push(format!("`{name}` is {element}, expected F64, F32, F16 or BF16"));
-                }
-                Some(_) => {}
+    /// Why the file's tensor is not the expected one.
+    fn problem_of(&self, tensor: &Expected) -> Option<String> {
+        let name = tensor.name();
+        match self.find(tensor) {
+            None => Some(format!("`{name}` {:?} is missing", tensor.shape)),
+            Some(found) if !tensor.fits(&found.shape) => {
+                let expected = tensor.describe_shapes();
+                Some(format!("`{name}` is {:?}, expected {expected}", found.shape))
             }
+            Some(found) if found.element.dtype().is_none() => {
+                let element = found.element.name();
+                Some(format!("`{name}` is {element}, expected F64, F32, F16 or BF16"))
+            }
+            Some(_) => None,
         }
+    }
+
+    fn problems(&self, expected: &[Expected], ignored: &[&str]) -> Vec<String> {
+        let mut problems: Vec<String> =
+            expected.iter().filter_map(|tensor| self.problem_of(tensor)).collect();
         let known: BTreeSet<&str> =
             expected.iter().flat_map(|tensor| tensor.names.iter().map(String::as_str)).collect();
         let extra = self.tensors.keys().filter(|name| {

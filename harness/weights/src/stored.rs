@@ -69,22 +69,64 @@ pub(crate) fn span(shape: &[usize], strides: &[usize]) -> Option<usize> {
 }
 
 impl Stored {
-    /// The tensor in f32; `None` for an element type that is not of weights.
-    pub(crate) fn load(
-        &self,
-        file: &[u8],
-        device: &Device,
-    ) -> Result<Option<Tensor>, candle_core::Error> {
-        let Some(dtype) = self.element.dtype() else { return Ok(None) };
+    /// The tensor in f32.
+    ///
+    /// # Errors
+    /// For an element type that is not of weights.
+    pub(crate) fn load(&self, file: &[u8], device: &Device) -> Result<Tensor, candle_core::Error> {
         let bytes = &file[self.bytes.clone()];
-        let tensor = match &self.strides {
-            None => Tensor::from_raw_buffer(bytes, dtype, &self.shape, device)?,
+        match &self.strides {
+            None => self.decode(bytes, &self.shape, device),
             Some(strides) => {
                 let dense = gather(bytes, self.element.size(), &self.shape, strides);
-                Tensor::from_raw_buffer(&dense, dtype, &self.shape, device)?
+                self.decode(&dense, &self.shape, device)
             }
+        }
+    }
+
+    /// Some of what lies along the first dimension, in f32; `None` when there is less of it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_rows(
+        &self,
+        file: &[u8],
+        rows: &[usize],
+        device: &Device,
+    ) -> Result<Option<Tensor>, candle_core::Error> {
+        let Some((&count, columns)) = self.shape.split_first() else { return Ok(None) };
+        if rows.iter().any(|&row| row >= count) {
+            return Ok(None);
+        }
+        let (bytes, size) = (&file[self.bytes.clone()], self.element.size());
+        let mut dense = Vec::new();
+        // A tensor without numbers has no bytes to begin a row in.
+        let rows_with_bytes = if columns.contains(&0) { &[] } else { rows };
+        for &row in rows_with_bytes {
+            match self.strides.as_deref().and_then(<[usize]>::split_first) {
+                None => {
+                    let length = columns.iter().product::<usize>() * size;
+                    dense.extend_from_slice(&bytes[row * length..][..length]);
+                }
+                Some((step, steps)) => {
+                    dense.extend(gather(&bytes[row * step * size..], size, columns, steps));
+                }
+            }
+        }
+        let shape = [&[rows.len()], columns].concat();
+        self.decode(&dense, &shape, device).map(Some)
+    }
+
+    fn decode(
+        &self,
+        dense: &[u8],
+        shape: &[usize],
+        device: &Device,
+    ) -> Result<Tensor, candle_core::Error> {
+        let Some(dtype) = self.element.dtype() else {
+            return Err(candle_core::Error::Msg(format!("{} in weights", self.element.name())));
         };
-        Ok(Some(tensor.to_dtype(DType::F32)?))
+        Tensor::from_raw_buffer(dense, dtype, shape, device)?.to_dtype(DType::F32)
     }
 }
 
@@ -105,4 +147,19 @@ fn gather(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Vec<
         }
     }
     dense
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_without_numbers_are_rows_all_the_same() {
+        for strides in [None, Some(vec![4, 1])] {
+            let stored = Stored { element: Element::F32, shape: vec![3, 0], strides, bytes: 0..0 };
+            let rows = |rows: &[usize]| stored.load_rows(&[], rows, &Device::Cpu).unwrap();
+            assert_eq!(rows(&[2, 1]).unwrap().dims(), [2, 0]);
+            assert!(rows(&[3]).is_none());
+        }
+    }
 }

@@ -160,3 +160,49 @@ fn another_shape_of_the_same_numbers_is_given_in_the_first() {
     let wrong = Expected::new("a", [3]).or_shape([2, 1, 1, 1]);
     assert!(file.tensors(&[wrong], &["b"], &Device::Cpu).is_err());
 }
+
+/// Opens a file of `[3, 2]`, stored as f16, whose second row has a NaN.
+fn table(folder: &Path) -> WeightsFile {
+    let header = r#"{"a":{"dtype":"F16","shape":[3,2],"data_offsets":[0,12]},
+                     "b":{"dtype":"I16","shape":[1,2],"data_offsets":[12,16]}}"#;
+    let mut bytes = file(header, 0);
+    // 1, 1.5; 2, NaN; -2, 0; and two numbers that nobody reads.
+    for half in [0x3C00_u16, 0x3E00, 0x4000, 0x7E00, 0xC000, 0, 0, 0] {
+        bytes.extend(half.to_le_bytes());
+    }
+    let path = folder.join("weights");
+    fs::write(&path, bytes).unwrap();
+    WeightsFile::open(&path, "").unwrap()
+}
+
+#[test]
+fn rows_are_given_as_asked_for_and_only_those_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = table(folder.path());
+    assert_eq!(file.names().collect::<Vec<_>>(), ["a", "b"]);
+    let expected = Expected::new("a", [3, 2]);
+    let rows = |rows: &[usize]| file.rows(&expected, rows, &Device::Cpu);
+    let found = rows(&[2, 0, 2]).unwrap().to_vec2::<f32>().unwrap();
+    assert_eq!(found, [[-2.0, 0.0], [1.0, 1.5], [-2.0, 0.0]]);
+    assert_eq!(rows(&[]).unwrap().dims(), [0, 2]);
+    let error = rows(&[0, 1]).unwrap_err().to_string();
+    assert!(error.ends_with("`a` has values that are not finite"), "{error}");
+    let error = rows(&[0, 3]).unwrap_err().to_string();
+    assert!(error.ends_with("`a` has not all of the rows [0, 3]"), "{error}");
+    let error = file.rows(&Expected::new("a", [2, 3]), &[0], &Device::Cpu).unwrap_err();
+    assert!(error.to_string().ends_with("`a` is [3, 2], expected [2, 3]"));
+    let error = file.rows(&Expected::new("b", [1, 2]), &[0], &Device::Cpu).unwrap_err();
+    assert!(error.to_string().ends_with("`b` is I16, expected F64, F32, F16 or BF16"));
+}
+
+#[test]
+fn a_file_is_checked_without_being_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = table(folder.path());
+    let expected = [Expected::new("a", [3, 2])];
+    // The NaN is found when its tensor is loaded.
+    assert!(file.check(&expected, &["b"]).is_ok());
+    assert!(file.load(&expected, &Device::Cpu).is_err());
+    assert!(file.check(&expected, &[]).is_err());
+    assert!(file.load(&[Expected::new("c", [1])], &Device::Cpu).is_err());
+}

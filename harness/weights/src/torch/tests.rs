@@ -39,6 +39,13 @@ fn both_formats_hold_what_pytorch_put_there() {
             for (tensor, values) in names.iter().zip(values) {
                 let found = found.get(tensor.name()).unwrap().flatten_all().unwrap();
                 assert_eq!(found.to_vec1::<f32>().unwrap(), values, "{name} {format} {tensor:?}");
+                let Some(&count) = tensor.shape().first() else { continue };
+                let backwards: Vec<usize> = (0..count).rev().collect();
+                let rows = file.rows(tensor, &backwards, &Device::Cpu).unwrap();
+                let rows = rows.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let expected: Vec<f32> =
+                    values.chunks(values.len() / count).rev().flatten().copied().collect();
+                assert_eq!(rows, expected, "{name} {format} {tensor:?}");
             }
         }
     }
