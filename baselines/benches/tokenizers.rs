@@ -23,7 +23,6 @@
 
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
-#[expect(dead_code, reason = "shared with the tests, which write more kinds of tensors")]
 #[path = "../tests/it/planned.rs"]
 mod planned;
 #[path = "../../tests/oracle/recipe.rs"]

@@ -3,27 +3,27 @@ mod blocks;
 mod config;
 mod decoder;
 mod encoder;
-mod flux_encoder;
+mod flux;
 mod models;
 mod names;
 mod posterior;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use prismbench_core::{
     Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, Tokenizer, TokenizerError,
     TokenizerSpec,
 };
-use prismbench_kernels::nn::{Arithmetic, Maps};
+use prismbench_kernels::nn::Arithmetic;
 use prismbench_weights::{Expected, WeightsFile};
 
-use crate::layers::{Layers, in_pieces};
+use crate::layers::Layers;
 use crate::model::Opening;
 use architecture::Architecture;
 use decoder::Decoder;
 use encoder::Encoder;
-pub(crate) use flux_encoder::FluxEncoder;
+pub(crate) use flux::{FluxDecoder, FluxEncoder, FluxTensors};
 pub(crate) use models::MODELS;
 use names::{IGNORED, Names};
 use posterior::Posterior;
@@ -159,14 +159,7 @@ impl Tokenizer for AutoencoderKl {
     }
 
     fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
-        let latents = latents.grid(&self.spec.id, self.channels)?.to_device(&self.device)?;
-        let (_, _, height, width) = latents.dims4()?;
-        let pixels = height * width * STRIDE * STRIDE;
-        let decode = |latents: &Tensor| {
-            let signed = self.decoder.forward(&Maps::from_tensor(latents)?)?;
-            Ok(signed.to_tensor()?.affine(0.5, 0.5)?)
-        };
-        ImageBatch::new(in_pieces(&latents, at_once(pixels, &self.device), decode)?)
+        self.decoder.pictures(latents.grid(&self.spec.id, self.channels)?, &self.device)
     }
 
     fn normalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {

@@ -1,9 +1,11 @@
-use prismbench_core::TokenizerError;
+use candle_core::{Device, Tensor};
+use prismbench_core::{ImageBatch, TokenizerError};
 use prismbench_kernels::nn::{Conv2d, GroupNorm, Maps, NnError, upsample_nearest};
 
 use super::architecture::{Architecture, LEVELS, Quantiser};
 use super::blocks::{Level, Middle, norm};
-use crate::layers::Layers;
+use super::{STRIDE, at_once};
+use crate::layers::{Layers, in_pieces};
 
 /// Latents to pictures in `[-1, 1]`.
 pub(super) struct Decoder {
@@ -36,6 +38,21 @@ impl Decoder {
             norm: norm(layers, "decoder.conv_norm_out")?,
             output: layers.conv("decoder.conv_out")?,
         })
+    }
+
+    /// The pictures of latents `[N, channels, h, w]`, a few at a time.
+    pub(super) fn pictures(
+        &self,
+        latents: &Tensor,
+        device: &Device,
+    ) -> Result<ImageBatch, TokenizerError> {
+        let (_, _, height, width) = latents.dims4()?;
+        let pixels = height * width * STRIDE * STRIDE;
+        let latents = latents.to_device(device)?;
+        ImageBatch::new(in_pieces(&latents, at_once(pixels, device), |latents| {
+            let signed = self.forward(&Maps::from_tensor(latents)?)?;
+            Ok(signed.to_tensor()?.affine(0.5, 0.5)?)
+        })?)
     }
 
     /// `[N, channels, h, w]` to `[N, 3, 8 h, 8 w]`.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use candle_core::Tensor;
 use prismbench_core::{RgbImage, SampleKey, Stream};
 use serde::Deserialize;
 

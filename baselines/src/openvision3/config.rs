@@ -5,8 +5,11 @@ use prismbench_kernels::nn::Activation;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::decoder_config::{DecoderConfig, Shared};
+use super::sizes;
+
 /// What `open_clip_config.json` says of the tower of pictures.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Config {
     pub(super) width: usize,
     pub(super) layers: usize,
@@ -25,6 +28,8 @@ pub(super) struct Config {
     pub(super) before: NormBefore,
     pub(super) after: NormAfter,
     pub(super) pool: PoolType,
+    /// `decoder_cfg`, where there is one.
+    pub(super) decoder: Option<DecoderConfig>,
 }
 
 /// Whether there is a norm before the first block.
@@ -67,6 +72,7 @@ struct ModelConfig {
     #[serde(default)]
     quick_gelu: bool,
     vision_cfg: VisionConfig,
+    decoder_cfg: Option<Value>,
 }
 
 /// `CLIPVisionCfg`. Defaults are those of src/convert_upload/open_clip/model.py; sizes have none
@@ -137,9 +143,6 @@ const WITHOUT_EFFECT: [&str; 7] = [
     "timm_pool",
 ];
 
-/// No size of a network that exists is above this; products of such sizes do not overflow.
-const LARGEST: usize = 1 << 16;
-
 impl Config {
     /// Reads the file.
     ///
@@ -153,7 +156,8 @@ impl Config {
 
     fn parse(text: &[u8]) -> Result<Self, String> {
         let File { model_cfg } = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        let ModelConfig { embed_dim: outputs, quick_gelu, vision_cfg: vision } = model_cfg;
+        let ModelConfig { embed_dim: outputs, quick_gelu, vision_cfg: vision, decoder_cfg } =
+            model_cfg;
         vision.refuse_others()?;
         let VisionConfig { width, layers, patch_size: patch, in_channels: channels, .. } = vision;
         let side = match vision.image_size {
@@ -161,7 +165,7 @@ impl Config {
             Side::Sides([height, width]) if height == width => height,
             Side::Sides(sides) => return Err(format!("`image_size` {sides:?} is no square")),
         };
-        let sizes = [
+        sizes::check(&[
             ("embed_dim", outputs),
             ("width", width),
             ("layers", layers),
@@ -169,27 +173,16 @@ impl Config {
             ("patch_size", patch),
             ("in_channels", channels),
             ("head_width", vision.head_width),
-        ];
-        if let Some((name, size)) =
-            sizes.into_iter().find(|(_, size)| !(1..=LARGEST).contains(size))
-        {
-            return Err(format!("`{name}` is {size}, expected 1 to {LARGEST}"));
-        }
-        let multiple =
-            |(large, whole): (&str, usize), (small, part): (&str, usize)| match whole % part {
-                0 => Ok(whole / part),
-                _ => Err(format!("`{large}` {whole} is no multiple of `{small}` {part}")),
-            };
-        let heads = multiple(("width", width), ("head_width", vision.head_width))?;
-        multiple(("image_size", side), ("patch_size", patch))?;
-        let hidden = width as f64 * vision.mlp_ratio;
-        if !(1.0..=LARGEST as f64).contains(&hidden) {
-            return Err(format!("`mlp_ratio` is {}, too small or too large", vision.mlp_ratio));
-        }
+        ])?;
+        let heads = sizes::quotient(("width", width), ("head_width", vision.head_width))?;
+        let grid = sizes::quotient(("image_size", side), ("patch_size", patch))?;
+        let hidden = sizes::hidden(width, ("mlp_ratio", vision.mlp_ratio))?;
         let before = if vision.no_ln_pre { NormBefore::Absent } else { NormBefore::Present };
         let after = if vision.final_ln_after_pool { NormAfter::Pooled } else { NormAfter::Tokens };
         let (activation, epsilon) = (vision.activation(quick_gelu)?, vision.epsilon()?);
-        let (hidden, pool) = (hidden as usize, vision.pool_type);
+        let shared = Shared { width, grid, channels, patch };
+        let decoder = decoder_cfg.map(|section| DecoderConfig::parse(section, shared));
+        let (pool, decoder) = (vision.pool_type, decoder.transpose()?);
         Ok(Self {
             width,
             layers,
@@ -204,6 +197,7 @@ impl Config {
             before,
             after,
             pool,
+            decoder,
         })
     }
 
@@ -246,10 +240,7 @@ impl VisionConfig {
     /// (OpenCLIP itself has 1e-5.)
     fn epsilon(&self) -> Result<f64, String> {
         let epsilon = self.norm_kwargs.as_ref().and_then(|options| options.eps).unwrap_or(1e-6);
-        match epsilon {
-            epsilon if epsilon > 0.0 && epsilon < 1.0 => Ok(epsilon),
-            epsilon => Err(format!("`norm_kwargs.eps` is {epsilon}, expected 0 to 1")),
-        }
+        sizes::epsilon(("norm_kwargs.eps", epsilon))
     }
 }
 

@@ -7,10 +7,12 @@ use prismbench_kernels::nn::Maps;
 use prismbench_weights::{Expected, WeightsFile};
 
 use super::config::Config;
+use super::decoder::Decoder;
+use super::decoder_config::PREFIXES as DECODER_PREFIXES;
 use super::models::VAE;
 use super::pooling::Pooling;
 use super::tower::PREFIXES;
-use crate::autoencoder_kl::FluxEncoder;
+use crate::autoencoder_kl::{FluxDecoder, FluxEncoder, FluxTensors};
 use crate::error::layer;
 use crate::model::Opening;
 use crate::noise::{latent_noise, with_noise};
@@ -27,7 +29,8 @@ const SCALE: f64 = 0.3611;
 /// Pixels along the side of one of the autoencoder's latents.
 const PIXELS: usize = 8;
 
-/// OpenVision 3's encoder, for square pictures of the one side that its positions are for.
+/// OpenVision 3, for square pictures of the one side that its positions are for: an encoder, and a
+/// decoder where a checkpoint carries one.
 ///
 /// Latents are the patches' tokens as a grid `[N, width, rows, columns]`: behind the last norm, or
 /// before it where the configuration puts that behind the pooling.
@@ -37,11 +40,13 @@ pub(super) struct OpenVision3 {
     vae: FluxEncoder,
     tower: Tower,
     pooling: Pooling,
+    /// Tokens to the autoencoder's latents, and those to pictures.
+    decoder: Option<(Decoder, FluxDecoder)>,
     device: Device,
 }
 
 impl OpenVision3 {
-    /// Reads configuration, tower and autoencoder.
+    /// Reads configuration, tower, decoder and autoencoder.
     ///
     /// # Errors
     /// As [`Opening::find_named`], [`Config::read`] and [`WeightsFile::tensors`].
@@ -56,6 +61,11 @@ impl OpenVision3 {
             return Err(TokenizerError::WeightsMissing { path: beside, remedy });
         }
         let config = Config::read(&beside)?;
+        if config.channels != FluxTensors::CHANNELS {
+            let (expected, found) = (FluxTensors::CHANNELS, config.channels);
+            let problem = format!("`in_channels` is {found}, FLUX.1's latents have {expected}");
+            return Err(TokenizerError::Config { path: beside, problem });
+        }
         let file = WeightsFile::open(&path, &opening.remedy())?;
         let scope = Scope::new(&PREFIXES);
         let depth = config.depth(&scope, &file);
@@ -63,32 +73,44 @@ impl OpenVision3 {
             let problem = format!("`layers` is {}, the weights have {depth}", config.layers);
             return Err(TokenizerError::Config { path: beside, problem });
         }
-        let expected = config.expected(&scope);
+        let decoder_scope = Scope::new(&DECODER_PREFIXES);
+        let mut expected = config.expected(&scope);
+        expected.extend(config.decoder.iter().flat_map(|decoder| decoder.expected(&decoder_scope)));
         let mut tensors = file.tensors(&expected, &[], opening.device)?;
         let mut weights = vec![file.origin().clone()];
         drop(file);
         let names = config.names();
         let tower = Tower::new(&config.tower(), &scope, names, config.layers, &mut tensors)?;
         let pooling = Pooling::new(&config, &scope, &mut tensors)?;
+        let decoder = config.decoder.as_ref();
+        let decoder = decoder
+            .map(|decoder| Decoder::new(decoder, &decoder_scope, &mut tensors))
+            .transpose()?;
         drop(tensors);
 
         let file = opening.other(&VAE)?;
         weights.push(file.origin().clone());
-        let vae = FluxEncoder::load(file, (opening.device, opening.arithmetic))?;
-        if vae.channels() != config.channels {
-            let (expected, found) = (vae.channels(), config.channels);
-            let problem = format!("`in_channels` is {found}, FLUX.1's latents have {expected}");
-            return Err(TokenizerError::Config { path: beside, problem });
-        }
-        let tower_numbers: u64 = expected.iter().map(|tensor: &Expected| tensor.len() as u64).sum();
+        let flux = FluxTensors::load(&file, (opening.device, opening.arithmetic))?;
+        drop(file);
+        let vae = flux.encoder()?;
+        let numbers: u64 = expected.iter().map(|tensor: &Expected| tensor.len() as u64).sum();
+        let mut parameters = vae.parameters() + numbers;
+        let decoder = match decoder {
+            None => None,
+            Some(decoder) => {
+                let vae = flux.decoder()?;
+                parameters += vae.parameters();
+                Some((decoder, vae))
+            }
+        };
         let spec = TokenizerSpec {
             id: opening.id.clone(),
             stride: PIXELS * config.side,
-            parameters: vae.parameters() + tower_numbers,
+            parameters,
             weights,
             source: "OpenVision 3, arXiv 2601.15369".to_owned(),
         };
-        Ok(Self { spec, config, vae, tower, pooling, device: opening.device.clone() })
+        Ok(Self { spec, config, vae, tower, pooling, decoder, device: opening.device.clone() })
     }
 
     fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
@@ -156,11 +178,27 @@ impl Tokenizer for OpenVision3 {
         Ok(Latents::Tensor(with_noise(latents, noise)?))
     }
 
-    fn decode(&self, _: &Latents) -> Result<ImageBatch, TokenizerError> {
-        Err(TokenizerError::Unsupported {
-            tokenizer: self.spec.id.clone(),
-            capability: "decoder: none is published",
-        })
+    fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
+        let Some((decoder, vae)) = &self.decoder else {
+            return Err(TokenizerError::Unsupported {
+                tokenizer: self.spec.id.clone(),
+                capability: "decoder: none is published",
+            });
+        };
+        let tokens = latents.grid(&self.spec.id, self.config.width)?;
+        let (_, width, rows, columns) = tokens.dims4()?;
+        let grid = self.config.grid();
+        if (rows, columns) != (grid, grid) {
+            return Err(TokenizerError::Shape {
+                expected: format!(
+                    "latents of `{}`, f32 [N, {width}, {grid}, {grid}]",
+                    self.spec.id
+                ),
+                found: format!("{:?} {:?}", tokens.dtype(), tokens.dims()),
+            });
+        }
+        let latents = decoder.forward(&tokens.to_device(&self.device)?)?;
+        vae.pictures(&(latents / SCALE)?)
     }
 
     /// Where the last norm is of the tokens, the class token is behind it.

@@ -15,7 +15,7 @@ pub(super) const PREFIXES: [&str; 2] = ["", "visual."];
 pub(super) const NORM: &[&str] = &["ln_post"];
 pub(super) const PROJECTION: &[&str] = &["proj"];
 
-const BLOCK: BlockNames = BlockNames {
+pub(super) const BLOCK: BlockNames = BlockNames {
     norms: [&["ln_1"], &["ln_2"]],
     attention: AttentionNames::Joint {
         weight: &["attn.in_proj_weight"],
@@ -112,6 +112,7 @@ mod tests {
             before: NormBefore::Absent,
             after: NormAfter::Pooled,
             pool: PoolType::Avg,
+            decoder: None,
         };
         for (width, layers, tensors, numbers) in
             [(768, 12, 150, 85_893_120), (1024, 24, 294, 303_689_728)]

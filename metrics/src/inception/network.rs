@@ -13,6 +13,7 @@ const EPSILON: f64 = 1e-3;
 /// The stages up to the global mean.
 pub(super) struct Network(Vec<Vec<Layer>>);
 
+#[expect(clippy::large_enum_variant, reason = "a network has a hundred of them")]
 enum Layer {
     Conv(Conv2d),
     Pool(Pool),

@@ -152,6 +152,7 @@ pub(super) fn channels(trunk: LpipsTrunk) -> Vec<usize> {
 /// A trunk with its weights.
 pub(super) struct Trunk(Vec<Layer>);
 
+#[expect(clippy::large_enum_variant, reason = "a trunk has a dozen of them")]
 enum Layer {
     Conv(Conv2d),
     Pool(Pool),
