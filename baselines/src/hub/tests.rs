@@ -92,8 +92,11 @@ impl Server {
         // Ends with the test's process.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let request = answer(stream.unwrap(), &served);
-                seen.lock().unwrap().push(request);
+                let stream = stream.unwrap();
+                let request = read(&stream);
+                // Before the answer: whoever has that finds the request here.
+                seen.lock().unwrap().push(request.clone());
+                answer(stream, &request, &served);
             }
         });
         Self { endpoint, requests }
@@ -104,11 +107,14 @@ impl Server {
     }
 }
 
-fn answer(mut stream: TcpStream, served: &Served) -> String {
+fn read(stream: &TcpStream) -> String {
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let request: Vec<String> =
         lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-    let request = request.join("\n");
+    request.join("\n")
+}
+
+fn answer(mut stream: TcpStream, request: &str, served: &Served) {
     let range = request
         .lines()
         .find_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
@@ -132,7 +138,6 @@ fn answer(mut stream: TcpStream, served: &Served) -> String {
     let end = format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     stream.write_all((head + &end).as_bytes()).unwrap();
     stream.write_all(body).unwrap();
-    request
 }
 
 fn fetch(hub: &Hub, revision: Option<&str>) -> Result<(PathBuf, Vec<(u64, u64)>), FetchError> {
