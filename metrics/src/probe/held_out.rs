@@ -53,8 +53,7 @@ mod tests {
     #[test]
     fn a_class_of_one_cannot_be_split() {
         let features = FeatureMatrix::new(1, vec![0.0; 3]).unwrap();
-        let error =
-            HeldOut::of(&Labelled::new(&features, &[0, 1, 0], 2).unwrap()).err().unwrap();
+        let error = HeldOut::of(&Labelled::new(&features, &[0, 1, 0], 2).unwrap()).err().unwrap();
         assert!(error.to_string().starts_with("hold out a tenth of class 1: it has 1"), "{error}");
     }
 }

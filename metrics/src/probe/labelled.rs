@@ -142,7 +142,9 @@ mod tests {
             Labelled::new(&features, labels, classes).err().unwrap().to_string()
         };
         assert!(refused(&[0, 1], 2).contains("one label for each of 3 samples"));
-        assert!(refused(&[0, 1, 2], 2).contains("label 2 of sample `2`: classes are numbered from"));
+        assert!(
+            refused(&[0, 1, 2], 2).contains("label 2 of sample `2`: classes are numbered from")
+        );
         assert!(refused(&[0, 0, 0], 1).contains("at least 2"));
         let none = FeatureMatrix::new(1, vec![]).unwrap();
         assert!(Labelled::new(&none, &[], 2).is_err());
@@ -155,7 +157,9 @@ mod tests {
         let error = set.check_classes("fit", 1).unwrap_err();
         assert!(error.to_string().starts_with("fit class 1: it has 0 training samples"), "{error}");
         let set = Labelled::new(&features, &[0, 1, 0], 2).unwrap();
-        assert!(set.check_classes("split", 2).unwrap_err().to_string().contains("class 1: it has 1"));
+        assert!(
+            set.check_classes("split", 2).unwrap_err().to_string().contains("class 1: it has 1")
+        );
         assert!(set.check_classes("fit", 1).is_ok());
         assert_eq!(set.by_class(), [vec![0, 2], vec![1]]);
     }

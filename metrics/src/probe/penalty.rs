@@ -1,9 +1,9 @@
 //! Logistic regression whose penalty a held-out tenth chooses.
 
+use super::Labelled;
 use super::held_out::HeldOut;
 use super::lbfgs::{Minimum, Stop};
 use super::logistic::{LogisticFit, Part, Problem};
-use super::Labelled;
 use crate::MetricError;
 
 /// Inverse penalties that may be chosen: `10^(-6 + i / 4)`, up to 1e5.
@@ -43,9 +43,8 @@ pub(super) fn fit_at_best_penalty(train: &Labelled<'_>) -> Result<LogisticFit, M
 
 /// Decades, from the strongest penalty on, until a weaker one only makes things worse.
 fn coarse(problem: &Problem) -> Result<Best, MetricError> {
-    let fit = |number, start: &[f64]| {
-        problem.fit(Part::First, inverse_penalty(number), ENOUGH, start)
-    };
+    let fit =
+        |number, start: &[f64]| problem.fit(Part::First, inverse_penalty(number), ENOUGH, start);
     let minimum = fit(0, &problem.start())?;
     let (mut last_loss, right) = problem.judge(&minimum);
     let (mut start, mut rises) = (minimum.at.clone(), 0);
@@ -92,7 +91,8 @@ mod tests {
     #[test]
     fn the_grid_is_that_of_dinov2() {
         // 10 ** np.linspace(-6, 5, 45)
-        for (number, expected) in [(0, 1e-6), (1, 1.778_279_410_038_922_8e-6), (24, 1.0), (44, 1e5)] {
+        for (number, expected) in [(0, 1e-6), (1, 1.778_279_410_038_922_8e-6), (24, 1.0), (44, 1e5)]
+        {
             assert!((inverse_penalty(number) / expected - 1.0).abs() < 1e-12);
         }
     }

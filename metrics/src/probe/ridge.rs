@@ -113,7 +113,8 @@ impl Regression {
             let down = Vectors::of_rows(&turned, columns);
             for ((sum, &alpha), across) in sums.iter_mut().zip(&alphas).zip(&packed) {
                 let fitted = products(&down, across);
-                let samples = turned.par_chunks_exact(columns).zip(fitted.par_chunks_exact(classes));
+                let samples =
+                    turned.par_chunks_exact(columns).zip(fitted.par_chunks_exact(classes));
                 let error = |(at, (row, fitted)): (usize, (&[f64], &[f64]))| {
                     let own = train.labels()[first + at] as usize;
                     self.squared_error(fitted, own) / self.room(row, alpha, train.samples())

@@ -183,7 +183,8 @@ mod tests {
         let train = Labelled::new(&train, &labels, 4).unwrap();
         let one = FeatureMatrix::new(1, vec![0.5]).unwrap();
         let votes = vote(&train, &Labelled::new(&one, &[0], 4).unwrap()).unwrap();
-        let first: Vec<(usize, u32)> = votes.iter().map(|(k, found)| (*k, found.first[0])).collect();
+        let first: Vec<(usize, u32)> =
+            votes.iter().map(|(k, found)| (*k, found.first[0])).collect();
         assert_eq!(first, [(10, 1), (20, 2)]);
         assert_eq!(votes[0].1.ranks, [Some(1)]);
         assert_eq!(votes[1].1.ranks, [Some(2)]);
