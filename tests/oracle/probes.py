@@ -192,38 +192,36 @@ def heads(case, second, rates, iterations, batch):
             "intercepts": biases}
 
 
-def batch_norm(case, epochs, warm_up, batch):
-    """MAE's head, optimiser and schedule."""
+def batch_norm(case, batches, warm_up, batch):
+    """MAE's head, optimiser and schedule, which is given in batches."""
     x, y, z, _ = sets(**case)
     x, z, y = torch.from_numpy(x.astype(np.float64)), torch.from_numpy(z.astype(np.float64)), torch.from_numpy(y)
-    batch_used = min(batch, len(x))
+    size = min(batch, len(x))
     linear = layer(case["classes"], case["columns"], 0)
     model = torch.nn.Sequential(torch.nn.BatchNorm1d(case["columns"], affine=False, eps=1e-6).double(), linear)
     memory = {name: torch.zeros_like(p) for name, p in linear.named_parameters()}
-    steps = len(x) // batch_used
-    for epoch in range(epochs):
-        order = shuffled(len(x), epoch)
-        for step in range(steps):
-            at = epoch + step / steps
-            rate = 0.1 * batch_used / 256
-            if at < warm_up:
-                rate *= at / warm_up
-            else:
-                rate *= 0.5 * (1 + math.cos(math.pi * (at - warm_up) / (epochs - warm_up)))
-            rows = order[step * batch_used : (step + 1) * batch_used]
-            model.train()
-            model.zero_grad()
-            torch.nn.CrossEntropyLoss()(model(x[rows]), y[rows]).backward()
-            with torch.no_grad():
-                for name, p in linear.named_parameters():
-                    change = p.grad
-                    if p.ndim > 1 and p.norm() > 0 and change.norm() > 0:
-                        change = change * (0.001 * p.norm() / change.norm())
-                    memory[name] = 0.9 * memory[name] + change
-                    p -= rate * memory[name]
+    steps = len(x) // size
+    for number in range(batches):
+        epoch, step = divmod(number, steps)
+        rate = 0.1 * size / 256
+        if number < warm_up:
+            rate *= number / warm_up
+        else:
+            rate *= 0.5 * (1 + math.cos(math.pi * (number - warm_up) / (batches - warm_up)))
+        rows = shuffled(len(x), epoch)[step * size : (step + 1) * size]
+        model.train()
+        model.zero_grad()
+        torch.nn.CrossEntropyLoss()(model(x[rows]), y[rows]).backward()
+        with torch.no_grad():
+            for name, p in linear.named_parameters():
+                change = p.grad
+                if p.ndim > 1 and p.norm() > 0 and change.norm() > 0:
+                    change = change * (0.001 * p.norm() / change.norm())
+                memory[name] = 0.9 * memory[name] + change
+                p -= rate * memory[name]
     model.eval()
     scores = model(z).detach().numpy()
-    return {**case, "epochs": epochs, "warm_up": warm_up, "batch": batch, "scores": scores[:20].ravel().tolist(),
+    return {**case, "batches": batches, "warm_up": warm_up, "batch": batch, "scores": scores[:20].ravel().tolist(),
             "predictions": word(scores.argmax(1))}
 
 
@@ -287,7 +285,7 @@ def main():
         ],
         "knn": [neighbours(spec(600, 300, 16, 7, 31, 0.5)), neighbours(spec(2500, 1300, 40, 30, 33, 0.5))],
         "heads": heads(spec(150, 1, 12, 5, 41, 0.6), 9, [1e-3, 0.02, 0.1], 60, 64),
-        "batch_norm": [batch_norm(spec(200, 60, 12, 5, 51, 0.6), 12, 3, 64), batch_norm(spec(90, 60, 7, 3, 53, 0.6), 6, 1, 256)],
+        "batch_norm": [batch_norm(spec(200, 60, 12, 5, 51, 0.6), 40, 9, 64), batch_norm(spec(90, 60, 7, 3, 53, 0.6), 30, 5, 256)],
         "mcnemar": mcnemar(),
     }
     (folder / "probes.json").write_text(json.dumps(golden, indent=1) + "\n")

@@ -25,9 +25,10 @@ choice! {
         /// MAE's batch norm and LARS.
         Mae = "probe/mae": "batch norm without affine (eps 1e-6) and a linear layer (weights of \
             deviation 0.01); LARS with momentum 0.9 and trust 0.001, no weight decay; learning rate \
-            0.1 x batch / 256, batches of 16,384 or of the whole set, 90 epochs, 10 of them warm-up, \
-            then half a cosine; judged after the last epoch. Augmentation and mixed precision off, \
-            where the original crops and flips at random. Source: MAE main_linprobe.py, util/lars.py",
+            0.1 x batch / 256, batches of 16,384 or of the whole set, 7,020 of them (90 epochs of \
+            ImageNet, whatever the size of the set), 780 of them warm-up, then half a cosine; judged \
+            at the end. Augmentation and mixed precision off, where the original crops and flips at \
+            random. Source: MAE main_linprobe.py, util/lars.py",
         /// DINOv2's weighted neighbours.
         Knn = "probe/knn": "the 10, 20, 100 and 200 nearest training samples by cosine similarity \
             vote with weights exp(similarity / 0.07). No augmentation. Source: DINOv2 eval/knn.py",

@@ -10,9 +10,9 @@
 use rayon::prelude::*;
 
 use super::lbfgs::{self, Evaluation, Minimum, Stop};
-use super::parallel::{add, add_all, dot};
+use super::parallel::{add, dot};
 use super::principal::Principal;
-use super::softmax::{BLOCK, Block, BlockSums, Workspace};
+use super::softmax::{BLOCK, Block, Sums, Workspace, differentiate_all, workspaces};
 use super::{Labelled, LinearClassifier};
 use crate::MetricError;
 
@@ -111,8 +111,7 @@ impl Problem {
         let samples = blocks.iter().map(|block| block.labels().len()).sum::<usize>() as f64;
         let vectors = if self.classes == 2 { 2.0 } else { 1.0 };
         let penalty = vectors / (c * samples);
-        let room = vec![Workspace::default(); 2 * rayon::current_num_threads()];
-        let mut loss = Loss { problem: self, blocks, samples, penalty, room };
+        let mut loss = Loss { problem: self, blocks, samples, penalty, room: workspaces() };
         let minimum = lbfgs::minimise(&mut loss, start, stop, ITERATIONS)?;
         if minimum.loss.is_finite() && minimum.gap.is_finite() {
             return Ok(minimum);
@@ -172,27 +171,13 @@ struct Loss<'a> {
 impl lbfgs::Objective for Loss<'_> {
     fn evaluate(&mut self, at: &[f64]) -> Result<Evaluation, MetricError> {
         let (weights, intercepts) = self.problem.split(at);
-        let (count, classes) = (weights.len(), intercepts.len());
-        let (mut loss, mut gradient) = (0.0, vec![0.0; at.len()]);
-        let mut curvatures = vec![0.0; classes];
-        for blocks in self.blocks.chunks(self.room.len()) {
-            let work = blocks.par_iter().zip(&mut self.room);
-            let sums: Vec<BlockSums> = work
-                .map(|(block, room)| block.differentiate(&weights, &intercepts, room))
-                .collect();
-            let products: Vec<&[f32]> =
-                self.room[..blocks.len()].iter().map(|room| &room.weights[..]).collect();
-            add_all(&mut gradient[..count], &products);
-            for block in sums {
-                loss += block.loss;
-                add(&mut gradient[count..], 1.0, &block.intercepts);
-                add(&mut curvatures, 1.0, &block.curvatures);
-            }
-        }
+        let count = weights.len();
+        let Sums { loss, mut gradient, mut curvatures } =
+            differentiate_all(self.blocks, &weights, &intercepts, &mut self.room);
         let weights = &at[..count];
         gradient.iter_mut().chain(&mut curvatures).for_each(|sum| *sum /= self.samples);
         add(&mut gradient[..count], self.penalty, weights);
-        loss = loss / self.samples + 0.5 * self.penalty * dot(weights, weights);
+        let loss = loss / self.samples + 0.5 * self.penalty * dot(weights, weights);
         Ok(Evaluation { loss, gradient, curvatures })
     }
 

@@ -1,5 +1,8 @@
 use prismbench_kernels::cross_entropy::{differentiate, sum_classes};
 use prismbench_kernels::matrix::{Packed, multiply};
+use rayon::prelude::*;
+
+use super::parallel::{add, add_all};
 
 /// Samples of one block: its logits and their derivatives for 1,000 classes are 4 MB.
 pub(super) const BLOCK: usize = 1008;
@@ -85,4 +88,46 @@ impl Block {
         let right = best.iter().zip(&self.labels).filter(|(best, label)| best.0 == **label).count();
         (differentiate(logits, intercepts, &self.labels), right)
     }
+}
+
+/// Sums over the samples of many blocks, in f64.
+pub(super) struct Sums {
+    /// Cross-entropy.
+    pub(super) loss: f64,
+    /// Its derivatives by the weights, then by the intercepts.
+    pub(super) gradient: Vec<f64>,
+    /// Its second derivatives by the intercepts.
+    pub(super) curvatures: Vec<f64>,
+}
+
+/// As many workspaces as keep all threads busy.
+pub(super) fn workspaces() -> Vec<Workspace> {
+    vec![Workspace::default(); 2 * rayon::current_num_threads()]
+}
+
+/// Differentiates the loss of blocks side by side and adds them in their order.
+pub(super) fn differentiate_all(
+    blocks: &[Block],
+    weights: &[f32],
+    intercepts: &[f32],
+    room: &mut [Workspace],
+) -> Sums {
+    let mut loss = 0.0;
+    let mut gradient = vec![0.0; weights.len() + intercepts.len()];
+    let mut curvatures = vec![0.0; intercepts.len()];
+    let (by_weights, by_intercepts) = gradient.split_at_mut(weights.len());
+    for blocks in blocks.chunks(room.len()) {
+        let work = blocks.par_iter().zip(&mut *room);
+        let sums: Vec<BlockSums> =
+            work.map(|(block, room)| block.differentiate(weights, intercepts, room)).collect();
+        let products: Vec<&[f32]> =
+            room[..blocks.len()].iter().map(|room| &room.weights[..]).collect();
+        add_all(by_weights, &products);
+        for block in sums {
+            loss += block.loss;
+            add(by_intercepts, 1.0, &block.intercepts);
+            add(&mut curvatures, 1.0, &block.curvatures);
+        }
+    }
+    Sums { loss, gradient, curvatures }
 }
