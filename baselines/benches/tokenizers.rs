@@ -47,8 +47,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group};
-use prismbench_baselines::{OpenOptions, Opened, open};
 use planned::Planned;
+use prismbench_baselines::{OpenOptions, Opened, open};
 use prismbench_core::{Encoding, ImageBatch, RgbImage, Tokenizer};
 use vision_weights::{Decoder, Sizes};
 
