@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use prismbench_core::nearest;
@@ -63,8 +63,20 @@ impl TokenizerRef {
         (!is_verbatim(name)).then_some(revision)
     }
 
-    /// A revision becomes part of a path, and of an address.
-    fn is_revision_given(&self) -> bool {
+    /// The same with its path, where it has one, as one that starts in `folder`. A program's command
+    /// stays as it is.
+    #[must_use]
+    pub fn beside(mut self, folder: &Path) -> Self {
+        if let Some(path) = self.id.strip_prefix("recon:") {
+            self.id = format!("recon:{}", folder.join(path).display());
+        }
+        self.weights = self.weights.map(|path| folder.join(path));
+        self
+    }
+
+    /// Whether there is a revision, no path, and the revision may become part of a path and of an
+    /// address.
+    fn has_usable_revision(&self) -> bool {
         let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let revision = self.revision().unwrap_or_default();
         let is_name = !revision.is_empty() && revision.chars().all(fits);
@@ -95,7 +107,7 @@ impl TokenizerRef {
         };
         let kind = match entry.model {
             Some(model) => {
-                let fits = options.is_empty() && (name == family || self.is_revision_given());
+                let fits = options.is_empty() && (name == family || self.has_usable_revision());
                 fits.then_some(Kind::Model(model))
             }
             None => Kind::parse(name, &options),
@@ -285,6 +297,21 @@ mod tests {
         {
             let error = text.parse::<TokenizerRef>().unwrap_err();
             assert!(matches!(error, OpenError::BadOption { .. }), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn paths_start_in_a_folder_and_commands_stay() {
+        for (text, expected) in [
+            ("taef2=weights/taef2", "taef2=plans/weights/taef2"),
+            ("taef2=/weights", "taef2=/weights"),
+            ("recon:out/a=b.npz", "recon:plans/out/a=b.npz"),
+            ("exec:python3 x.py --size=256", "exec:python3 x.py --size=256"),
+            ("sd-vae@main", "sd-vae@main"),
+            ("jpeg:75", "jpeg:75"),
+        ] {
+            let reference: TokenizerRef = text.parse().unwrap();
+            assert_eq!(reference.beside(Path::new("plans")).to_string(), expected);
         }
     }
 

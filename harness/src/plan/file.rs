@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use prismbench_baselines::TokenizerRef;
 use prismbench_core::nearest;
 use prismbench_suites::{DataSpec, suites};
 use serde::{Deserialize, Serialize};
@@ -94,8 +95,9 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
         *path = folder.join(&*path).display().to_string();
     }
     for tokenizer in &mut file.tokenizers {
-        if let Some((id, weights)) = tokenizer.split_once('=') {
-            *tokenizer = format!("{id}={}", folder.join(weights).display());
+        // What is no reference is answered when the plan is resolved.
+        if let Ok(reference) = tokenizer.parse::<TokenizerRef>() {
+            *tokenizer = reference.beside(folder).to_string();
         }
     }
     Ok(file)
