@@ -200,9 +200,7 @@ fn of_data(error: &DataError) -> Exit {
         DataError::NotFound { .. }
         | DataError::Empty { .. }
         | DataError::Io { .. }
-        | DataError::NoFiles { .. } => {
-            Exit::Missing
-        }
+        | DataError::NoFiles { .. } => Exit::Missing,
         _ => Exit::Usage,
     }
 }

@@ -3,7 +3,7 @@
     python data_sets.py ../golden/data_sets
 
 Every set holds pictures of `picture()`, which the tests make anew from the same integer formula. Made with
-Pillow 13, numpy 2.4.6, pyarrow 24 and the tarfile and gzip of Python 3.13.
+Pillow 13, numpy 2.4.6, pyarrow 26.0 and the tarfile and gzip of Python 3.11.
 """
 
 import gzip
@@ -90,7 +90,7 @@ def shards(target):
     whole = (target / "pax.tar").read_bytes()
     (target / "bad-cut.tar").write_bytes(whole[:6000])
     # Cut between two members: Python's tarfile takes this for the end.
-    (target / "bad-no-end.tar").write_bytes(whole[:2560])
+    (target / "bad-no-end.tar").write_bytes(whole[:2048])
     (target / "bad-checksum.tar").write_bytes(whole[:3] + b"!" + whole[4:])
     link = {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}
     shard(target / "bad-link.tar", tarfile.PAX_FORMAT, more=[("005.png", link)])

@@ -172,10 +172,7 @@ fn find(folder: &Path, pictures: &mut [Captioned]) -> Result<Vec<String>, DataEr
 
 fn list(folder: &Path) -> Result<HashSet<OsString>, DataError> {
     let io = |cause| DataError::io(folder, cause);
-    fs::read_dir(folder)
-        .map_err(io)?
-        .map(|entry| Ok(entry.map_err(io)?.file_name()))
-        .collect()
+    fs::read_dir(folder).map_err(io)?.map(|entry| Ok(entry.map_err(io)?.file_name())).collect()
 }
 
 /// The names in a folder; none where there is no such folder.

@@ -113,7 +113,9 @@ pub enum DataError {
         cause: Box<dyn Error + Send + Sync>,
     },
     /// Parquet where it is not read.
-    #[error("`{id}` is Parquet, which is read as data to measure on and nowhere else; save the pictures in a folder or as `.npz`")]
+    #[error(
+        "`{id}` is Parquet, which is read as data to measure on and nowhere else; save the pictures in a folder or as `.npz`"
+    )]
     NoParquet {
         /// The set.
         id: String,
@@ -193,7 +195,9 @@ pub enum DataError {
         lacks: Split,
     },
     /// Classes with names in one split and without in the other: numbers alone do not say what they mean.
-    #[error("`{named}` names its classes and `{unnamed}` only numbers them; give both in one format")]
+    #[error(
+        "`{named}` names its classes and `{unnamed}` only numbers them; give both in one format"
+    )]
     ClassNames {
         /// The set with names.
         named: String,

@@ -67,8 +67,7 @@ impl Idx {
         let (len, height, width) =
             picture_shape(array.sides()).map_err(|cause| failed(images, cause))?;
         let labels = read_labels(images, labels, len)?;
-        let pictures =
-            Rows::new(Pictures { path: images.to_owned(), array }, height * width);
+        let pictures = Rows::new(Pictures { path: images.to_owned(), array }, height * width);
         Ok(Self { id: id.to_owned(), pictures, len, height, width, labels })
     }
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::split::Split;
-use super::{DataError, Dataset, Synthetic};
+use super::DataError;
 
 mod folder_kind;
 mod opening;
@@ -120,32 +120,26 @@ impl FromStr for DataSpec {
         let (path, split) = divide(if kind.0.is_empty() { text } else { kind.1 });
         let pair = || path.split_once(':').filter(|(a, b)| !a.is_empty() && !b.is_empty());
         match kind.0 {
-            "synthetic" => synthetic(kind.1).ok_or_else(|| {
-                bad("`synthetic:SEED:N`, N at least 1, as in `synthetic:7:64`")
-            }),
+            "synthetic" => synthetic(kind.1)
+                .ok_or_else(|| bad("`synthetic:SEED:N`, N at least 1, as in `synthetic:7:64`")),
             "coco" => {
                 let (captions, images) =
                     pair().ok_or_else(|| bad("`coco:JSON:IMAGES` or `coco:JSON:IMAGES#SPLIT`"))?;
                 Ok(Self::Coco { captions: captions.into(), images: images.into(), split })
             }
             "idx" => {
-                let (images, labels) = pair()
-                    .filter(|_| split.is_none())
-                    .ok_or_else(|| bad("`idx:IMAGES:LABELS`"))?;
+                let (images, labels) =
+                    pair().filter(|_| split.is_none()).ok_or_else(|| bad("`idx:IMAGES:LABELS`"))?;
                 Ok(Self::Idx { images: images.into(), labels: labels.into() })
             }
-            "webdataset" if !path.is_empty() => {
-                Ok(Self::WebDataset { shards: path.into(), split })
-            }
+            "webdataset" if !path.is_empty() => Ok(Self::WebDataset { shards: path.into(), split }),
             "webdataset" => {
                 Err(bad("`webdataset:FOLDER` or shards as in `webdataset:train-{000..012}.tar`"))
             }
             "parquet" if !path.is_empty() => Ok(Self::Parquet { files: path.into(), split }),
             "parquet" => Err(bad("`parquet:FILE` or `parquet:FOLDER`")),
             _ => Ok(match divide(text) {
-                (path, Some(split)) if !path.is_empty() => {
-                    Self::Split { path: path.into(), split }
-                }
+                (path, Some(split)) if !path.is_empty() => Self::Split { path: path.into(), split },
                 _ => Self::Path(text.into()),
             }),
         }

@@ -62,7 +62,8 @@ impl WebDataset {
         for path in paths {
             let stem = shard_name(&path)?;
             // Ids are made of the names of shards.
-            if let Some(other) = shards.iter().find(|shard| shard.path.file_stem() == path.file_stem())
+            if let Some(other) =
+                shards.iter().find(|shard| shard.path.file_stem() == path.file_stem())
             {
                 let other = other.path.clone();
                 return Err(failed(&path, ShardError::SameName { other }));
@@ -99,9 +100,9 @@ impl WebDataset {
                 DataError::Annotation { path, problem }
             })?;
         }
-        let (label, captions) = annotations.finish(self.classes.len()).map_err(|problem| {
-            DataError::Annotation { path: path.join(record.key()), problem }
-        })?;
+        let (label, captions) = annotations
+            .finish(self.classes.len())
+            .map_err(|problem| DataError::Annotation { path: path.join(record.key()), problem })?;
         Ok(Sample { index, id: record.id.clone(), image, label, captions })
     }
 }

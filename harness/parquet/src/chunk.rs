@@ -44,11 +44,13 @@ impl Chunk {
             let labels = column(name)?.cast(&DataType::Int64).map_err(ParquetError::Polars)?;
             labels.i64().cloned().map_err(ParquetError::Polars)
         });
-        let captions = columns
-            .captions
-            .iter()
-            .map(|name| Ok(column(name)?.as_materialized_series().clone()));
-        Ok(Self { pictures, labels: labels.transpose()?, captions: captions.collect::<Result<_, _>>()? })
+        let captions =
+            columns.captions.iter().map(|name| Ok(column(name)?.as_materialized_series().clone()));
+        Ok(Self {
+            pictures,
+            labels: labels.transpose()?,
+            captions: captions.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Copies row `at` out.

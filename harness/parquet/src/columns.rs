@@ -85,7 +85,8 @@ fn image(schema: &ArrowSchema) -> Result<String, ParquetError> {
     match (["image", "img"].into_iter().find(|name| named(name)), &all[..]) {
         (Some(name), _) | (None, &[name]) => Ok(name.to_owned()),
         (None, []) => {
-            let found = schema.iter().map(|(name, field)| format!("`{name}` of {:?}", field.dtype()));
+            let found =
+                schema.iter().map(|(name, field)| format!("`{name}` of {:?}", field.dtype()));
             Err(ParquetError::NoImage { found: found.collect::<Vec<_>>().join(", ") })
         }
         (None, all) => {
@@ -117,10 +118,7 @@ fn is_image(dtype: &ArrowDataType) -> bool {
 }
 
 fn is_binary(dtype: &ArrowDataType) -> bool {
-    matches!(
-        dtype,
-        ArrowDataType::Binary | ArrowDataType::LargeBinary | ArrowDataType::BinaryView
-    )
+    matches!(dtype, ArrowDataType::Binary | ArrowDataType::LargeBinary | ArrowDataType::BinaryView)
 }
 
 fn is_integer(dtype: &ArrowDataType) -> bool {

@@ -65,8 +65,7 @@ impl ParquetFile {
                 .read_parallel(ParallelStrategy::RowGroups)
                 .finish()
         };
-        guarded(|| read().map_err(ParquetError::Polars))
-            .map_err(|cause| failed(&self.path, cause))
+        guarded(|| read().map_err(ParquetError::Polars)).map_err(|cause| failed(&self.path, cause))
     }
 }
 

@@ -2,9 +2,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prismbench_data::{
-    DataError, Dataset, ParquetFiles, Pending, Samples, check_range, numbered,
-};
+use prismbench_data::{DataError, Dataset, ParquetFiles, Pending, Samples, check_range, numbered};
 
 use super::ParquetError;
 use super::chunk::Chunk;
@@ -170,6 +168,9 @@ impl Dataset for ParquetSet {
 
 impl fmt::Debug for ParquetSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParquetSet").field("id", &self.id).field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("ParquetSet")
+            .field("id", &self.id)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
     }
 }

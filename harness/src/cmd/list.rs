@@ -67,7 +67,10 @@ fn section(what: &str) -> String {
                 "column `image` of {bytes, path}; `label`, `caption`, `text`; or a folder",
             ),
             ("coco:JSON:IMAGES", "`captions_*.json` of COCO, or Karpathy's with #SPLIT behind it"),
-            ("idx:IMAGES:LABELS", "files like MNIST's, gzipped or not; or their folder with #SPLIT"),
+            (
+                "idx:IMAGES:LABELS",
+                "files like MNIST's, gzipped or not; or their folder with #SPLIT",
+            ),
             ("BATCH.bin", "CIFAR-10's binary version; or its folder with #SPLIT"),
             (
                 "synthetic:SEED:N",

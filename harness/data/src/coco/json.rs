@@ -83,8 +83,7 @@ fn captions(
     }
     for (at, annotation) in annotations.into_iter().enumerate() {
         let image = annotation.image_id;
-        let picture =
-            by_number.get_mut(&image).ok_or(CaptionsError::NoImage { at, image })?;
+        let picture = by_number.get_mut(&image).ok_or(CaptionsError::NoImage { at, image })?;
         let caption = annotation.caption.ok_or(CaptionsError::NoCaption { at })?;
         if caption.trim().is_empty() {
             return Err(CaptionsError::Empty { at, picture: picture.id.clone() });

@@ -132,11 +132,10 @@ fn idx(folder: &Path, names: &[String]) -> BTreeMap<Option<Split>, Vec<PathBuf>>
         let Some(split) = split else { continue };
         let labels = plain.replace("-images", "-labels").replace("idx3", "idx1");
         let packed = format!("{labels}.gz");
-        let labels = if names.contains(&packed) && !names.contains(&labels) { packed } else { labels };
+        let labels =
+            if names.contains(&packed) && !names.contains(&labels) { packed } else { labels };
         // Where a file lies there plain and gzipped, the plain one comes first.
-        parts
-            .entry(Some(split))
-            .or_insert_with(|| vec![folder.join(name), folder.join(labels)]);
+        parts.entry(Some(split)).or_insert_with(|| vec![folder.join(name), folder.join(labels)]);
     }
     parts
 }

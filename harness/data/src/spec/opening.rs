@@ -70,7 +70,9 @@ struct Opening {
 impl Opening {
     fn path(&self, path: &Path) -> Result<Box<dyn Dataset>, DataError> {
         let facts = match fs::metadata(path) {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound && webdataset::is_pattern(path) => {
+            Err(cause)
+                if cause.kind() == io::ErrorKind::NotFound && webdataset::is_pattern(path) =>
+            {
                 return self.files(path, None, Kind::Shards);
             }
             facts => facts.map_err(|cause| DataError::io(path, cause))?,

@@ -24,9 +24,17 @@ fn a_spec_prints_as_it_is_written() {
 
 #[test]
 fn the_rest_is_a_path() {
-    for text in
-        ["pictures/val", "./synthetic:x", "a.npz", "a:b", "s-{0..9}.tar", "a#b", "#train", "a#2#x", ""]
-    {
+    for text in [
+        "pictures/val",
+        "./synthetic:x",
+        "a.npz",
+        "a:b",
+        "s-{0..9}.tar",
+        "a#b",
+        "#train",
+        "a#2#x",
+        "",
+    ] {
         let spec: DataSpec = text.parse().unwrap();
         assert_eq!(spec, DataSpec::Path(text.into()));
         assert_eq!(spec.to_string(), text);
@@ -90,7 +98,8 @@ fn pictures_go_before_other_files_and_parquet_needs_its_reader() {
     let error = open(&here).err().unwrap();
     assert!(chain(&error).contains("holds splits (train, test)"), "{error}");
     let found = |spec: &str| {
-        let spec: DataSpec = spec.replace("HERE", &root.path().display().to_string()).parse().unwrap();
+        let spec: DataSpec =
+            spec.replace("HERE", &root.path().display().to_string()).parse().unwrap();
         let error = open_with(&spec, |files| {
             let names = files.paths.iter().map(|path| path.file_name().unwrap().to_string_lossy());
             let found = names.collect::<Vec<_>>().join(" ");
@@ -100,11 +109,16 @@ fn pictures_go_before_other_files_and_parquet_needs_its_reader() {
     };
     assert!(found("HERE#test").contains("`test-00000-of-00001.parquet`"));
     assert!(found("parquet:HERE#train").contains("`train-00000-of-00001.parquet`"));
-    assert!(found("HERE/data/test-00000-of-00001.parquet").contains("`test-00000-of-00001.parquet`"));
+    assert!(
+        found("HERE/data/test-00000-of-00001.parquet").contains("`test-00000-of-00001.parquet`")
+    );
     assert!(found("parquet:HERE/x-{0..1}.parquet").contains("`x-0.parquet x-1.parquet`"));
     assert!(found("webdataset:HERE").contains("no `.tar` in"));
     let error = open(&here.with_split(Split::Test).unwrap()).err().unwrap();
-    assert!(error.to_string().contains("is Parquet, which is read as data to measure on"), "{error}");
+    assert!(
+        error.to_string().contains("is Parquet, which is read as data to measure on"),
+        "{error}"
+    );
 
     std::fs::write(path("picture.png"), "").unwrap();
     assert_eq!(open(&here).unwrap().len(), 1);

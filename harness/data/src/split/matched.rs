@@ -21,19 +21,14 @@ impl Splits {
     /// # Errors
     /// [`DataError::Class`] when one set has a class that the other lacks, [`DataError::ClassNames`] when
     /// only one of them names its classes.
-    pub fn matched(
-        train: Box<dyn Dataset>,
-        test: Box<dyn Dataset>,
-    ) -> Result<Self, DataError> {
+    pub fn matched(train: Box<dyn Dataset>, test: Box<dyn Dataset>) -> Result<Self, DataError> {
         let (ours, theirs) = (train.classes(), test.classes());
         if ours.is_empty() != theirs.is_empty() {
-            let (named, unnamed) =
-                if ours.is_empty() { (&test, &train) } else { (&train, &test) };
+            let (named, unnamed) = if ours.is_empty() { (&test, &train) } else { (&train, &test) };
             let (named, unnamed) = (named.id().to_owned(), unnamed.id().to_owned());
             return Err(DataError::ClassNames { named, unnamed });
         }
-        let labels: HashMap<&str, u32> =
-            ours.iter().map(String::as_str).zip(0..).collect();
+        let labels: HashMap<&str, u32> = ours.iter().map(String::as_str).zip(0..).collect();
         let lacking = |class: &String, has: Split, lacks: Split| DataError::Class {
             class: class.clone(),
             has,
@@ -94,8 +89,7 @@ impl Dataset for Relabelled {
             Ok(Pending::new(pending.index, pending.id.clone(), move || {
                 let mut sample = pending.load()?;
                 // A label without a name cannot be: sets check theirs against the names.
-                sample.label =
-                    sample.label.and_then(|label| self.map.get(label as usize).copied());
+                sample.label = sample.label.and_then(|label| self.map.get(label as usize).copied());
                 Ok(sample)
             }))
         })))

@@ -36,8 +36,12 @@ fn a_pair_prints_as_it_is_written_in_either_order() {
     let other: SplitSpec = "test=coco:c.json:images#test,train=synthetic:7:64".parse().unwrap();
     assert_eq!(other, pair);
     let commas: SplitSpec = "train=a,b,test=c,d".parse().unwrap();
-    assert_eq!((commas.train, commas.test), (DataSpec::Path("a,b".into()), DataSpec::Path("c,d".into())));
-    for text in ["", "a", "train=a", "train=,test=b", "train=a,test=", "train=a test=b", "x=a,test=b"]
+    assert_eq!(
+        (commas.train, commas.test),
+        (DataSpec::Path("a,b".into()), DataSpec::Path("c,d".into()))
+    );
+    for text in
+        ["", "a", "train=a", "train=,test=b", "train=a,test=", "train=a test=b", "x=a,test=b"]
     {
         let error = text.parse::<SplitSpec>().unwrap_err().to_string();
         assert!(error.contains("write `train=DATA,test=DATA`"), "{error}");
@@ -73,14 +77,24 @@ fn labels_are_matched_by_class_name() {
 
 #[test]
 fn classes_that_differ_between_splits_are_named_with_the_split() {
-    let (two, three) = (folder(&["cat/1.png", "dog/1.png"]), folder(&["cat/1.png", "dog/1.png", "eel/1.png"]));
+    let (two, three) =
+        (folder(&["cat/1.png", "dog/1.png"]), folder(&["cat/1.png", "dog/1.png", "eel/1.png"]));
     let error = spec(two.path(), three.path()).open(open).unwrap_err().to_string();
-    assert!(error.contains("class `eel` is in the test split and not in the train split"), "{error}");
+    assert!(
+        error.contains("class `eel` is in the test split and not in the train split"),
+        "{error}"
+    );
     let error = spec(three.path(), two.path()).open(open).unwrap_err().to_string();
-    assert!(error.contains("class `eel` is in the train split and not in the test split"), "{error}");
+    assert!(
+        error.contains("class `eel` is in the train split and not in the test split"),
+        "{error}"
+    );
     let flat = folder(&["1.png"]);
     let error = spec(two.path(), flat.path()).open(open).unwrap_err().to_string();
-    assert!(error.contains("names its classes and") && error.contains("only numbers them"), "{error}");
+    assert!(
+        error.contains("names its classes and") && error.contains("only numbers them"),
+        "{error}"
+    );
     let pair = spec(flat.path(), folder(&["2.png"]).path());
     assert!(matches!(pair.open(open), Err(DataError::NotFound { .. })));
 }

@@ -14,13 +14,17 @@ pub enum ShardError {
         problem: String,
     },
     /// The file ends before the archive does.
-    #[error("it is cut short: after {at} bytes there is neither a member nor the end of the archive")]
+    #[error(
+        "it is cut short: after {at} bytes there is neither a member nor the end of the archive"
+    )]
     CutShort {
         /// Where the next header should be.
         at: u64,
     },
     /// A header claims more than the file has or than a member of its kind may have.
-    #[error("the header of `{member}` claims {claimed} bytes and there can be {most} at most; it is cut short or damaged")]
+    #[error(
+        "the header of `{member}` claims {claimed} bytes and there can be {most} at most; it is cut short or damaged"
+    )]
     Claim {
         /// Name of the member.
         member: String,
@@ -30,7 +34,9 @@ pub enum ShardError {
         most: u64,
     },
     /// A name leads out of the archive.
-    #[error("the name `{member}` leads out of the archive; pack it with paths relative to one folder")]
+    #[error(
+        "the name `{member}` leads out of the archive; pack it with paths relative to one folder"
+    )]
     Escapes {
         /// The name.
         member: String,
@@ -68,7 +74,9 @@ pub enum ShardError {
         second: &'static str,
     },
     /// The members of a sample do not stand together, or two samples have one key.
-    #[error("key `{key}` comes again after other keys; sort the members by name, with distinct keys")]
+    #[error(
+        "key `{key}` comes again after other keys; sort the members by name, with distinct keys"
+    )]
     Scattered {
         /// The key.
         key: String,

@@ -72,7 +72,9 @@ impl<R: Read + Seek> Members<R> {
                 EntryType::XHeader => extended.read(&self.text(&member)?, &member)?,
                 EntryType::GNULongLink | EntryType::XGlobalHeader => {}
                 EntryType::Directory => extended = Extended::default(),
-                EntryType::Regular | EntryType::Continuous => return clean(member, &name).map(Some),
+                EntryType::Regular | EntryType::Continuous => {
+                    return clean(member, &name).map(Some);
+                }
                 other => return Err(ShardError::Kind { member: member.name, kind: word(other) }),
             }
         }
@@ -150,7 +152,8 @@ impl Extended {
 fn check_sum(header: &Header) -> Result<(), String> {
     let claimed = header.cksum().map_err(|error| error.to_string())?;
     let bytes = header.as_bytes().iter().enumerate();
-    let sum = bytes.map(|(at, &byte)| u32::from(if (148..156).contains(&at) { b' ' } else { byte }));
+    let sum =
+        bytes.map(|(at, &byte)| u32::from(if (148..156).contains(&at) { b' ' } else { byte }));
     if sum.sum::<u32>() == claimed { Ok(()) } else { Err("its checksum is wrong".to_owned()) }
 }
 
