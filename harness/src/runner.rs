@@ -13,6 +13,7 @@ use prismbench_suites::{
 
 use crate::Streams;
 use crate::cli::RunArgs;
+use crate::data_sets;
 use crate::error::{Failure, FitError};
 use crate::networks;
 use crate::plan::{Fit, Plan};
@@ -63,7 +64,7 @@ impl Runner<'_, '_> {
             self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
         }
         for spec in &plan.data {
-            let dataset = suites::open(spec)?;
+            let dataset = data_sets::open(spec)?;
             for (protocol, lent) in plan.protocols.iter().zip(networks) {
                 for suite in &plan.suites {
                     let job = Job {
@@ -127,7 +128,7 @@ impl Runner<'_, '_> {
             Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
             Opened::Unfitted(fit) => match &self.plan.fit {
                 Fit::On(spec) => {
-                    let dataset = suites::open(spec)?;
+                    let dataset = data_sets::open(spec)?;
                     let variant = "fit apart".to_owned();
                     let all = Pictures {
                         dataset: dataset.as_ref(),

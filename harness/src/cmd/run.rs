@@ -5,6 +5,7 @@ use prismbench_core::Outcome;
 use prismbench_reports::{Format, Style, write_table};
 
 use crate::cli::RunArgs;
+use crate::data_sets;
 use crate::error::Failure;
 use crate::networks;
 use crate::plan::Plan;
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
 /// What must hold before anything is made: every data set is there.
 fn check(plan: &Plan) -> Result<(), Failure> {
     for spec in &plan.data {
-        prismbench_suites::open(spec)?;
+        data_sets::open(spec)?;
     }
     Ok(())
 }

@@ -83,8 +83,9 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
     // What a plan file names stands beside it, wherever the command is run from.
     let folder = path.parent().unwrap_or(Path::new(""));
     let beside = |data: &mut String| {
-        if let Ok(DataSpec::Path(path)) = data.parse() {
-            *data = folder.join(path).display().to_string();
+        // What is no spec is refused when the plan is resolved.
+        if let Ok(spec) = data.parse::<DataSpec>() {
+            *data = spec.beside(folder).to_string();
         }
     };
     file.data.iter_mut().for_each(beside);
