@@ -45,7 +45,7 @@ impl Common<'_> {
             n: measurement.n,
             metric: measurement.metric.versioned_id(),
             dialect: measurement.dialect.clone(),
-            setting: String::new(),
+            setting: measurement.setting.clone(),
             outcome: measurement.outcome.clone(),
             unit: measurement.metric.unit,
             better: measurement.metric.better,

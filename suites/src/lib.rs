@@ -17,7 +17,7 @@ pub use feature_file::FeatureFileError;
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use reconstruction::ReconstructionSuite;
-pub use suite::{Context, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError};
+pub use suite::{Context, Learns, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError};
 
 /// Every suite, in the order of `prismbench list suites`.
 #[must_use]

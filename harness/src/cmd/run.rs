@@ -61,8 +61,9 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
 
 /// What must hold before anything is made: every data set is there.
 fn check(plan: &Plan) -> Result<(), Failure> {
-    for spec in &plan.data {
-        data_sets::open(spec)?;
+    let learns = |suite: &&Box<dyn Suite>| suite.learns() == Learns::FromTraining;
+    for data in &plan.data {
+        data.open(if plan.suites.iter().any(|suite| learns(&suite)) { Learns::FromTraining } else { Learns::Nothing })?;
     }
     Ok(())
 }
