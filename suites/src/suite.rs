@@ -2,7 +2,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
-use prismbench_core::{Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError};
+use prismbench_core::{
+    Concern, Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError,
+};
 
 use crate::feature_file::FeatureFileError;
 use crate::networks::Networks;
@@ -18,6 +20,9 @@ pub trait Suite: Send + Sync {
 
     /// What it measures, in one line.
     fn summary(&self) -> &'static str;
+
+    /// Which fields of a protocol decide its numbers.
+    fn concern(&self) -> Concern;
 
     /// Every metric it can measure, in the order of the tables' columns.
     fn metrics(&self) -> Vec<&'static MetricDef>;
