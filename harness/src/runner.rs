@@ -133,7 +133,7 @@ impl Runner<'_, '_> {
 
     fn passes(&mut self, job: &Job<'_>) -> Result<(), Failure> {
         let suite = format!("{}@{}", job.suite.id(), job.suite.version());
-        let hash = job.protocol.sha256();
+        let hash = job.protocol.sha256_for(job.suite.concern());
         let dataset = job.pictures.dataset.id();
         let missing: Vec<&TokenizerRef> = self
             .plan
@@ -352,7 +352,7 @@ impl Runner<'_, '_> {
         let set = PictureSet {
             dataset: job.pictures.dataset.id().to_owned(),
             split: job.pictures.part.name().to_owned(),
-            protocol_sha256: job.protocol.sha256(),
+            protocol_sha256: job.protocol.sha256_for(job.suite.concern()),
             sha256: pass.pictures.sha256.clone(),
             n: pass.pictures.ids.len() as u64,
             skipped,

@@ -17,6 +17,7 @@ mod instruction_set;
 pub mod matrix;
 pub mod nn;
 mod product;
+pub mod ranks;
 pub mod resample;
 pub mod similarity;
 pub mod squared_error;

@@ -4,15 +4,18 @@
 
 mod arrays;
 mod crop;
+mod extraction;
 mod feature_file;
 mod networks;
 mod pictures;
 mod reconstruction;
+mod seen;
 mod spool;
 mod suite;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
+pub use extraction::{Extracted, Extraction, embed, extract};
 pub use feature_file::FeatureFileError;
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};

@@ -2,7 +2,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
-use prismbench_core::{Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError};
+use prismbench_core::{
+    Concern, Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError,
+};
 use sha2::{Digest, Sha256};
 
 use crate::feature_file::FeatureFileError;
@@ -19,6 +21,9 @@ pub trait Suite: Send + Sync {
 
     /// What it measures, in one line.
     fn summary(&self) -> &'static str;
+
+    /// Which fields of a protocol decide its numbers.
+    fn concern(&self) -> Concern;
 
     /// Whether it learns from pictures before it measures on others.
     fn learns(&self) -> Learns {

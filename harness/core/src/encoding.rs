@@ -152,6 +152,12 @@ pub struct BadSetting {
     expected: &'static str,
 }
 
+impl BadSetting {
+    pub(crate) fn new(field: &'static str, found: &str, expected: &'static str) -> Self {
+        Self { field, found: found.to_owned(), expected }
+    }
+}
+
 impl LatentNoise {
     /// What the value means.
     #[must_use]
@@ -290,9 +296,9 @@ impl FromStr for BandMask {
 macro_rules! as_text {
     ($name:ty) => {
         impl TryFrom<String> for $name {
-            type Error = BadSetting;
+            type Error = $crate::BadSetting;
 
-            fn try_from(text: String) -> Result<Self, BadSetting> {
+            fn try_from(text: String) -> Result<Self, $crate::BadSetting> {
                 text.parse()
             }
         }
@@ -304,6 +310,8 @@ macro_rules! as_text {
         }
     };
 }
+pub(crate) use as_text;
+
 as_text!(LatentNoise);
 as_text!(BandMask);
 

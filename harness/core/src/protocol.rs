@@ -1,17 +1,20 @@
+mod identity;
+
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, InceptionResize, InceptionScoreDialect, LatentNoise, LpipsTrunk,
-    MsSsimDialect, NetworkArithmetic, PosteriorRule, PrecisionRecallDialect, PsnrDialect,
+    BandMask, Choice, FeatureTap, InceptionResize, InceptionScoreDialect, LatentNoise, LpipsTrunk,
+    MsSsimDialect, NetworkArithmetic, Pooling, PosteriorRule, PrecisionRecallDialect, PsnrDialect,
     SsimDialect, nearest,
 };
+pub use identity::Concern;
 
 /// Everything that decides a number besides the tokenizer and the pictures.
 ///
-/// A protocol is data: presets differ by field values only. Two numbers are comparable when the
-/// [`sha256`](Self::sha256) of their protocols agree; the name is only what people call it.
+/// A protocol is data: presets differ by field values only. Two numbers of a family are comparable
+/// when the [`sha256_for`](Self::sha256_for) of their protocols agree; the name is only what people
+/// call it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Protocol {
@@ -52,6 +55,10 @@ pub struct Protocol {
     pub kid_subset: usize,
     /// Definition of precision and recall.
     pub precision_recall: PrecisionRecallDialect,
+    /// Where features are read off.
+    pub tap: FeatureTap,
+    /// How they become one row for each picture.
+    pub pooling: Pooling,
 }
 
 choice! {
@@ -180,6 +187,8 @@ impl Protocol {
             inception_score: InceptionScoreDialect::TorchFidelity,
             kid_subset: 1000,
             precision_recall: PrecisionRecallDialect::Exact,
+            tap: FeatureTap::Output,
+            pooling: Pooling::Mean,
         };
         match name {
             "default" => Ok(base),
@@ -268,18 +277,6 @@ impl Protocol {
         }
     }
 
-    /// One line of JSON with the fields in alphabetical order: what is hashed.
-    #[must_use]
-    pub fn canonical(&self) -> String {
-        serde_json::Value::from(self.fields()).to_string()
-    }
-
-    /// sha256 of [`canonical`](Self::canonical), in hexadecimal.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        Sha256::digest(self.canonical()).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// Every field with its value and what that value means, for `prismbench explain`.
     #[must_use]
     pub fn explain(&self) -> Vec<(&'static str, String, &'static str)> {
@@ -308,6 +305,8 @@ impl Protocol {
                 "samples of each set in each of KID's 100 subsets; papers take 1,000",
             ),
             row("precision-recall", self.precision_recall),
+            ("tap", self.tap.to_string(), self.tap.describe()),
+            row("pooling", self.pooling),
         ]
     }
 }

@@ -75,8 +75,10 @@ fn print_plan(
 ) -> Result<Exit, Failure> {
     let mut text = format!("# run folder: {}\n{}", path.display(), plan.text);
     for protocol in &plan.protocols {
-        let line = format!("# protocol {}: {}\n", protocol.name, protocol.sha256());
-        text.push_str(&line);
+        for suite in &plan.suites {
+            let (hash, suite) = (protocol.sha256_for(suite.concern()), suite.id());
+            text.push_str(&format!("# protocol {} for {suite}: {hash}\n", protocol.name));
+        }
     }
     write!(streams.out, "{text}").map_err(Failure::Output)?;
     Ok(Exit::Done)

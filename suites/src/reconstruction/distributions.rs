@@ -253,7 +253,7 @@ impl<'a> Space<'a> {
             let given;
             let (originals, paired): (&dyn Features, bool) = match &self.originals {
                 // The originals' taps begin like those of what was made.
-                Originals::Own(own) => (own.spools.get(place).ok_or_else(absent)?, true),
+                Originals::Own(own) => (own.spool(place).ok_or_else(absent)?, true),
                 Originals::Given(file) => {
                     given = file.layer(tap).ok_or_else(absent)?;
                     (&given, file.pictures_sha256() == pictures)
