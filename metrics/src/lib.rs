@@ -28,6 +28,8 @@ mod planes;
 mod psnr;
 mod random_filters;
 mod rate;
+mod sample_means;
+mod spectrum;
 mod ssim;
 mod symmetric;
 
@@ -57,4 +59,10 @@ pub use network_error::NetworkError;
 pub use psnr::{PSNR, mean_squared_error, psnr};
 pub use random_filters::RandomFilters;
 pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
+pub use sample_means::{MeanVector, SampleMeans};
+pub use spectrum::{
+    BAND_ENERGY, BAND_RESPONSE, BANDS, BandCurves, ENERGY_BELOW, GridEnergy, GridLayout,
+    LatentGrid, LatentSpectrum, PRISM_FIGURE, SPECTRAL_CENTROID, SPECTRAL_SLOPE, Spectrum,
+    mean_square, prism_figure, shares,
+};
 pub use ssim::{SSIM, ssim};

@@ -5,6 +5,7 @@
 mod arrays;
 mod crop;
 mod feature_file;
+mod filtered;
 mod networks;
 mod pictures;
 mod reconstruction;
@@ -14,6 +15,7 @@ mod suite;
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
 pub use feature_file::FeatureFileError;
+pub use filtered::{band_limited, filtered};
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use reconstruction::ReconstructionSuite;

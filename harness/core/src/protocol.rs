@@ -3,9 +3,9 @@ use sha2::{Digest, Sha256};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, InceptionResize, InceptionScoreDialect, LatentNoise, LpipsTrunk,
-    MsSsimDialect, NetworkArithmetic, PosteriorRule, PrecisionRecallDialect, PsnrDialect,
-    SsimDialect, nearest,
+    BandMask, Choice, FrequencyFilter, InceptionResize, InceptionScoreDialect, LatentNoise,
+    LpipsTrunk, MsSsimDialect, NetworkArithmetic, PosteriorRule, PrecisionRecallDialect,
+    PsnrDialect, SsimDialect, nearest,
 };
 
 /// Everything that decides a number besides the tokenizer and the pictures.
@@ -26,6 +26,8 @@ pub struct Protocol {
     pub filter: ResizeFilter,
     /// Which releases of Pillow a resize agrees with.
     pub resampler: Resampler,
+    /// Which frequencies of the square a tokenizer sees.
+    pub frequency_filter: FrequencyFilter,
     /// How a decoder's output becomes 8-bit.
     pub quantiser: Quantiser,
     /// Which latent is decoded.
@@ -167,6 +169,7 @@ impl Protocol {
             size: 256,
             filter: ResizeFilter::Bicubic,
             resampler: Resampler::Pillow12,
+            frequency_filter: FrequencyFilter::None,
             quantiser: Quantiser::Round,
             posterior: PosteriorRule::Mode,
             latent_noise: LatentNoise::None,
@@ -291,6 +294,11 @@ impl Protocol {
             ("size", self.size.to_string(), "side of the square, in pixels"),
             row("filter", self.filter),
             row("resampler", self.resampler),
+            (
+                "frequency-filter",
+                self.frequency_filter.to_string(),
+                self.frequency_filter.describe(),
+            ),
             row("quantiser", self.quantiser),
             row("posterior", self.posterior),
             ("latent-noise", self.latent_noise.to_string(), self.latent_noise.describe()),
@@ -335,6 +343,16 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_is_part_of_the_hash_by_its_canonical_text() {
+        let default = Protocol::preset("default").unwrap();
+        let low = default.with("frequency-filter", "dct-radial-axis:low:0.20").unwrap();
+        assert_ne!(low.sha256(), default.sha256());
+        assert!(low.canonical().contains(r#""frequency-filter":"dct-radial-axis:low:0.2""#));
+        let same = default.with("frequency-filter", "dct-radial-axis:low:0.2").unwrap();
+        assert_eq!(same.sha256(), low.sha256());
+    }
+
+    #[test]
     fn presets_are_distinct_and_round_trip_through_their_fields() {
         let mut hashes = Vec::new();
         for name in Protocol::PRESETS {
@@ -364,6 +382,8 @@ mod tests {
         let error = default.with("quantiser", "floor").unwrap_err().to_string();
         assert!(error.contains("truncate, round, round-half-up, none"), "{error}");
         assert!(default.with("size", "-1").is_err());
+        let error = default.with("frequency-filter", "low").unwrap_err().to_string();
+        assert!(error.contains("as in dct-radial-axis:low:0.2"), "{error}");
         assert!(default.with("size", "99999999").is_err());
     }
 }
