@@ -12,6 +12,7 @@ pub mod dct;
 pub mod directions;
 pub mod distances;
 pub mod dots;
+pub mod filters;
 pub mod gram;
 mod instruction_set;
 pub mod matrix;
@@ -21,6 +22,7 @@ pub mod ranks;
 pub mod resample;
 pub mod similarity;
 pub mod squared_error;
+mod transpose;
 
 pub use instruction_set::InstructionSet;
 

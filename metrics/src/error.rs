@@ -121,6 +121,9 @@ pub enum MetricError {
         /// What the sample is called.
         sample: String,
     },
+    /// A curve without anything in it.
+    #[error("take shares of a curve whose values are all zero")]
+    NoEnergy,
     /// An iteration that did not end.
     #[error("find the eigenvalues of a {side}x{side} matrix: the iteration did not converge")]
     NoConvergence {

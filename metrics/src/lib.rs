@@ -31,6 +31,8 @@ mod psnr;
 mod random_filters;
 mod rate;
 mod retrieval;
+mod sample_means;
+mod spectrum;
 mod ssim;
 mod symmetric;
 mod wilson;
@@ -66,6 +68,12 @@ pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
 pub use retrieval::{
     Direction, Groups, IMAGE_TO_TEXT, RECALL_AT, Recall, Retrieval, TEXT_TO_IMAGE, class_query,
     retrieve,
+};
+pub use sample_means::{MeanVector, SampleMeans};
+pub use spectrum::{
+    BAND_ENERGY, BAND_RESPONSE, BANDS, BandCurves, ENERGY_BELOW, GridEnergy, GridLayout,
+    LatentGrid, LatentSpectrum, PRISM_FIGURE, SPECTRAL_CENTROID, SPECTRAL_SLOPE, Spectrum,
+    mean_square, prism_figure, shares,
 };
 pub use ssim::{SSIM, ssim};
 pub use wilson::{clustered_wilson, wilson};

@@ -7,6 +7,7 @@ mod distribution_dialects;
 mod encoding;
 mod error;
 mod features;
+mod frequency_filter;
 mod image;
 mod image_dialects;
 mod inception_resize;
@@ -19,6 +20,7 @@ mod protocol;
 mod record;
 mod sample;
 mod seed;
+mod thousandths;
 mod tokenizer;
 
 pub use choice::{Choice, UnknownChoice};
@@ -26,6 +28,7 @@ pub use distribution_dialects::{InceptionScoreDialect, NetworkArithmetic, Precis
 pub use encoding::{BadSetting, BandMask, Encoding, LatentNoise, PosteriorRule, SampleKey, Tau};
 pub use error::TokenizerError;
 pub use features::{FeatureTap, Features, TextTower};
+pub use frequency_filter::{FilterCutoff, FilterPass, FilterShape, FrequencyFilter};
 pub use image::{ImageBatch, Reconstruction, RgbImage};
 pub use image_dialects::{MsSsimDialect, PsnrDialect, SsimDialect};
 pub use inception_resize::InceptionResize;

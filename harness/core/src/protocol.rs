@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, FeatureTap, InceptionResize, InceptionScoreDialect, LatentNoise, LpipsTrunk,
-    MsSsimDialect, NetworkArithmetic, Pooling, PosteriorRule, PrecisionRecallDialect, PsnrDialect,
-    SsimDialect, nearest,
+    BandMask, Choice, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
+    InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
+    Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries, SsimDialect,
+    nearest,
 };
 pub use identity::Concern;
 
@@ -29,6 +30,8 @@ pub struct Protocol {
     pub filter: ResizeFilter,
     /// Which releases of Pillow a resize agrees with.
     pub resampler: Resampler,
+    /// Which frequencies of the square a tokenizer sees.
+    pub frequency_filter: FrequencyFilter,
     /// How a decoder's output becomes 8-bit.
     pub quantiser: Quantiser,
     /// Which latent is decoded.
@@ -59,6 +62,14 @@ pub struct Protocol {
     pub tap: FeatureTap,
     /// How they become one row for each picture.
     pub pooling: Pooling,
+    /// How a classifier is fitted to them.
+    pub probe: ProbeRecipe,
+    /// How texts and pictures come into one space.
+    pub joint_space: JointSpace,
+    /// What texts look for pictures.
+    pub queries: RetrievalQueries,
+    /// The filter that retrieval sweeps over its cutoffs.
+    pub sweep: FilterShape,
 }
 
 choice! {
@@ -174,6 +185,7 @@ impl Protocol {
             size: 256,
             filter: ResizeFilter::Bicubic,
             resampler: Resampler::Pillow12,
+            frequency_filter: FrequencyFilter::None,
             quantiser: Quantiser::Round,
             posterior: PosteriorRule::Mode,
             latent_noise: LatentNoise::None,
@@ -189,6 +201,10 @@ impl Protocol {
             precision_recall: PrecisionRecallDialect::Exact,
             tap: FeatureTap::Output,
             pooling: Pooling::Mean,
+            probe: ProbeRecipe::Logistic,
+            joint_space: JointSpace::BagOfWords,
+            queries: RetrievalQueries::Captions,
+            sweep: FilterShape::DctRadialAxis,
         };
         match name {
             "default" => Ok(base),
@@ -288,6 +304,11 @@ impl Protocol {
             ("size", self.size.to_string(), "side of the square, in pixels"),
             row("filter", self.filter),
             row("resampler", self.resampler),
+            (
+                "frequency-filter",
+                self.frequency_filter.to_string(),
+                self.frequency_filter.describe(),
+            ),
             row("quantiser", self.quantiser),
             row("posterior", self.posterior),
             ("latent-noise", self.latent_noise.to_string(), self.latent_noise.describe()),
@@ -307,6 +328,10 @@ impl Protocol {
             row("precision-recall", self.precision_recall),
             ("tap", self.tap.to_string(), self.tap.describe()),
             row("pooling", self.pooling),
+            row("probe", self.probe),
+            ("joint-space", self.joint_space.to_string(), self.joint_space.describe()),
+            row("queries", self.queries),
+            row("sweep", self.sweep),
         ]
     }
 }
@@ -331,6 +356,16 @@ mod tests {
     fn a_change_to_the_value_it_has_is_no_change() {
         let rae = Protocol::preset("rae").unwrap();
         assert_eq!(rae.with("quantiser", "truncate").unwrap(), rae);
+    }
+
+    #[test]
+    fn a_filter_is_part_of_the_hash_by_its_canonical_text() {
+        let default = Protocol::preset("default").unwrap();
+        let low = default.with("frequency-filter", "dct-radial-axis:low:0.20").unwrap();
+        assert_ne!(low.sha256(), default.sha256());
+        assert!(low.canonical().contains(r#""frequency-filter":"dct-radial-axis:low:0.2""#));
+        let same = default.with("frequency-filter", "dct-radial-axis:low:0.2").unwrap();
+        assert_eq!(same.sha256(), low.sha256());
     }
 
     #[test]
@@ -363,6 +398,8 @@ mod tests {
         let error = default.with("quantiser", "floor").unwrap_err().to_string();
         assert!(error.contains("truncate, round, round-half-up, none"), "{error}");
         assert!(default.with("size", "-1").is_err());
+        let error = default.with("frequency-filter", "low").unwrap_err().to_string();
+        assert!(error.contains("as in dct-radial-axis:low:0.2"), "{error}");
         assert!(default.with("size", "99999999").is_err());
     }
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::outcome;
 use crate::pictures::Prepared;
-use crate::{Measurement, Report};
+use crate::{Measurement, Report, filtered};
 
 /// Why there is no rate where only the results of a tokenizer are there.
 const NO_LATENT: &str = "the reconstructions were made elsewhere, and their latents are not known";
@@ -81,8 +81,9 @@ impl Subject {
             seed,
             samples: &samples,
         };
+        let seen = filtered(batch, protocol.frequency_filter)?;
         let start = Instant::now();
-        let latents = subject.encode(batch, &encoding)?;
+        let latents = subject.encode(&seen, &encoding)?;
         let decoded = subject.decode(&latents)?;
         self.seconds += start.elapsed().as_secs_f64();
         let made = decoded.quantise(protocol.quantiser)?;
