@@ -4,11 +4,12 @@ use std::time::Duration;
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
 use prismbench_core::{
-    Concern, ImageBatch, JointSpace, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer,
+    Concern, ImageBatch, JointSpace, Latents, Outcome, Protocol, Reconstruction, RgbImage,
+    Tokenizer,
 };
 use prismbench_suites::{
-    self as suites, Context, Dataset, Learns, Networks, Observer, Part, Pass, Pictures, Prepared, Suite,
-    SuiteError,
+    self as suites, Context, Dataset, Learns, Networks, Observer, Part, Pass, Pictures, Prepared,
+    Suite, SuiteError,
 };
 
 use crate::Streams;
@@ -91,7 +92,8 @@ impl Runner<'_, '_> {
         protocol: &'d Protocol,
     ) -> (Pictures<'d>, Option<Pictures<'d>>) {
         let (limit, on_bad) = (self.plan.limit, self.plan.on_bad);
-        let of = |dataset: &'d dyn Dataset, part| Pictures { dataset, part, limit, protocol, on_bad };
+        let of =
+            |dataset: &'d dyn Dataset, part| Pictures { dataset, part, limit, protocol, on_bad };
         let measured = sets.measured.as_ref();
         let held_out =
             matches!(self.plan.fit, Fit::HeldOut) && self.plan.tokenizers.iter().any(needs_fit);
@@ -156,11 +158,7 @@ impl Runner<'_, '_> {
         if group.is_empty() { Ok(()) } else { self.pass(job, &group) }
     }
 
-    fn load(
-        &mut self,
-        reference: &TokenizerRef,
-        job: &Job<'_>,
-    ) -> Result<Loaded, Failure> {
+    fn load(&mut self, reference: &TokenizerRef, job: &Job<'_>) -> Result<Loaded, Failure> {
         let loaded = match baselines::open(reference, &self.options(job.protocol))? {
             Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
             Opened::Unfitted(fit) => match &self.plan.fit {

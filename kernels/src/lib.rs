@@ -8,6 +8,7 @@
 mod aligned;
 pub mod bands;
 pub mod crop;
+pub mod cross_entropy;
 pub mod dct;
 pub mod directions;
 pub mod distances;

@@ -27,6 +27,7 @@ mod neighbours;
 mod network_error;
 mod numpy_random;
 mod planes;
+pub mod probe;
 mod psnr;
 mod random_filters;
 mod rate;

@@ -31,6 +31,29 @@ pub(crate) fn by_faer(symmetric: &[f64], side: usize) -> Result<Vec<f64>, Metric
     Ok(values.column_vector().iter().copied().collect())
 }
 
+/// Eigenvalues of a symmetric matrix, `side x side`, from small to large, and their eigenvectors, one
+/// after the other.
+pub(crate) fn eigenvectors(
+    symmetric: &[f64],
+    side: usize,
+) -> Result<(Vec<f64>, Vec<f64>), MetricError> {
+    let (values, vectors) = decompose(symmetric, side)?;
+    Ok((values, vectors.col_iter().flat_map(|vector| vector.iter().copied()).collect()))
+}
+
+fn decompose(symmetric: &[f64], side: usize) -> Result<(Vec<f64>, Mat<f64>), MetricError> {
+    let (mut values, mut vectors) = (Diag::<f64>::zeros(side), Mat::<f64>::zeros(side, side));
+    let (compute, par) = (ComputeEigenvectors::Yes, Par::Seq);
+    let mut memory =
+        MemBuffer::new(self_adjoint_evd_scratch::<f64>(side, compute, par, Default::default()));
+    let stack = MemStack::new(&mut memory);
+    let matrix = MatRef::from_row_major_slice(symmetric, side, side);
+    let found = Some(vectors.as_mut());
+    self_adjoint_evd(matrix, values.as_mut(), found, par, stack, Default::default())
+        .map_err(|_| MetricError::NoConvergence { side })?;
+    Ok((values.column_vector().iter().copied().collect(), vectors))
+}
+
 /// `F` with `F F^T` the given positive semidefinite matrix; by rows.
 ///
 /// The Cholesky factor where there is one, otherwise `V L^(1/2)` of the eigenvectors `V`, with
@@ -39,17 +62,8 @@ pub(crate) fn square_root(matrix: &[f64], side: usize) -> Result<Vec<f64>, Metri
     if let Some(factor) = cholesky(matrix, side) {
         return Ok(factor);
     }
-    let (mut values, mut vectors) = (Diag::<f64>::zeros(side), Mat::<f64>::zeros(side, side));
-    let (compute, par) = (ComputeEigenvectors::Yes, Par::Seq);
-    let mut memory =
-        MemBuffer::new(self_adjoint_evd_scratch::<f64>(side, compute, par, Default::default()));
-    let stack = MemStack::new(&mut memory);
-    let matrix = MatRef::from_row_major_slice(matrix, side, side);
-    let found = Some(vectors.as_mut());
-    self_adjoint_evd(matrix, values.as_mut(), found, par, stack, Default::default())
-        .map_err(|_| MetricError::NoConvergence { side })?;
-    let roots: Vec<f64> =
-        values.column_vector().iter().map(|value| value.max(0.0).sqrt()).collect();
+    let (values, vectors) = decompose(matrix, side)?;
+    let roots: Vec<f64> = values.iter().map(|value| value.max(0.0).sqrt()).collect();
     let mut factor = Vec::with_capacity(side * side);
     for row in 0..side {
         factor.extend(vectors.row(row).iter().zip(&roots).map(|(entry, root)| entry * root));
@@ -140,6 +154,25 @@ mod tests {
             let squares: f64 = matrix.iter().map(|v| v * v).sum();
             assert!((values.iter().sum::<f64>() - trace).abs() < 1e-12 * trace);
             assert!((values.iter().map(|v| v * v).sum::<f64>() - squares).abs() < 1e-12 * squares);
+        }
+    }
+
+    #[test]
+    fn eigenvectors_are_orthonormal_and_give_the_matrix_back() {
+        for (side, rank) in [(1, 1), (30, 40), (50, 9)] {
+            let matrix = semidefinite(side, rank);
+            let (values, vectors) = eigenvectors(&matrix, side).unwrap();
+            for i in 0..side {
+                for j in 0..side {
+                    let (mut product, mut found) = (0.0, 0.0);
+                    for k in 0..side {
+                        product += vectors[i * side + k] * vectors[j * side + k];
+                        found += values[k] * vectors[k * side + i] * vectors[k * side + j];
+                    }
+                    assert!((product - f64::from(u8::from(i == j))).abs() < 1e-12);
+                    assert!((found - matrix[i * side + j]).abs() < 1e-12, "{side} {rank}");
+                }
+            }
         }
     }
 

@@ -15,12 +15,14 @@ use candle_core::Device;
 use prismbench_core::{ImageBatch, Outcome, Protocol, RgbImage, Tokenizer, TokenizerError};
 use prismbench_metrics::Features;
 
+use crate::filtered::filtered;
 use crate::pictures::{Pictures, Prepared};
 use crate::seen::Seen;
 use crate::spool::Spool;
 use crate::{Context, Measured, SuiteError};
 use subject::Subject;
 pub use texts::embed;
+pub(crate) use tokens::{tokens, unsupported};
 
 /// Features of a set of pictures, and what is known about these.
 pub struct Extraction {
@@ -46,6 +48,10 @@ pub struct Extracted {
 }
 
 impl Extracted {
+    pub(crate) fn into_rows(self) -> Spool {
+        self.rows
+    }
+
     /// The rows, in memory or on disk. Every value is finite.
     #[must_use]
     pub fn features(&self) -> &dyn Features {
@@ -123,14 +129,12 @@ impl Input<'_> {
     }
 }
 
-/// From the crop to what a tokenizer sees. A filter of the protocol has its place here, between the
-/// two, and its field among those of `Concern::Features`, so that kept rows are told apart.
+/// From the crop to what a tokenizer sees.
 fn prepare(
     protocol: &Protocol,
     pictures: &[&Prepared],
     device: &Device,
 ) -> Result<ImageBatch, TokenizerError> {
-    let _ = protocol;
     let images: Vec<&RgbImage> = pictures.iter().map(|picture| &picture.image).collect();
-    ImageBatch::from_images(&images, device)
+    filtered(&ImageBatch::from_images(&images, device)?, protocol.frequency_filter)
 }

@@ -1,8 +1,8 @@
 use prismbench_core::{Choice, Concern, MetricDef, Outcome, ProbeRecipe, Tokenizer};
-use prismbench_metrics::{
-    Interval, Labelled, MEAN_PER_CLASS, MetricError, Probe, ProbeSetting, Proportion, TOP1, TOP5,
-    probe,
+use prismbench_metrics::probe::{
+    Labelled, MEAN_PER_CLASS, Probe, ProbeSetting, Proportion, TOP1, TOP5, probe,
 };
+use prismbench_metrics::{Interval, MetricError};
 
 use crate::extraction::{Extracted, extract};
 use crate::suite::{Learns, joint_sha256, training};
@@ -53,7 +53,8 @@ impl Suite for ProbingSuite {
             reference: joint_sha256(&[&test.pictures.sha256, &train.pictures.sha256]),
         };
         let pairs = train.subjects.into_iter().zip(test.subjects);
-        let reports = pairs.map(|(train, test)| sets.report(train, test, context.metrics)).collect();
+        let reports =
+            pairs.map(|(train, test)| sets.report(train, test, context.metrics)).collect();
         let warnings = [train.warnings, test.warnings].concat();
         Ok(Pass { pictures: test.pictures, reports, warnings })
     }

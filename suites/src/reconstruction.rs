@@ -221,7 +221,14 @@ fn without_network(
         (None, Some(reason)) => Outcome::Skipped { reason: reason.to_owned() },
         (None, None) => Outcome::Skipped { reason: "its network was not lent".to_owned() },
     };
-    Measurement { metric, dialect: String::new(), outcome, n: 0, reference: None }
+    Measurement {
+        metric,
+        dialect: String::new(),
+        setting: String::new(),
+        outcome,
+        n: 0,
+        reference: None,
+    }
 }
 
 fn outcome(scores: ImageScores) -> (Outcome, u64) {

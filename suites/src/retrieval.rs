@@ -13,8 +13,8 @@ use crate::networks::weights_id;
 use crate::suite::Learns;
 use crate::{Context, Pass, Pictures, Suite, SuiteError};
 use finding::{Findings, Rows};
-pub use sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE};
 use sweep::Sweep;
+pub use sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE};
 use texts::Texts;
 
 /// Compares texts with pictures in one space and counts how often they find each other.

@@ -33,7 +33,7 @@ impl Suite for SpectrumSuite {
     }
 
     fn concern(&self) -> Concern {
-        Concern::Features
+        Concern::Spectrum
     }
 
     fn metrics(&self) -> Vec<&'static MetricDef> {

@@ -93,7 +93,10 @@ mod tests {
         }
         for text in ["", "tower:", "tower", "words"] {
             let error = text.parse::<JointSpace>().unwrap_err().to_string();
-            assert!(error.ends_with("it is own, bag-of-words or tower:ID, as in tower:clip-l"), "{error}");
+            assert!(
+                error.ends_with("it is own, bag-of-words or tower:ID, as in tower:clip-l"),
+                "{error}"
+            );
         }
     }
 }

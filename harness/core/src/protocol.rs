@@ -6,8 +6,8 @@ use crate::choice::choice;
 use crate::{
     BandMask, Choice, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
     InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
-    Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries, SsimDialect,
-    nearest,
+    Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries,
+    SsimDialect, nearest,
 };
 pub use identity::Concern;
 

@@ -63,7 +63,11 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
 fn check(plan: &Plan) -> Result<(), Failure> {
     let learns = |suite: &&Box<dyn Suite>| suite.learns() == Learns::FromTraining;
     for data in &plan.data {
-        data.open(if plan.suites.iter().any(|suite| learns(&suite)) { Learns::FromTraining } else { Learns::Nothing })?;
+        data.open(if plan.suites.iter().any(|suite| learns(&suite)) {
+            Learns::FromTraining
+        } else {
+            Learns::Nothing
+        })?;
     }
     Ok(())
 }

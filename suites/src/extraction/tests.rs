@@ -138,6 +138,8 @@ fn with_context<T>(
         batch,
         seed: 0,
         networks: &Networks::default(),
+        training: None,
+        text_tower: None,
         reference: None,
         cache,
         save_features: None,

@@ -7,9 +7,9 @@ use prismbench_core::{
 };
 
 /// What there is to pool.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     /// f32 `[N, T, D]`, without class and register tokens.
-    pub(super) patches: Tensor,
+    pub(crate) patches: Tensor,
     /// Rows and columns of the tokens, where they have such.
     pub(super) grid: Option<(usize, usize)>,
     /// f32 `[N, D]`.
@@ -20,7 +20,7 @@ pub(super) struct Tokens {
 
 /// The encoder's features; the cells of its latent where it has no others, and where noise or a mask
 /// is asked for, which are defined on latents.
-pub(super) fn tokens(
+pub(crate) fn tokens(
     tokenizer: &dyn Tokenizer,
     images: &ImageBatch,
     tap: FeatureTap,
@@ -42,7 +42,7 @@ pub(super) fn tokens(
 }
 
 /// Says that a tokenizer lacks something.
-pub(super) fn unsupported(tokenizer: &str, capability: &'static str) -> TokenizerError {
+pub(crate) fn unsupported(tokenizer: &str, capability: &'static str) -> TokenizerError {
     TokenizerError::Unsupported { tokenizer: tokenizer.to_owned(), capability }
 }
 

@@ -132,6 +132,7 @@ impl<'a> Distributions<'a> {
                 let mut measurement = Measurement {
                     metric,
                     dialect: space.dialect(metric, self.protocol),
+                    setting: String::new(),
                     outcome: Outcome::Skipped { reason: "nothing was made".to_owned() },
                     n: 0,
                     reference: space.reference(metric),

@@ -155,6 +155,7 @@ impl Subject {
             measurements.push(Measurement {
                 metric: definition,
                 dialect,
+                setting: String::new(),
                 outcome,
                 n,
                 reference: None,
@@ -180,7 +181,14 @@ impl Subject {
                 }
             };
             let dialect = String::new();
-            measurements.push(Measurement { metric, dialect, outcome, n, reference: None });
+            measurements.push(Measurement {
+                metric,
+                dialect,
+                setting: String::new(),
+                outcome,
+                n,
+                reference: None,
+            });
         }
         let latent = match self.shape {
             Some(Shape::One(shape)) => shape.to_string(),

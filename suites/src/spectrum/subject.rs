@@ -28,7 +28,8 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn of(metrics: &[String]) -> Self {
-        let any = |defs: &[&MetricDef]| defs.iter().any(|def| metrics.iter().any(|id| id == def.id));
+        let any =
+            |defs: &[&MetricDef]| defs.iter().any(|def| metrics.iter().any(|id| id == def.id));
         let figure = any(&[&PRISM_FIGURE]);
         let energy = any(&[&BAND_ENERGY, &ENERGY_BELOW, &SPECTRAL_CENTROID, &SPECTRAL_SLOPE]);
         Self { energy: energy || figure, response: any(&[&BAND_RESPONSE]) || figure, figure }
