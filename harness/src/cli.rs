@@ -41,7 +41,7 @@ pub(crate) struct RunArgs {
     /// (repeatable)
     #[arg(short, long = "tokenizer", value_name = "REF")]
     pub(crate) tokenizers: Vec<String>,
-    /// Pictures: a folder, an .npz, one picture, or synthetic:SEED:N (repeatable)
+    /// Pictures: a folder, an .npz, synthetic:SEED:N, ...; `list data` shows every kind (repeatable)
     #[arg(short, long = "data", value_name = "DATA")]
     pub(crate) data: Vec<String>,
     /// A protocol by name (repeatable)

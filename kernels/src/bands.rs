@@ -4,10 +4,12 @@
 //! again should be what it was.
 
 mod cosine;
+mod parts;
 mod rings;
 mod zigzag;
 
 pub use cosine::CosineTransform;
+pub use parts::even_parts;
 pub use rings::Rings;
 pub use zigzag::zigzag;
 

@@ -232,7 +232,10 @@ fn what_is_no_set_of_pictures_is_an_error_when_it_is_opened() {
     for (path, expected) in [
         (root.path().join("nowhere"), "there is nothing at"),
         (root.path().to_owned(), "no pictures under"),
-        (root.path().join("notes.txt"), "is no folder, no `.npz` and no picture"),
+        (
+            root.path().join("notes.txt"),
+            "is no folder, no `.npz`, `.tar`, `.parquet` or `.bin` and no picture",
+        ),
     ] {
         let reference = format!("recon:{}", path.display()).parse().unwrap();
         let error = open(&reference, &OpenOptions::on(&Device::Cpu)).err().unwrap();

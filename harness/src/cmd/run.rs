@@ -5,6 +5,7 @@ use prismbench_core::Outcome;
 use prismbench_reports::{Format, Style, write_table};
 
 use crate::cli::RunArgs;
+use crate::data_sets;
 use crate::error::Failure;
 use crate::networks;
 use crate::plan::Plan;
@@ -60,8 +61,13 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
 
 /// What must hold before anything is made: every data set is there.
 fn check(plan: &Plan) -> Result<(), Failure> {
-    for spec in &plan.data {
-        prismbench_suites::open(spec)?;
+    let learns = |suite: &&Box<dyn Suite>| suite.learns() == Learns::FromTraining;
+    for data in &plan.data {
+        data.open(if plan.suites.iter().any(|suite| learns(&suite)) {
+            Learns::FromTraining
+        } else {
+            Learns::Nothing
+        })?;
     }
     Ok(())
 }
@@ -73,8 +79,10 @@ fn print_plan(
 ) -> Result<Exit, Failure> {
     let mut text = format!("# run folder: {}\n{}", path.display(), plan.text);
     for protocol in &plan.protocols {
-        let line = format!("# protocol {}: {}\n", protocol.name, protocol.sha256());
-        text.push_str(&line);
+        for suite in &plan.suites {
+            let (hash, suite) = (protocol.sha256_for(suite.concern()), suite.id());
+            text.push_str(&format!("# protocol {} for {suite}: {hash}\n", protocol.name));
+        }
     }
     write!(streams.out, "{text}").map_err(Failure::Output)?;
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ const SIDE: usize = 8;
 /// By blocks, because values that are written one by one to distant places take several times as
 /// long as the arithmetic of a short sequence.
 #[inline(always)]
-pub(super) fn transpose(
+pub(crate) fn transpose(
     from: &[f32],
     to: &mut [f32],
     strides: (usize, usize),
