@@ -35,7 +35,7 @@ mod hashed;
 mod planned;
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;
-#[expect(dead_code, reason = "other benches print CPU time")]
+#[expect(dead_code, reason = "other benches print other figures")]
 #[path = "../../tests/oracle/record.rs"]
 mod record;
 #[expect(dead_code, reason = "shared with the tests, which open more models")]

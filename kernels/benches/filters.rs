@@ -16,15 +16,15 @@
 
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group};
 use prismbench_kernels::Size;
 use prismbench_kernels::filters::{Cutoff, Pass, PlaneFilter, Shape};
-
-/// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 const SIZE: Size = Size::new(256, 256);
 const PICTURES: usize = 16;
@@ -77,7 +77,7 @@ fn all(c: &mut Criterion) {
 }
 
 /// Name, median seconds of a call that copies the batch and filters the copy, and one value.
-fn record(limit: Duration) {
+fn print(limit: Duration) {
     let pool = two_threads();
     let planes = planes();
     for (name, filter) in filters() {
@@ -98,11 +98,5 @@ fn record(limit: Duration) {
 criterion_group!(benches, all);
 
 fn main() {
-    match std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
-        Some(seconds) => record(Duration::from_secs_f64(seconds)),
-        None => {
-            benches();
-            Criterion::default().configure_from_args().final_summary();
-        }
-    }
+    record::main(benches, print);
 }

@@ -16,14 +16,14 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
-#[expect(dead_code, reason = "other benches print rates")]
+#[expect(dead_code, reason = "other benches print other figures")]
 #[path = "../../tests/oracle/record.rs"]
 mod record;
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
@@ -89,29 +89,14 @@ fn distributions(c: &mut Criterion) {
     group.finish();
 }
 
-/// Prints a metric's value, the seconds of its fastest run and the CPU seconds of a mean one.
-fn print(name: &str, limit: Duration, mut run: impl FnMut() -> f64) {
-    let (start, cpu, mut fastest) = (Instant::now(), record::cpu_seconds(), f64::INFINITY);
-    for runs in 1.. {
-        let begun = Instant::now();
-        let value = run();
-        fastest = fastest.min(begun.elapsed().as_secs_f64());
-        if start.elapsed() >= limit {
-            let cpu = record::cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
-            println!("{name} {value:?} {fastest} {}", cpu / f64::from(runs));
-            return;
-        }
-    }
-}
-
 fn records(limit: Duration) {
     let (first, second, pool) = (features(1), features(2), two_threads());
-    print("moments", limit, || pool.install(|| Moments::of(&first).unwrap().trace()));
-    print("frechet", limit, || pool.install(|| frechet(&first, &second)));
-    print("precision-recall", limit, || pool.install(|| neighbours(&first, &second)));
-    print("kid", limit, || pool.install(|| kid(&first, &second)));
+    record::value("moments", limit, || pool.install(|| Moments::of(&first).unwrap().trace()));
+    record::value("frechet", limit, || pool.install(|| frechet(&first, &second)));
+    record::value("precision-recall", limit, || pool.install(|| neighbours(&first, &second)));
+    record::value("kid", limit, || pool.install(|| kid(&first, &second)));
     let logits = logits();
-    print("inception-score", limit, || {
+    record::value("inception-score", limit, || {
         let dialect = InceptionScoreDialect::TorchFidelity;
         pool.install(|| inception_score(&logits, dialect).unwrap().mean)
     });

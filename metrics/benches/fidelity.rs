@@ -43,7 +43,7 @@
 
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
-#[expect(dead_code, reason = "other benches print the rate of the fastest pass")]
+#[expect(dead_code, reason = "other benches print other figures")]
 #[path = "../../tests/oracle/record.rs"]
 mod record;
 

@@ -12,7 +12,7 @@
 mod hashed;
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;
-#[expect(dead_code, reason = "other benches print CPU time")]
+#[expect(dead_code, reason = "other benches print other figures")]
 #[path = "../../tests/oracle/record.rs"]
 mod record;
 #[path = "../tests/networks/weights.rs"]

@@ -11,11 +11,14 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use prismbench_kernels::matrix::{Packed, multiply};
@@ -25,8 +28,6 @@ use uniforms::uniforms;
 const TEXTS: usize = 25_000;
 const IMAGES: usize = 5_000;
 const COLUMNS: usize = 512;
-/// Set for plain timed loops whose results a script can read, instead of criterion's analysis.
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 fn values(rows: usize, seed: u64) -> Vec<f32> {
     uniforms(rows * COLUMNS, seed).into_iter().map(|u| u - 0.5).collect()
@@ -84,47 +85,20 @@ fn retrieval(c: &mut Criterion) {
     group.finish();
 }
 
-/// CPU seconds of this process so far, where `/proc` tells.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-/// Prints a value, the seconds of its fastest run and the CPU seconds of a mean one.
-fn record(name: &str, limit: Duration, mut run: impl FnMut() -> f64) {
-    let (start, cpu, mut fastest) = (Instant::now(), cpu_seconds(), f64::INFINITY);
-    for runs in 1.. {
-        let begun = Instant::now();
-        let value = run();
-        fastest = fastest.min(begun.elapsed().as_secs_f64());
-        if start.elapsed() >= limit {
-            let cpu = cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
-            println!("{name} {value:?} {fastest} {}", cpu / f64::from(runs));
-            return;
-        }
-    }
-}
-
 fn records(limit: Duration) {
     let (images, pool) = (values(IMAGES, 1), two_threads());
     let texts = texts(&images);
     let packed: Vec<Packed> =
         images.chunks(1008 * COLUMNS).map(|rows| Packed::new(rows, COLUMNS)).collect();
     let mut out = Vec::new();
-    record("product", limit, || pool.install(|| product(&texts, &packed, &mut out)));
+    record::value("product", limit, || pool.install(|| product(&texts, &packed, &mut out)));
     let [texts, images] =
         [texts, images].map(|values| FeatureMatrix::new(COLUMNS, values).unwrap());
-    record("recall", limit, || pool.install(|| recall(&texts, &images)));
+    record::value("recall", limit, || pool.install(|| recall(&texts, &images)));
 }
 
 criterion_group!(benches, retrieval);
 
 fn main() {
-    if let Some(seconds) = std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
-        return records(Duration::from_secs_f64(seconds));
-    }
-    benches();
-    Criterion::default().configure_from_args().final_summary();
+    record::main(benches, records);
 }

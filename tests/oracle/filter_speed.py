@@ -8,15 +8,12 @@ Both sides have two threads and the same 16 x 3 x 256 x 256 f32 values. SciPy's 
 value of the two sides differs by more than 1e-5 (f32 on both).
 """
 
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "-p", "prismbench-kernels", "--bench", "filters"]
+from in_turn import RECORD, bench, build, printed
+
 FILTERS = [
     "dct-radial-axis:low:0.05",
     "dct-radial-axis:low:0.2",
@@ -68,9 +65,7 @@ def record_scipy(seconds):
 
 def record(command, **variables):
     """Seconds per call and one value, by filter."""
-    environment = {**os.environ, **variables}
-    output = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    lines = (line.split("\t") for line in output.splitlines() if line.count("\t") == 2)
+    lines = (line.split("\t") for line in printed(command, **variables) if line.count("\t") == 2)
     return {name: (float(seconds), float(value)) for name, seconds, value in lines}
 
 
@@ -80,10 +75,10 @@ def main():
         return
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = sys.argv[2] if len(sys.argv) > 2 else "1"
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    build("filters")
     ours, theirs = [], []
     for _ in range(rounds):
-        ours.append(record(BENCH, PRISMBENCH_RECORD_SECONDS=seconds))
+        ours.append(record(bench("filters"), **{RECORD: seconds}))
         theirs.append(record([sys.executable, __file__, "--scipy", seconds]))
     if ours[0].keys() != theirs[0].keys():
         sys.exit(f"different filters: {sorted(ours[0].keys() ^ theirs[0].keys())}")

@@ -35,6 +35,22 @@ pub(crate) fn rate(name: &str, count: u64, limit: Duration, pass: impl Fn()) {
     println!("{name} {:.4}", count as f64 / fastest.as_secs_f64());
 }
 
+/// Prints the name and the value of a case, the seconds of its fastest run and the CPU seconds of a
+/// mean one.
+pub(crate) fn value(name: &str, limit: Duration, mut run: impl FnMut() -> f64) {
+    let (start, cpu, mut fastest) = (Instant::now(), cpu_seconds(), f64::INFINITY);
+    for runs in 1.. {
+        let begun = Instant::now();
+        let value = run();
+        fastest = fastest.min(begun.elapsed().as_secs_f64());
+        if start.elapsed() >= limit {
+            let cpu = cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
+            println!("{name} {value:?} {fastest} {}", cpu / f64::from(runs));
+            return;
+        }
+    }
+}
+
 /// CPU seconds of this process so far, where `/proc` tells.
 pub(crate) fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;

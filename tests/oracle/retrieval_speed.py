@@ -8,15 +8,12 @@ f32 matrix product, the floor; `recall` is recall at 5 both ways: here ranks of 
 and topk without its one-hot tensor. Fails when the recalls are further apart than the stated tolerance.
 """
 
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "-p", "prismbench-metrics", "--bench", "retrieval"]
+from in_turn import RECORD, bench, build, printed
+
 TEXTS, IMAGES, COLUMNS = 25_000, 5_000, 512
 # A rank may differ where two cosines are within f32's rounding of each other.
 TOLERANCE = {"product": None, "recall": 1e-3}
@@ -52,21 +49,19 @@ def peers():
 
 def record(command, **variables):
     """Value, seconds of the fastest run and CPU seconds of a run of each line that a side prints."""
-    environment = {**os.environ, **variables}
-    output = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    lines = (line.split() for line in output.splitlines())
-    return {line[0]: [float(number) for number in line[1:]] for line in lines if line and line[0] in TOLERANCE}
+    lines = map(str.split, printed(command, **variables))
+    return {name: [float(number) for number in numbers] for name, *numbers in lines if name in TOLERANCE}
 
 
 def main():
     if sys.argv[1:] == ["--peers"]:
         return peers()
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    build("retrieval")
     ratios = {name: [] for name in TOLERANCE}
     floors = []
     for number in range(1, rounds + 1):
-        ours = record(BENCH, PRISMBENCH_RECORD_SECONDS="4")
+        ours = record(bench("retrieval"), **{RECORD: "4"})
         threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
         theirs = record([sys.executable, __file__, "--peers"], **threads)
         for name, tolerance in TOLERANCE.items():
