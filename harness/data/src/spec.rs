@@ -2,8 +2,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::split::Split;
 use super::DataError;
+use super::split::Split;
 
 mod folder_kind;
 mod opening;
