@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use super::{DataError, DataSpec, Dataset};
@@ -73,6 +74,12 @@ impl SplitSpec {
             Some(Self { train: spec.with_split(Split::Train)?, test: spec.with_split(test)? })
         });
         pair.ok_or_else(|| DataError::Unsplittable { id: spec.to_string(), found })
+    }
+
+    /// The same pair with its paths taken from `folder` where they are relative.
+    #[must_use]
+    pub fn beside(self, folder: &Path) -> Self {
+        Self { train: self.train.beside(folder), test: self.test.beside(folder) }
     }
 
     /// Opens both sets by `open` and matches their labels; see [`Splits::matched`].

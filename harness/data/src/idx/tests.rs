@@ -3,9 +3,10 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
 
 use super::*;
-use crate::{DataSpec, chain, open};
+use crate::{DataSpec, SplitSpec, chain, open};
 
 const SIDES: (usize, usize) = (3, 4);
 
@@ -180,4 +181,44 @@ fn labels_with_a_wrong_checksum_are_refused_and_a_hole_in_the_pictures_ends_the_
     let error = walk.next().unwrap().unwrap_err();
     assert!(!error.is_sample() && chain(&error).contains("damaged"), "{}", chain(&error));
     assert!(walk.next().is_none());
+}
+
+/// Debian's package `dataset-fashion-mnist`; without it the test says that it was left out.
+#[test]
+fn fashion_mnist_has_the_real_pictures_that_python_reads() {
+    let folder = Path::new("/usr/share/datasets/fashion-mnist");
+    if !folder.is_dir() {
+        let line = format!("left out: Fashion-MNIST ({} is not there)\n", folder.display());
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return;
+    }
+    let whole = DataSpec::Path(folder.to_owned());
+    let sets = SplitSpec::of(&whole).unwrap().open(open).unwrap();
+    // sha256 of the grey levels and of the labels, by Python's gzip and hashlib.
+    for (set, len, levels, labels) in [
+        (
+            &sets.train,
+            60_000,
+            "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
+            "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+        ),
+        (
+            &sets.test,
+            10_000,
+            "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
+            "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+        ),
+    ] {
+        let (mut seen, mut classes) = (Sha256::new(), Sha256::new());
+        for pending in set.samples(0..len).unwrap() {
+            let sample = pending.unwrap().load().unwrap();
+            seen.update(sample.image.pixels().iter().step_by(3).copied().collect::<Vec<u8>>());
+            classes.update([sample.label.unwrap() as u8]);
+        }
+        let text = |hash: Sha256| -> String {
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        assert_eq!((set.len(), text(seen).as_str()), (len, levels));
+        assert_eq!(text(classes), labels);
+    }
 }
