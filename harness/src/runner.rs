@@ -116,7 +116,7 @@ impl Runner<'_, '_> {
         if suite.concern() != Concern::Retrieval {
             return Ok(None);
         }
-        let reference = match self.plan.weights.get(TEXT_TOWER) {
+        let reference = match self.plan.weights.get(networks::TEXT_TOWER) {
             Some(path) => format!("{id}={}", path.display()),
             None => id.clone(),
         };

@@ -5,7 +5,6 @@ use prismbench_core::Outcome;
 use prismbench_reports::{Format, Style, write_table};
 
 use crate::cli::RunArgs;
-use crate::data_sets;
 use crate::error::Failure;
 use crate::networks;
 use crate::plan::Plan;
@@ -61,13 +60,10 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
 
 /// What must hold before anything is made: every data set is there.
 fn check(plan: &Plan) -> Result<(), Failure> {
-    let learns = |suite: &&Box<dyn Suite>| suite.learns() == Learns::FromTraining;
     for data in &plan.data {
-        data.open(if plan.suites.iter().any(|suite| learns(&suite)) {
-            Learns::FromTraining
-        } else {
-            Learns::Nothing
-        })?;
+        for suite in &plan.suites {
+            data.open(suite.learns())?;
+        }
     }
     Ok(())
 }

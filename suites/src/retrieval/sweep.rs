@@ -3,7 +3,7 @@ use prismbench_core::{
 };
 
 /// Recall of filtered pictures.
-pub const FILTERED_RECALL: MetricDef = MetricDef {
+pub(super) const FILTERED_RECALL: MetricDef = MetricDef {
     id: "filtered-r5",
     title: "t2i R@5",
     unit: Unit::One,
@@ -16,7 +16,7 @@ pub const FILTERED_RECALL: MetricDef = MetricDef {
 };
 
 /// The lowest cutoff that retrieval lives on.
-pub const LOW_PASS_COLLAPSE: MetricDef = MetricDef {
+pub(super) const LOW_PASS_COLLAPSE: MetricDef = MetricDef {
     id: "low-pass-collapse",
     title: "low-pass collapse",
     unit: Unit::One,
@@ -28,7 +28,7 @@ pub const LOW_PASS_COLLAPSE: MetricDef = MetricDef {
 };
 
 /// The highest cutoff that retrieval lives on.
-pub const HIGH_PASS_COLLAPSE: MetricDef = MetricDef {
+pub(super) const HIGH_PASS_COLLAPSE: MetricDef = MetricDef {
     id: "high-pass-collapse",
     title: "high-pass collapse",
     unit: Unit::One,
