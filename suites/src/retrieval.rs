@@ -13,8 +13,7 @@ use crate::networks::weights_id;
 use crate::suite::Learns;
 use crate::{Context, Pass, Pictures, Suite, SuiteError};
 use finding::{Findings, Rows};
-use sweep::Sweep;
-pub use sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE};
+use sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE, Sweep};
 use texts::Texts;
 
 /// Compares texts with pictures in one space and counts how often they find each other.
