@@ -91,6 +91,17 @@ pub enum ReportError {
     /// The table cannot be written to where it was asked for.
     #[error("cannot write the table")]
     Output(#[source] io::Error),
+    /// A curve contradicts itself.
+    #[error("draw the curve `{series}`: {reason}")]
+    Plot {
+        /// Its name.
+        series: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The drawing library refused a step.
+    #[error("cannot draw the plot")]
+    Draw(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The table library refused a step.
     #[error("cannot {step}")]
     Frame {

@@ -16,7 +16,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "-p", "prismbench-metrics", "--bench", "retrieval"]
+BENCH = ["cargo", "bench", "--quiet", "--workspace", "--bench", "retrieval"]
 TEXTS, IMAGES, COLUMNS = 25_000, 5_000, 512
 # A rank may differ where two cosines are within f32's rounding of each other.
 TOLERANCE = {"product": None, "recall": 1e-3}
