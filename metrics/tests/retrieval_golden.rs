@@ -3,8 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../../tests/oracle/splitmix.rs"]
-mod splitmix;
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
@@ -14,7 +12,7 @@ use prismbench_metrics::{
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splitmix::splitmix;
+use uniforms::splitmix::splitmix;
 use uniforms::uniforms;
 
 fn golden<T: DeserializeOwned>(name: &str) -> T {
