@@ -120,7 +120,7 @@ fn binary(column: &Column) -> PolarsResult<BinaryChunked> {
 fn texts(column: &Series, at: usize, captions: &mut Vec<String>) -> PolarsResult<()> {
     if let DataType::List(_) = column.dtype() {
         if let Some(list) = column.list()?.get_as_series(at) {
-            captions.extend(list.str()?.into_iter().flatten().map(str::to_owned));
+            captions.extend(list.str()?.iter().flatten().map(str::to_owned));
         }
         return Ok(());
     }
