@@ -35,6 +35,20 @@ impl Packed {
         Self { set, columns, panels }
     }
 
+    /// Packs the columns of a matrix that lies row after row, `columns` values each, as if they were
+    /// rows: [`multiply`] then sums over the rows of that matrix.
+    ///
+    /// # Panics
+    /// When the length is not a multiple of `columns`.
+    #[must_use]
+    pub fn of_columns(rows: &[f32], columns: usize) -> Self {
+        let set = InstructionSet::Best;
+        let count = rows.len().checked_div(columns).unwrap_or(0);
+        assert_eq!(rows.len(), count * columns, "rows must be whole");
+        let panels = Panels::new(set, count, columns, |row, k| rows[row * columns + k]);
+        Self { set, columns: count, panels }
+    }
+
     /// Rows that were packed.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -120,6 +134,22 @@ mod tests {
                 prop_assert_eq!(&out, &expected, "{:?}", set);
             }
         }
+    }
+
+    #[test]
+    fn columns_are_the_rows_of_the_transpose() {
+        let (rows, columns) = (70, 45);
+        let (left, right) = (values(3, 5 * rows), values(4, rows * columns));
+        let turned: Vec<f32> =
+            (0..columns * rows).map(|at| right[at % rows * columns + at / rows]).collect();
+        let packed = [Packed::of_columns(&right, columns), Packed::new(&turned, rows)];
+        let [found, expected] = packed.map(|packed| {
+            assert_eq!((packed.rows(), packed.columns()), (columns, rows));
+            let mut out = vec![0.0; 5 * columns];
+            multiply(&left, &packed, &mut out);
+            out
+        });
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub use attention::{Attention, Mask};
 pub use bicubic::{Antialiasing, resize_bicubic};
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
+pub(crate) use exponential::exp_of_nonpositive;
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

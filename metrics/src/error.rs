@@ -92,6 +92,23 @@ pub enum MetricError {
         /// What to do.
         remedy: &'static str,
     },
+    /// Features too wide for normal equations.
+    #[error(
+        "align images by {columns} columns: at most {most} fit the normal equations; choose a \
+         pooling with fewer, such as `mean` or `spatial-4x4`"
+    )]
+    TooWide {
+        /// Columns of the image features.
+        columns: usize,
+        /// Columns that can be solved for.
+        most: usize,
+    },
+    /// Captions that say nothing.
+    #[error("take a vocabulary from {captions} captions: none of them has a word")]
+    NoWords {
+        /// How many there are.
+        captions: u64,
+    },
     /// A matrix that is no covariance.
     #[error("take a matrix as a covariance: {problem}")]
     Covariance {
@@ -104,11 +121,59 @@ pub enum MetricError {
         /// What the sample is called.
         sample: String,
     },
+    /// A curve without anything in it.
+    #[error("take shares of a curve whose values are all zero")]
+    NoEnergy,
     /// An iteration that did not end.
     #[error("find the eigenvalues of a {side}x{side} matrix: the iteration did not converge")]
     NoConvergence {
         /// Rows of the matrix.
         side: usize,
+    },
+    /// A label that is no class.
+    #[error("take label {label} of sample `{sample}`: classes are numbered from 0 to {last}")]
+    Label {
+        /// What the sample is called.
+        sample: String,
+        /// The label.
+        label: u32,
+        /// The last class.
+        last: usize,
+    },
+    /// A class with too few samples to fit a classifier, or to split.
+    #[error(
+        "{purpose} class {class}: it has {found} training samples and at least {needed} are \
+         needed; leave the class out or take more samples of it"
+    )]
+    SmallClass {
+        /// What was to be done with the class.
+        purpose: &'static str,
+        /// The class.
+        class: usize,
+        /// Training samples of the class.
+        found: usize,
+        /// Samples needed.
+        needed: usize,
+    },
+    /// Fewer than two classes.
+    #[error("tell {found} classes apart: at least 2 are needed")]
+    TooFewClasses {
+        /// Classes of the set.
+        found: usize,
+    },
+    /// Two sets of different classes.
+    #[error("train on {train} classes and test on {test}: both sets must have the same classes")]
+    Classes {
+        /// Classes of the training set.
+        train: usize,
+        /// Classes of the test set.
+        test: usize,
+    },
+    /// A classifier whose sums leave the range of f32.
+    #[error("fit {recipe}: sums over the features leave the range of f32; scale the features down")]
+    Overflow {
+        /// Id of the recipe.
+        recipe: &'static str,
     },
     /// Features that cannot be read back.
     #[error("read stored features")]

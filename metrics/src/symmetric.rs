@@ -3,9 +3,11 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
+use rayon::prelude::*;
 
 use crate::MetricError;
 
@@ -29,6 +31,29 @@ pub(crate) fn by_faer(symmetric: &[f64], side: usize) -> Result<Vec<f64>, Metric
     Ok(values.column_vector().iter().copied().collect())
 }
 
+/// Eigenvalues of a symmetric matrix, `side x side`, from small to large, and their eigenvectors, one
+/// after the other.
+pub(crate) fn eigenvectors(
+    symmetric: &[f64],
+    side: usize,
+) -> Result<(Vec<f64>, Vec<f64>), MetricError> {
+    let (values, vectors) = decompose(symmetric, side)?;
+    Ok((values, vectors.col_iter().flat_map(|vector| vector.iter().copied()).collect()))
+}
+
+fn decompose(symmetric: &[f64], side: usize) -> Result<(Vec<f64>, Mat<f64>), MetricError> {
+    let (mut values, mut vectors) = (Diag::<f64>::zeros(side), Mat::<f64>::zeros(side, side));
+    let (compute, par) = (ComputeEigenvectors::Yes, Par::Seq);
+    let mut memory =
+        MemBuffer::new(self_adjoint_evd_scratch::<f64>(side, compute, par, Default::default()));
+    let stack = MemStack::new(&mut memory);
+    let matrix = MatRef::from_row_major_slice(symmetric, side, side);
+    let found = Some(vectors.as_mut());
+    self_adjoint_evd(matrix, values.as_mut(), found, par, stack, Default::default())
+        .map_err(|_| MetricError::NoConvergence { side })?;
+    Ok((values.column_vector().iter().copied().collect(), vectors))
+}
+
 /// `F` with `F F^T` the given positive semidefinite matrix; by rows.
 ///
 /// The Cholesky factor where there is one, otherwise `V L^(1/2)` of the eigenvectors `V`, with
@@ -37,17 +62,8 @@ pub(crate) fn square_root(matrix: &[f64], side: usize) -> Result<Vec<f64>, Metri
     if let Some(factor) = cholesky(matrix, side) {
         return Ok(factor);
     }
-    let (mut values, mut vectors) = (Diag::<f64>::zeros(side), Mat::<f64>::zeros(side, side));
-    let (compute, par) = (ComputeEigenvectors::Yes, Par::Seq);
-    let mut memory =
-        MemBuffer::new(self_adjoint_evd_scratch::<f64>(side, compute, par, Default::default()));
-    let stack = MemStack::new(&mut memory);
-    let matrix = MatRef::from_row_major_slice(matrix, side, side);
-    let found = Some(vectors.as_mut());
-    self_adjoint_evd(matrix, values.as_mut(), found, par, stack, Default::default())
-        .map_err(|_| MetricError::NoConvergence { side })?;
-    let roots: Vec<f64> =
-        values.column_vector().iter().map(|value| value.max(0.0).sqrt()).collect();
+    let (values, vectors) = decompose(matrix, side)?;
+    let roots: Vec<f64> = values.iter().map(|value| value.max(0.0).sqrt()).collect();
     let mut factor = Vec::with_capacity(side * side);
     for row in 0..side {
         factor.extend(vectors.row(row).iter().zip(&roots).map(|(entry, root)| entry * root));
@@ -70,6 +86,33 @@ fn cholesky(matrix: &[f64], side: usize) -> Option<Vec<f64>> {
         }
     }
     Some(rows)
+}
+
+/// Columns of the right side that are solved for together, so that threads decide nothing.
+const COLUMNS: usize = 64;
+
+/// `X` with `M X = R` for a positive definite `M`, `side x side`, and a right side of `side` rows; by
+/// rows. `None` when the matrix is not positive definite.
+pub(crate) fn solve_definite(matrix: &[f64], side: usize, right: &[f64]) -> Option<Vec<f64>> {
+    let factor = cholesky(matrix, side)?;
+    let factor = MatRef::from_row_major_slice(&factor, side, side).to_owned();
+    let columns = right.len().checked_div(side).unwrap_or(0);
+    let right = MatRef::from_row_major_slice(right, side, columns);
+    let solve = |first: usize| {
+        let count = COLUMNS.min(columns - first);
+        let mut part = right.subcols(first, count).to_owned();
+        let scratch = solve_in_place_scratch::<f64>(side, count, Par::Seq);
+        let mut memory = MemBuffer::new(scratch);
+        solve_in_place(factor.as_ref(), part.as_mut(), Par::Seq, MemStack::new(&mut memory));
+        part
+    };
+    let firsts: Vec<usize> = (0..columns).step_by(COLUMNS).collect();
+    let parts: Vec<Mat<f64>> = firsts.into_par_iter().map(solve).collect();
+    let mut solution = Vec::with_capacity(side * columns);
+    for row in 0..side {
+        solution.extend(parts.iter().flat_map(|part| part.row(row).iter().copied()));
+    }
+    Some(solution)
 }
 
 /// The sum of the singular values of a matrix given by rows.
@@ -115,6 +158,25 @@ mod tests {
     }
 
     #[test]
+    fn eigenvectors_are_orthonormal_and_give_the_matrix_back() {
+        for (side, rank) in [(1, 1), (30, 40), (50, 9)] {
+            let matrix = semidefinite(side, rank);
+            let (values, vectors) = eigenvectors(&matrix, side).unwrap();
+            for i in 0..side {
+                for j in 0..side {
+                    let (mut product, mut found) = (0.0, 0.0);
+                    for k in 0..side {
+                        product += vectors[i * side + k] * vectors[j * side + k];
+                        found += values[k] * vectors[k * side + i] * vectors[k * side + j];
+                    }
+                    assert!((product - f64::from(u8::from(i == j))).abs() < 1e-12);
+                    assert!((found - matrix[i * side + j]).abs() < 1e-12, "{side} {rank}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_square_root_is_one_with_and_without_full_rank() {
         for (side, rank) in [(3, 3), (40, 60), (40, 7), (2, 0)] {
             let matrix = semidefinite(side, rank);
@@ -125,6 +187,24 @@ mod tests {
                 assert!((found - expected).abs() < 1e-12, "{side} {rank}: {found} {expected}");
             }
         }
+    }
+
+    #[test]
+    fn a_solution_solves_and_a_matrix_without_full_rank_has_none() {
+        for (side, columns) in [(1, 1), (7, 3), (40, 150)] {
+            let mut matrix = semidefinite(side, side + 5);
+            matrix.iter_mut().step_by(side + 1).for_each(|value| *value += 0.5);
+            let right: Vec<f64> = (0..side * columns).map(|at| (at % 97) as f64 - 48.0).collect();
+            let found = solve_definite(&matrix, side, &right).unwrap();
+            for (at, expected) in right.iter().enumerate() {
+                let (i, j) = (at / columns, at % columns);
+                let product: f64 =
+                    (0..side).map(|k| matrix[i * side + k] * found[k * columns + j]).sum();
+                // Residuals are of rounding alone; right sides reach 48, solutions 1e2.
+                assert!((product - expected).abs() < 1e-11, "{side}: {product} {expected}");
+            }
+        }
+        assert_eq!(solve_definite(&[1.0, 2.0, 2.0, 1.0], 2, &[1.0, 1.0]), None);
     }
 
     #[test]

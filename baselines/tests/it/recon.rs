@@ -11,14 +11,7 @@ use prismbench_core::{
     SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::pictures;
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
-}
+use crate::{chain, pictures};
 
 fn recon(path: &Path) -> Box<dyn Tokenizer> {
     let reference = format!("recon:{}", path.display());

@@ -38,6 +38,7 @@ fn section(what: &str) -> String {
                 let direction = match metric.better {
                     prismbench_core::Better::Higher => "higher is better",
                     prismbench_core::Better::Lower => "lower is better",
+                    prismbench_core::Better::Neither => "describes",
                 };
                 let unit = metric.unit.symbol();
                 let unit = if unit.is_empty() { String::new() } else { format!("{unit}; ") };
