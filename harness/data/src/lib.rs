@@ -2,7 +2,7 @@
 //! scenes behind one trait.
 //!
 //! A set is listed once and decoded late: [`Dataset::samples`] walks it in order and hands out
-//! [`Pending`] samples, which any thread may load. No source holds more than a few pictures.
+//! [`Pending`] samples, which any thread may load. No source here holds more than a few pictures.
 //!
 //! It stands below both the suites, which measure on these pictures, and the baselines, which read
 //! finished reconstructions with the same eyes.

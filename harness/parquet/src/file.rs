@@ -1,6 +1,7 @@
 //! One Parquet file: its footer, and rows out of it.
 
 use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -34,12 +35,12 @@ pub(super) struct RowGroup {
 
 impl ParquetFile {
     pub(super) fn open(path: PathBuf) -> Result<Self, DataError> {
-        let file = File::open(&path).map_err(|cause| DataError::io(&path, cause))?;
-        let len = file.metadata().map_err(|cause| DataError::io(&path, cause))?.len();
+        let mut file = File::open(&path).map_err(|cause| DataError::io(&path, cause))?;
+        let end = data_end(&mut file).map_err(|cause| DataError::io(&path, cause))?;
         let mut reader = ParquetReader::new(file);
         let read = || -> Result<_, ParquetError> {
             let footer = reader.get_metadata().map_err(ParquetError::Polars)?.clone();
-            let groups = check(&footer, len)?;
+            let groups = check(&footer, end)?;
             let schema = reader.schema().map_err(ParquetError::Polars)?;
             let notes = footer.key_value_metadata.iter().flatten();
             let hub = notes.filter(|note| note.key == "huggingface");
@@ -75,15 +76,29 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Parque
     catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(ParquetError::Panicked))
 }
 
-/// Compares what the footer claims with the size of the file, and its counts with each other.
-fn check(footer: &FileMetadataRef, len: u64) -> Result<Vec<RowGroup>, ParquetError> {
+/// Where the footer begins: a file ends with the footer's length, in 4 bytes, and `PAR1`. A file of
+/// another kind gives any number, and Polars says what is wrong with it.
+fn data_end(file: &mut File) -> io::Result<u64> {
+    let len = file.seek(SeekFrom::End(0))?;
+    if len < 8 {
+        return Ok(0);
+    }
+    let mut footer_len = [0; 4];
+    file.seek(SeekFrom::End(-8))?;
+    file.read_exact(&mut footer_len)?;
+    file.rewind()?;
+    Ok((len - 8).saturating_sub(u64::from(u32::from_le_bytes(footer_len))))
+}
+
+/// Compares what the footer claims with the bytes before it, and its counts with each other.
+fn check(footer: &FileMetadataRef, end: u64) -> Result<Vec<RowGroup>, ParquetError> {
     let wrong = |problem: String| Err(ParquetError::Footer { problem });
     let mut total = 0_u64;
     let mut groups = Vec::with_capacity(footer.row_groups.len());
     for (at, group) in footer.row_groups.iter().enumerate() {
-        if let Some(range) = group.byte_ranges_iter().find(|range| range.end > len) {
+        if let Some(range) = group.byte_ranges_iter().find(|range| range.end > end) {
             return wrong(format!(
-                "row group {at} ends at byte {} and the file has {len}; it is cut short or damaged",
+                "row group {at} ends at byte {} and the data at {end}; it is cut short or damaged",
                 range.end
             ));
         }
