@@ -24,37 +24,42 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
+#[path = "../tests/it/generated.rs"]
+mod generated;
+#[expect(dead_code, reason = "shared with the tests, which read arrays")]
+#[path = "../tests/it/golden.rs"]
+mod golden;
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
 #[path = "../tests/it/planned.rs"]
 mod planned;
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 #[expect(dead_code, reason = "shared with the tests, which open more models")]
 #[path = "../tests/it/vision_weights.rs"]
 mod vision_weights;
 
-use std::collections::HashMap;
-use std::fs;
 use std::hint::black_box;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group};
+use planned::Planned;
 use prismbench_baselines::{OpenOptions, Opened, open};
 use prismbench_core::{Encoding, ImageBatch, RgbImage, Tokenizer};
 use vision_weights::{Decoder, Sizes};
 
 const SIDE: usize = 256;
 const BATCHES: [usize; 2] = [1, 4];
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 /// A tokenizer to be timed.
 struct Row {
     id: &'static str,
-    /// Writes its weights into a folder, under the names that it looks for.
-    weights: fn(&Path),
+    /// Makes its weights and tells where they are; the folder is theirs if they have none.
+    weights: fn(&Path) -> PathBuf,
     passes: &'static [Pass],
 }
 
@@ -71,46 +76,33 @@ const ROWS: [Row; 3] = [
     Row { id: "dinov2-reg-b", weights: dinov2, passes: &[Pass::Encode] },
 ];
 
-fn sd_vae(folder: &Path) {
-    let tensors = golden("autoencoder_kl/tensors.json", "sd-vae");
-    write(&folder.join("diffusion_pytorch_model.safetensors"), &tensors);
+fn sd_vae(_: &Path) -> PathBuf {
+    generated::autoencoder_kl("sd-vae")
 }
 
-fn dinov2(folder: &Path) {
-    let tensors = vision_weights::dinov2("", Sizes::new(768, 12, 14), 4);
-    planned::write(&folder.join("model.safetensors"), &tensors);
+fn dinov2(folder: &Path) -> PathBuf {
+    written(folder, &vision_weights::dinov2("", Sizes::new(768, 12, 14), 4))
 }
 
-fn rae(folder: &Path) {
+fn rae(folder: &Path) -> PathBuf {
     let decoder = Decoder { width: 1152, hidden: 4096, depth: 28, latent: (768, 16) };
     let mut tensors = vision_weights::dinov2("encoder.", Sizes::new(768, 12, 14), 4);
     // It has no weights in RAE.
     tensors.retain(|tensor| !tensor.name.contains("encoder.layernorm."));
     tensors.extend(vision_weights::rae_decoder(decoder));
     tensors.extend(vision_weights::rae_buffers(decoder, ["encoder_mean", "encoder_std"]));
-    planned::write(&folder.join("diffusion_pytorch_model.safetensors"), &tensors);
+    written(folder, &tensors)
 }
 
-/// The tensors of a model: name in the recipe, name in the file, shape.
-fn golden(file: &str, model: &str) -> Vec<(String, String, Vec<usize>)> {
-    let path = format!("{}/../tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
-    let mut models: HashMap<String, _> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    models.remove(model).unwrap()
-}
-
-fn write(path: &Path, rows: &[(String, String, Vec<usize>)]) {
-    let tensor = |(name, stored, shape): &(String, String, Vec<usize>)| {
-        let values = recipe::tensor(name, shape);
-        (stored.clone(), Tensor::from_vec(values, shape.as_slice(), &Device::Cpu).unwrap())
-    };
-    let tensors: HashMap<_, _> = rows.iter().map(tensor).collect();
-    candle_core::safetensors::save(&tensors, path).unwrap();
+fn written(folder: &Path, tensors: &[Planned]) -> PathBuf {
+    let path = folder.join("weights.safetensors");
+    planned::write(&path, tensors);
+    path
 }
 
 fn opened(row: &Row) -> Box<dyn Tokenizer> {
     let folder = tempfile::tempdir().unwrap();
-    (row.weights)(folder.path());
-    let reference = format!("{}={}", row.id, folder.path().display());
+    let reference = format!("{}={}", row.id, (row.weights)(folder.path()).display());
     match open(&reference.parse().unwrap(), &OpenOptions::on(&Device::Cpu)).unwrap() {
         Opened::Ready(tokenizer) => tokenizer,
         Opened::Unfitted(_) => panic!("{} needs pictures", row.id),
@@ -153,30 +145,11 @@ fn tokenizers(criterion: &mut Criterion) {
     });
 }
 
-/// The fastest pass of each case, as a rate.
-fn record(seconds: f64) {
-    for_each_case(|name, count, pass| {
-        pass();
-        let start = Instant::now();
-        let mut fastest = Duration::MAX;
-        while start.elapsed().as_secs_f64() < seconds {
-            let pass_start = Instant::now();
-            pass();
-            fastest = fastest.min(pass_start.elapsed());
-        }
-        println!("{name} {:.4}", count as f64 / fastest.as_secs_f64());
-    });
-}
-
 criterion_group!(benches, tokenizers);
 
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
-    match std::env::var(RECORD) {
-        Ok(seconds) => record(seconds.parse().unwrap()),
-        Err(_) => {
-            benches();
-            Criterion::default().configure_from_args().final_summary();
-        }
-    }
+    record::main(benches, |limit| {
+        for_each_case(|name, count, pass| record::rate(&name, count as u64, limit, pass));
+    });
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use candle_core::Device;
 use prismbench_core::{
-    Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, Tokenizer, TokenizerError,
+    Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, Stream, Tokenizer, TokenizerError,
     TokenizerSpec,
 };
 use prismbench_kernels::nn::Arithmetic;
@@ -91,7 +91,7 @@ impl AutoencoderKl {
         let spec = TokenizerSpec {
             id,
             stride: STRIDE,
-            parameters: expected.iter().map(Expected::len).sum::<usize>() as u64,
+            parameters: Expected::count(&expected),
             weights: vec![file.origin().clone()],
             source: (*source).to_owned(),
         };
@@ -107,6 +107,22 @@ impl AutoencoderKl {
             decoder: Decoder::new(&layers, architecture)?,
             device: device.clone(),
         })
+    }
+
+    /// What an encoding draws by, one stream for each image; `None` for the mode.
+    ///
+    /// # Errors
+    /// As [`Encoding::refuse_extras`] and [`Encoding::streams`].
+    fn streams(
+        &self,
+        encoding: &Encoding<'_>,
+        images: usize,
+    ) -> Result<Option<Vec<Stream>>, TokenizerError> {
+        encoding.refuse_extras(&self.spec.id)?;
+        match encoding.posterior {
+            PosteriorRule::Mode => Ok(None),
+            PosteriorRule::Sample => encoding.streams("posterior", images).map(Some),
+        }
     }
 
     fn posterior(&self, images: &ImageBatch) -> Result<Posterior, TokenizerError> {
@@ -145,12 +161,8 @@ impl Tokenizer for AutoencoderKl {
         images: &ImageBatch,
         encoding: &Encoding<'_>,
     ) -> Result<Latents, TokenizerError> {
-        encoding.refuse_extras(&self.spec.id)?;
-        // Before the network runs: a missing key should not cost its time.
-        let streams = match encoding.posterior {
-            PosteriorRule::Mode => None,
-            PosteriorRule::Sample => Some(encoding.streams("posterior", images.dims().0)?),
-        };
+        // Before the network runs: what is refused should not cost its time.
+        let streams = self.streams(encoding, images.dims().0)?;
         let posterior = self.posterior(images)?;
         Ok(Latents::Tensor(match streams {
             None => posterior.mode()?,

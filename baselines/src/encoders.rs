@@ -18,7 +18,7 @@ mod siglip;
 mod text;
 
 pub(crate) use clip::{LARGE_14 as CLIP_L, MODELS as CLIP_MODELS};
-pub(crate) use dinov2::{DINOV2_REGISTERS, Dinov2Size, MODELS as DINOV2_MODELS};
+pub(crate) use dinov2::{Dinov2Size, MODELS as DINOV2_MODELS, dinov2_registers};
 pub(crate) use family::Family;
 pub(crate) use mae::{MAE_B, MODELS as MAE_MODELS};
 pub(crate) use siglip::{MODELS as SIGLIP_MODELS, SIGLIP2_B};

@@ -105,15 +105,9 @@ impl Exec {
     }
 
     fn check_pictures(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
-        self.hello.spec.check_sides(images)?;
-        let (_, height, width) = images.dims();
-        match self.hello.size {
-            Some(size) if size != (height, width) => Err(TokenizerError::Shape {
-                expected: format!("pictures of {}x{} for `{}`", size.1, size.0, self.spec().id),
-                found: format!("{width}x{height} pixels"),
-            }),
-            _ => Ok(()),
-        }
+        let Hello { spec, size, .. } = &self.hello;
+        spec.check_sides(images)?;
+        size.map_or(Ok(()), |size| spec.check_size(images, size))
     }
 
     /// The request `encode` without its pictures.

@@ -5,6 +5,8 @@ use prismbench_core::TokenizerError;
 use prismbench_kernels::nn::{Arithmetic, Conv2d, ConvOptions, GroupNorm, NnError, Window};
 use prismbench_weights::Tensors;
 
+use crate::error::layer;
+
 /// Makes layers of tensors that are asked for by the names of the architecture.
 pub(crate) struct Layers<'a> {
     pub(crate) tensors: &'a Tensors,
@@ -46,7 +48,7 @@ impl Layers<'_> {
         let (_, _, rows, columns) = weight.dims4()?;
         let window = Window::new(rows, columns).padding(rows / 2, columns / 2);
         let options = ConvOptions { arithmetic: self.arithmetic, ..ConvOptions::new(window) };
-        Conv2d::new(&weight, bias.as_ref(), change(options)).map_err(failed)
+        Conv2d::new(&weight, bias.as_ref(), change(options)).map_err(layer)
     }
 
     /// `NAME.weight` and `NAME.bias`.
@@ -58,7 +60,7 @@ impl Layers<'_> {
     ) -> Result<GroupNorm, TokenizerError> {
         let weight = self.tensor(&format!("{name}.weight"))?;
         let bias = self.tensor(&format!("{name}.bias"))?;
-        GroupNorm::new(groups, &weight, Some(&bias), epsilon).map_err(failed)
+        GroupNorm::new(groups, &weight, Some(&bias), epsilon).map_err(layer)
     }
 }
 
@@ -73,17 +75,9 @@ pub(crate) fn in_pieces(
     let at_once = at_once.clamp(1, count.max(1));
     let piece = |first: usize| network(&images.narrow(0, first, at_once.min(count - first))?);
     let pieces: Vec<Tensor> =
-        (0..count).step_by(at_once).map(piece).collect::<Result<_, _>>().map_err(failed)?;
+        (0..count).step_by(at_once).map(piece).collect::<Result<_, _>>().map_err(layer)?;
     match &*pieces {
         [whole] => Ok(whole.clone()),
         pieces => Ok(Tensor::cat(pieces, 0)?),
-    }
-}
-
-/// A layer cannot be made or run.
-pub(crate) fn failed(error: NnError) -> TokenizerError {
-    match error {
-        NnError::Tensor(error) => error.into(),
-        error => candle_core::Error::wrap(error).into(),
     }
 }

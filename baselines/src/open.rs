@@ -81,10 +81,10 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
     let id = reference.id.clone();
     let device = options.device.clone();
     Ok(Opened::Ready(match reference.kind()? {
-        Kind::Identity => Box::new(OnHost::new(Identity::new(id), device)),
-        Kind::Resample { factor } => Box::new(OnHost::new(Resample::new(id, factor), device)),
+        Kind::Identity => Box::new(OnHost::tokenizer(Identity::new(id), device)),
+        Kind::Resample { factor } => Box::new(OnHost::tokenizer(Resample::new(id, factor), device)),
         Kind::Jpeg { quality } => Box::new(Jpeg::new(id, quality, device)),
-        Kind::Dct { kept } => Box::new(OnHost::new(Dct::new(id, kept), device)),
+        Kind::Dct { kept } => Box::new(OnHost::tokenizer(Dct::new(id, kept), device)),
         Kind::Pca { factor, components } => {
             let fit = PcaFit::new(id, factor.side(), components, device);
             return Ok(Opened::Unfitted(Box::new(fit)));

@@ -10,6 +10,6 @@ mod variant;
 
 pub(crate) use autoencoder::{Extents, Rae};
 pub(crate) use decoder::{Decoder, DecoderConfig, PositionSource};
-pub(crate) use parts::{EncoderPart, NATIVE_STATISTICS, Parts, borrowed, numbers};
+pub(crate) use parts::{EncoderPart, NATIVE_STATISTICS, Parts, borrowed};
 pub(crate) use statistics::Statistics;
 pub(crate) use variant::MODELS;

@@ -25,8 +25,8 @@ pub enum ReconError {
     Data(#[from] DataError),
     /// No picture belongs to the sample.
     #[error(
-        "there is none for `{id}`{}",
-        if *flat { "" } else { "; it would bear that name, with any picture's extension" }
+        "there is none for `{id}`; it would bear that name{}, with any picture's extension",
+        if *flat { " or its last part" } else { "" }
     )]
     Missing {
         /// The sample.
@@ -91,10 +91,8 @@ impl Recon {
     /// # Errors
     /// [`TokenizerError::Reconstruction`] when there is nothing that can be listed.
     pub(crate) fn open(id: String, path: &Path, device: Device) -> Result<Self, TokenizerError> {
-        let pictures = match prismbench_data::open(&DataSpec::Path(path.to_owned())) {
-            Ok(pictures) => pictures,
-            Err(cause) => return Err(failed(&id, cause.into())),
-        };
+        let pictures = prismbench_data::open(&DataSpec::Path(path.to_owned()))
+            .map_err(|cause| failed(&id, cause.into()))?;
         let names = Names::of(pictures.as_ref());
         let source = "reconstructions that were made elsewhere".to_owned();
         let spec = TokenizerSpec { id, stride: 1, parameters: 0, weights: Vec::new(), source };

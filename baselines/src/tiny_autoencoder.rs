@@ -3,12 +3,11 @@ mod models;
 mod names;
 mod network;
 
-use candle_core::Device;
-use prismbench_core::{
-    Encoding, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError, TokenizerSpec,
-};
+use candle_core::{Device, Tensor};
+use prismbench_core::{ImageBatch, TokenizerError, TokenizerSpec};
 use prismbench_weights::{Expected, WeightsFile};
 
+use crate::grid::{GridMap, GridTokenizer};
 use crate::layers::{Layers, in_pieces};
 use crate::model::Opening;
 use layout::{Form, Half};
@@ -24,8 +23,7 @@ const PIXELS: usize = 16 * 256 * 256;
 /// TAESD and its sisters (madebyollin/taesd, MIT): residual convolutions of 64 channels, pictures
 /// in `[0, 1]`, latents of an eighth of the side in the space that generators see.
 ///
-/// Deterministic: mode and sample are the same. No layer's sums depend on the other images of the
-/// batch.
+/// No layer's sums depend on the other images of the batch.
 pub(crate) struct TinyAutoencoder {
     spec: TokenizerSpec,
     channels: usize,
@@ -40,7 +38,7 @@ impl TinyAutoencoder {
     /// # Errors
     /// As [`Opening::weights`] and [`WeightsFile::tensors`]; [`TokenizerError::WeightsMismatch`]
     /// for the halves of two models or a whole other one.
-    fn open(opening: &Opening<'_>, form: Form) -> Result<Self, TokenizerError> {
+    fn open(opening: &Opening<'_>, form: Form) -> Result<GridTokenizer<Self>, TokenizerError> {
         let encoder = read(opening, (0, Half::Encoder), form)?;
         let decoder = read(opening, (1, Half::Decoder), form)?;
         for (half, name) in [(&encoder, "encoder"), (&decoder, "decoder")] {
@@ -54,7 +52,7 @@ impl TinyAutoencoder {
         weights.dedup();
         let source = "madebyollin/taesd".to_owned();
         let id = opening.id.clone();
-        Ok(Self {
+        Ok(GridTokenizer(Self {
             spec: TokenizerSpec {
                 id,
                 stride: STRIDE,
@@ -66,7 +64,7 @@ impl TinyAutoencoder {
             encoder: encoder.network,
             decoder: decoder.network,
             device: opening.device.clone(),
-        })
+        }))
     }
 }
 
@@ -96,40 +94,34 @@ fn read(
     let rename = |name: &str| names.of_file(name);
     let layers = Layers { tensors: &tensors, rename: &rename, arithmetic: opening.arithmetic };
     let network = Network::new(&layout, &layers)?;
-    let parameters = expected.iter().map(Expected::len).sum::<usize>() as u64;
+    let parameters = Expected::count(&expected);
     Ok(Read { network, form, file, parameters })
 }
 
-impl Tokenizer for TinyAutoencoder {
+impl GridMap for TinyAutoencoder {
     fn spec(&self) -> &TokenizerSpec {
         &self.spec
     }
 
-    fn latent_shape(&self, height: usize, width: usize) -> LatentShape {
-        LatentShape::Tensor(vec![self.channels, height / STRIDE, width / STRIDE])
+    fn channels(&self) -> usize {
+        self.channels
     }
 
-    fn encode(
-        &self,
-        images: &ImageBatch,
-        encoding: &Encoding<'_>,
-    ) -> Result<Latents, TokenizerError> {
-        encoding.refuse_extras(&self.spec.id)?;
-        self.spec.check_sides(images)?;
+    fn latents(&self, images: &ImageBatch) -> Result<Tensor, TokenizerError> {
         let (_, height, width) = images.dims();
         let images = images.tensor().to_device(&self.device)?;
-        let latents = in_pieces(&images, PIXELS / (height * width).max(1), |images| {
-            self.encoder.forward(images)
-        })?;
-        Ok(Latents::Tensor(latents))
+        in_pieces(&images, at_once(height * width), |images| self.encoder.forward(images))
     }
 
-    fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
-        let latents = latents.grid(&self.spec.id, self.channels)?.to_device(&self.device)?;
+    fn pictures(&self, latents: &Tensor) -> Result<Tensor, TokenizerError> {
         let (_, _, height, width) = latents.dims4()?;
+        let latents = latents.to_device(&self.device)?;
         let pixels = height * width * STRIDE * STRIDE;
-        let pictures =
-            in_pieces(&latents, PIXELS / pixels, |latents| self.decoder.forward(latents))?;
-        ImageBatch::new(pictures)
+        in_pieces(&latents, at_once(pixels), |latents| self.decoder.forward(latents))
     }
+}
+
+/// How many pictures of so many pixels are run at once.
+fn at_once(pixels: usize) -> usize {
+    PIXELS / pixels.max(1)
 }

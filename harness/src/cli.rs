@@ -41,7 +41,7 @@ pub(crate) struct RunArgs {
     /// (repeatable)
     #[arg(short, long = "tokenizer", value_name = "REF")]
     pub(crate) tokenizers: Vec<String>,
-    /// Pictures: a folder, an .npz, one picture, or synthetic:SEED:N (repeatable)
+    /// Pictures: a folder, an .npz, synthetic:SEED:N, ...; `list data` shows every kind (repeatable)
     #[arg(short, long = "data", value_name = "DATA")]
     pub(crate) data: Vec<String>,
     /// A protocol by name (repeatable)
@@ -138,7 +138,7 @@ pub(crate) struct TableArgs {
     /// Run folders, or their records.jsonl
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// text, markdown, csv or parquet
+    /// text, markdown, csv, parquet, or svg for the curves of sweeps and spectra
     #[arg(short, long, default_value = "text")]
     pub(crate) format: String,
     /// Write to a file instead of standard output; an existing file is kept

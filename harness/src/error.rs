@@ -197,9 +197,10 @@ impl Failure {
 
 fn of_data(error: &DataError) -> Exit {
     match error {
-        DataError::NotFound { .. } | DataError::Empty { .. } | DataError::Io { .. } => {
-            Exit::Missing
-        }
+        DataError::NotFound { .. }
+        | DataError::Empty { .. }
+        | DataError::Io { .. }
+        | DataError::NoFiles { .. } => Exit::Missing,
         _ => Exit::Usage,
     }
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
-use prismbench_core::{Choice, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
+use prismbench_core::{Choice, JointSpace, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
 use prismbench_kernels::nn::Arithmetic;
 use prismbench_metrics::{FeatureNetwork, Inception, Lpips, LpipsHead, RandomFilters};
 use prismbench_suites::{Lent, NetworkKind, Networks};
@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::plan::Plan;
 
 /// Names of weights that `--weights NAME=FILE` and a plan's table `[weights]` know.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     "inception",
     "lpips-alex",
     "lpips-alex-head",
@@ -18,7 +18,11 @@ pub(crate) const NAMES: [&str; 7] = [
     "lpips-vgg-head",
     "lpips-squeeze",
     "lpips-squeeze-head",
+    TEXT_TOWER,
 ];
+
+/// Name of the weights of the text tower that a protocol's `joint-space` names.
+pub(crate) const TEXT_TOWER: &str = "text-tower";
 
 /// Where weights and features are kept: `--cache`, else `PRISMBENCH_CACHE`, else the user's cache
 /// folder.
@@ -82,6 +86,10 @@ pub(crate) fn unused(plan: &Plan) -> impl Iterator<Item = &str> {
             let trunk = trunk.trim_end_matches("-head");
             let is_trunk = |protocol: &Protocol| protocol.lpips.id() == trunk;
             wants(NetworkKind::Lpips) && plan.protocols.iter().any(is_trunk)
+        }
+        None if name == TEXT_TOWER => {
+            let aligns = |protocol: &Protocol| matches!(protocol.joint_space, JointSpace::Tower(_));
+            plan.protocols.iter().any(aligns)
         }
         None => wants(NetworkKind::Inception),
     };

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use prismbench_baselines::TokenizerRef;
 use prismbench_core::{Protocol, Quantiser, nearest};
-use prismbench_suites::{DataSpec, NetworkKind, OnBad, Suite, suites};
+use prismbench_data::DataSpec;
+use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
 use sha2::{Digest, Sha256};
 
 use crate::cli::RunArgs;
+use crate::data_sets::DataChoice;
 use crate::error::Failure;
 use crate::networks;
 use crate::saving::Save;
@@ -20,7 +22,7 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) suites: Vec<Box<dyn Suite>>,
     pub(crate) tokenizers: Vec<TokenizerRef>,
-    pub(crate) data: Vec<DataSpec>,
+    pub(crate) data: Vec<DataChoice>,
     pub(crate) fit: Fit,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) metrics: Vec<String>,
@@ -96,7 +98,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         .map(|text| text.parse())
         .collect::<Result<Vec<TokenizerRef>, _>>()?;
     let ids: Vec<String> = tokenizers.iter().map(|tokenizer| tokenizer.id.clone()).collect();
-    let data = file.data.iter().map(|text| text.parse()).collect::<Result<Vec<DataSpec>, _>>()?;
+    let data = file.data.iter().map(|text| text.parse()).collect::<Result<Vec<DataChoice>, _>>()?;
     let protocols = file
         .protocols
         .iter()

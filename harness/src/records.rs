@@ -45,12 +45,12 @@ impl Common<'_> {
             n: measurement.n,
             metric: measurement.metric.versioned_id(),
             dialect: measurement.dialect.clone(),
-            setting: String::new(),
+            setting: measurement.setting.clone(),
             outcome: measurement.outcome.clone(),
             unit: measurement.metric.unit,
             better: measurement.metric.better,
             protocol: self.protocol.name.clone(),
-            protocol_sha256: self.protocol.sha256(),
+            protocol_sha256: self.protocol.sha256_for(self.suite.concern()),
             weights_sha256: subject.weights_sha256.clone(),
             reference_sha256: measurement
                 .reference
@@ -96,7 +96,7 @@ pub(crate) fn sample_columns(
         tokenizer: subject.id.to_owned(),
         dataset: common.pictures.dataset.id().to_owned(),
         protocol: common.protocol.name.clone(),
-        protocol_sha256: common.protocol.sha256(),
+        protocol_sha256: common.protocol.sha256_for(common.suite.concern()),
         indices: pass.pictures.indices.clone(),
         ids: pass.pictures.ids.clone(),
         labels: pass.pictures.labels.clone(),

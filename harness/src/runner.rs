@@ -4,15 +4,17 @@ use std::time::Duration;
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
 use prismbench_core::{
-    ImageBatch, Latents, Outcome, Protocol, Reconstruction, RgbImage, Tokenizer,
+    Concern, ImageBatch, JointSpace, Latents, Outcome, Protocol, Reconstruction, RgbImage,
+    Tokenizer,
 };
 use prismbench_suites::{
-    self as suites, Context, Dataset, Networks, Observer, Part, Pass, Pictures, Prepared, Suite,
-    SuiteError,
+    self as suites, Context, Dataset, Learns, Networks, Observer, Part, Pass, Pictures, Prepared,
+    Suite, SuiteError,
 };
 
 use crate::Streams;
 use crate::cli::RunArgs;
+use crate::data_sets::{self, DataSets};
 use crate::error::{Failure, FitError};
 use crate::networks;
 use crate::plan::{Fit, Plan};
@@ -48,6 +50,9 @@ struct Loaded {
 struct Job<'a> {
     suite: &'a dyn Suite,
     pictures: Pictures<'a>,
+    /// What is learnt from, by the suite or by tokenizers.
+    training: Option<Pictures<'a>>,
+    text_tower: Option<&'a dyn Tokenizer>,
     protocol: &'a Protocol,
     networks: &'a Networks,
 }
@@ -62,16 +67,15 @@ impl Runner<'_, '_> {
         for name in networks::unused(plan) {
             self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
         }
-        for spec in &plan.data {
-            let dataset = suites::open(spec)?;
-            for (protocol, lent) in plan.protocols.iter().zip(networks) {
-                for suite in &plan.suites {
-                    let job = Job {
-                        suite: suite.as_ref(),
-                        pictures: self.pictures(dataset.as_ref(), protocol),
-                        protocol,
-                        networks: lent,
-                    };
+        for data in &plan.data {
+            for suite in &plan.suites {
+                let sets = data.open(suite.learns())?;
+                for (protocol, networks) in plan.protocols.iter().zip(networks) {
+                    let (pictures, training) = self.pictures(&sets, suite.as_ref(), protocol);
+                    let text_tower = self.text_tower(suite.as_ref(), protocol)?;
+                    let text_tower = text_tower.as_deref();
+                    let suite = suite.as_ref();
+                    let job = Job { suite, pictures, training, text_tower, protocol, networks };
                     self.passes(&job)?;
                 }
             }
@@ -79,20 +83,59 @@ impl Runner<'_, '_> {
         Ok(())
     }
 
-    /// The pictures to measure: all, or those that are not held out for fitting.
-    fn pictures<'d>(&self, dataset: &'d dyn Dataset, protocol: &'d Protocol) -> Pictures<'d> {
-        let fits = self.plan.tokenizers.iter().any(needs_fit);
-        let part = match self.plan.fit {
-            Fit::HeldOut if fits => Part::Test,
-            _ => Part::All,
-        };
+    /// The pictures to measure on and those to learn from. Of a single set every fourth picture is
+    /// learnt from, and nothing measured on it, where a suite or a tokenizer learns at all.
+    fn pictures<'d>(
+        &self,
+        sets: &'d DataSets,
+        suite: &dyn Suite,
+        protocol: &'d Protocol,
+    ) -> (Pictures<'d>, Option<Pictures<'d>>) {
         let (limit, on_bad) = (self.plan.limit, self.plan.on_bad);
-        Pictures { dataset, part, limit, protocol, on_bad }
+        let of =
+            |dataset: &'d dyn Dataset, part| Pictures { dataset, part, limit, protocol, on_bad };
+        let measured = sets.measured.as_ref();
+        let held_out =
+            matches!(self.plan.fit, Fit::HeldOut) && self.plan.tokenizers.iter().any(needs_fit);
+        match &sets.training {
+            Some(training) => (of(measured, Part::All), Some(of(training.as_ref(), Part::All))),
+            None if held_out || suite.learns() == Learns::FromTraining => {
+                (of(measured, Part::Test), Some(of(measured, Part::Train)))
+            }
+            None => (of(measured, Part::All), None),
+        }
+    }
+
+    /// The tokenizer whose text tower the protocol names, where the suite asks for one.
+    fn text_tower(
+        &self,
+        suite: &dyn Suite,
+        protocol: &Protocol,
+    ) -> Result<Option<Box<dyn Tokenizer>>, Failure> {
+        let JointSpace::Tower(id) = &protocol.joint_space else { return Ok(None) };
+        if suite.concern() != Concern::Retrieval {
+            return Ok(None);
+        }
+        let reference = match self.plan.weights.get(networks::TEXT_TOWER) {
+            Some(path) => format!("{id}={}", path.display()),
+            None => id.clone(),
+        };
+        match baselines::open(&reference.parse()?, &self.options(protocol))? {
+            Opened::Ready(tokenizer) => Ok(Some(tokenizer)),
+            // Nothing that is fitted on pictures alone reads texts.
+            Opened::Unfitted(_) => Ok(None),
+        }
+    }
+
+    fn options(&self, protocol: &Protocol) -> OpenOptions {
+        let exec_timeout = Duration::from_secs(self.args.exec_timeout);
+        let arithmetic = networks::arithmetic(protocol);
+        OpenOptions { arithmetic, exec_timeout, ..OpenOptions::on(&self.device) }
     }
 
     fn passes(&mut self, job: &Job<'_>) -> Result<(), Failure> {
         let suite = format!("{}@{}", job.suite.id(), job.suite.version());
-        let hash = job.protocol.sha256();
+        let hash = job.protocol.sha256_for(job.suite.concern());
         let dataset = job.pictures.dataset.id();
         let missing: Vec<&TokenizerRef> = self
             .plan
@@ -103,7 +146,7 @@ impl Runner<'_, '_> {
         let mut group = Vec::new();
         let mut parameters = 0;
         for reference in missing {
-            let loaded = self.load(reference, &job.pictures)?;
+            let loaded = self.load(reference, job)?;
             let more = loaded.tokenizer.spec().parameters;
             if !group.is_empty() && parameters + more > PASS_PARAMETERS {
                 self.pass(job, &std::mem::take(&mut group))?;
@@ -115,30 +158,24 @@ impl Runner<'_, '_> {
         if group.is_empty() { Ok(()) } else { self.pass(job, &group) }
     }
 
-    fn load(
-        &mut self,
-        reference: &TokenizerRef,
-        pictures: &Pictures<'_>,
-    ) -> Result<Loaded, Failure> {
-        let arithmetic = networks::arithmetic(pictures.protocol);
-        let exec_timeout = Duration::from_secs(self.args.exec_timeout);
-        let options = OpenOptions { arithmetic, exec_timeout, ..OpenOptions::on(&self.device) };
-        let loaded = match baselines::open(reference, &options)? {
+    fn load(&mut self, reference: &TokenizerRef, job: &Job<'_>) -> Result<Loaded, Failure> {
+        let loaded = match baselines::open(reference, &self.options(job.protocol))? {
             Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
             Opened::Unfitted(fit) => match &self.plan.fit {
                 Fit::On(spec) => {
-                    let dataset = suites::open(spec)?;
+                    let dataset = data_sets::open(spec)?;
                     let variant = "fit apart".to_owned();
                     let all = Pictures {
                         dataset: dataset.as_ref(),
                         part: Part::All,
                         limit: None,
-                        ..*pictures
+                        ..job.pictures
                     };
                     Loaded { tokenizer: self.fit(fit, &all)?, variant }
                 }
                 Fit::HeldOut => {
-                    let train = Pictures { part: Part::Train, ..*pictures };
+                    let held_out = Pictures { part: Part::Train, ..job.pictures };
+                    let train = job.training.unwrap_or(held_out);
                     let variant = "fit held out".to_owned();
                     Loaded { tokenizer: self.fit(fit, &train)?, variant }
                 }
@@ -210,6 +247,8 @@ impl Runner<'_, '_> {
             batch,
             seed,
             networks: job.networks,
+            training: job.training,
+            text_tower: job.text_tower,
             reference: self.plan.reference.as_deref(),
             cache: cache.as_deref(),
             save_features: save_features.as_deref(),
@@ -311,7 +350,7 @@ impl Runner<'_, '_> {
         let set = PictureSet {
             dataset: job.pictures.dataset.id().to_owned(),
             split: job.pictures.part.name().to_owned(),
-            protocol_sha256: job.protocol.sha256(),
+            protocol_sha256: job.protocol.sha256_for(job.suite.concern()),
             sha256: pass.pictures.sha256.clone(),
             n: pass.pictures.ids.len() as u64,
             skipped,

@@ -100,6 +100,7 @@ impl NullaryFnOnce for Differences<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::InstructionSet;
 
     #[test]
     fn a_vector_without_length_stays_without() {
@@ -113,6 +114,22 @@ mod tests {
         let weights: Vec<f32> = (0..19_u8).map(f32::from).collect();
         let (a, b) = (vec![2.0; 38], vec![0.0; 38]);
         assert_eq!(weighted_differences(&weights, &a, &b), [4.0 * 171.0, 4.0 * 171.0]);
+    }
+
+    #[test]
+    fn both_have_the_same_bits_on_every_instruction_set() {
+        let value = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) / 300.0;
+        let values = |first: usize| -> Vec<f32> { (first..first + 4 * 37).map(value).collect() };
+        let (a, b, weights) = (values(0), values(77), values(5));
+        let run = |set: InstructionSet| -> Vec<u32> {
+            let (mut vectors, mut sums) = (a.clone(), vec![0.0; 4]);
+            set.run(Normalise { vectors: &mut vectors, length: 37, epsilon: 1e-10 });
+            set.run(Differences { weights: &weights[..37], a: &a, b: &b, sums: &mut sums });
+            vectors.iter().chain(&sums).map(|value| value.to_bits()).collect()
+        };
+        for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
+            assert_eq!(run(set), run(InstructionSet::Best), "{set:?}");
+        }
     }
 
     /// 1e-6: sums of 100 terms in f32.

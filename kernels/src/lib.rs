@@ -13,14 +13,17 @@ pub mod dct;
 pub mod directions;
 pub mod distances;
 pub mod dots;
+pub mod filters;
 pub mod gram;
 mod instruction_set;
 pub mod matrix;
 pub mod nn;
 mod product;
+pub mod ranks;
 pub mod resample;
 pub mod similarity;
 pub mod squared_error;
+mod transpose;
 
 pub use instruction_set::InstructionSet;
 

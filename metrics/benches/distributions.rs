@@ -16,11 +16,14 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use prismbench_core::{InceptionScoreDialect, PrecisionRecallDialect};
@@ -32,8 +35,6 @@ use uniforms::uniforms;
 
 const ROWS: usize = 5000;
 const COLUMNS: usize = 2048;
-/// Set for plain timed loops whose results a script can read, instead of criterion's analysis.
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 /// Not unlike pooled features: positive, skewed, of different scale in each column.
 fn features(seed: u64) -> FeatureMatrix {
@@ -88,37 +89,14 @@ fn distributions(c: &mut Criterion) {
     group.finish();
 }
 
-/// CPU seconds of this process so far, where `/proc` tells.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-/// Prints a metric's value, the seconds of its fastest run and the CPU seconds of a mean one.
-fn record(name: &str, limit: Duration, mut run: impl FnMut() -> f64) {
-    let (start, cpu, mut fastest) = (Instant::now(), cpu_seconds(), f64::INFINITY);
-    for runs in 1.. {
-        let begun = Instant::now();
-        let value = run();
-        fastest = fastest.min(begun.elapsed().as_secs_f64());
-        if start.elapsed() >= limit {
-            let cpu = cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
-            println!("{name} {value:?} {fastest} {}", cpu / f64::from(runs));
-            return;
-        }
-    }
-}
-
 fn records(limit: Duration) {
     let (first, second, pool) = (features(1), features(2), two_threads());
-    record("moments", limit, || pool.install(|| Moments::of(&first).unwrap().trace()));
-    record("frechet", limit, || pool.install(|| frechet(&first, &second)));
-    record("precision-recall", limit, || pool.install(|| neighbours(&first, &second)));
-    record("kid", limit, || pool.install(|| kid(&first, &second)));
+    record::value("moments", limit, || pool.install(|| Moments::of(&first).unwrap().trace()));
+    record::value("frechet", limit, || pool.install(|| frechet(&first, &second)));
+    record::value("precision-recall", limit, || pool.install(|| neighbours(&first, &second)));
+    record::value("kid", limit, || pool.install(|| kid(&first, &second)));
     let logits = logits();
-    record("inception-score", limit, || {
+    record::value("inception-score", limit, || {
         let dialect = InceptionScoreDialect::TorchFidelity;
         pool.install(|| inception_score(&logits, dialect).unwrap().mean)
     });
@@ -127,9 +105,5 @@ fn records(limit: Duration) {
 criterion_group!(benches, distributions);
 
 fn main() {
-    if let Some(seconds) = std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
-        return records(Duration::from_secs_f64(seconds));
-    }
-    benches();
-    Criterion::default().configure_from_args().final_summary();
+    record::main(benches, records);
 }

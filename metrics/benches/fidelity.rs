@@ -43,6 +43,9 @@
 
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 
 use std::time::{Duration, Instant};
 
@@ -54,8 +57,6 @@ use rayon::prelude::*;
 
 const SIDE: usize = 256;
 const PICTURES: u64 = 64;
-/// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 type Pair = (RgbImage, Reconstruction);
 
@@ -111,19 +112,11 @@ fn one(group: &mut BenchmarkGroup<'_, WallTime>, metric: ImageMetric, pair: &Pai
     group.bench_function(name, |b| b.iter(|| metric.score(&pair.0, &pair.1)));
 }
 
-/// CPU seconds of this process so far, where `/proc` tells.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-fn record(limit: Duration) {
+fn print(limit: Duration) {
     let (pictures, pool) = (pictures(), two_threads());
     let all = || pool.install(|| pictures.par_iter().map(both).collect::<Vec<_>>());
     let values = all();
-    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let (start, cpu) = (Instant::now(), record::cpu_seconds());
     let mut batches = Vec::new();
     while start.elapsed() < limit {
         let batch = Instant::now();
@@ -131,7 +124,7 @@ fn record(limit: Duration) {
         batches.push(batch.elapsed().as_secs_f64());
     }
     let images = (batches.len() as u64 * PICTURES) as f64;
-    if let (Some(before), Some(after)) = (cpu, cpu_seconds()) {
+    if let (Some(before), Some(after)) = (cpu, record::cpu_seconds()) {
         println!("cpu {}", (after - before) / images);
     }
     batches.sort_by(f64::total_cmp);
@@ -144,9 +137,5 @@ fn record(limit: Duration) {
 criterion_group!(benches, defaults, dialects);
 
 fn main() {
-    if let Some(seconds) = std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
-        return record(Duration::from_secs_f64(seconds));
-    }
-    benches();
-    Criterion::default().configure_from_args().final_summary();
+    record::main(benches, print);
 }

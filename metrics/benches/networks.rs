@@ -12,11 +12,13 @@
 mod hashed;
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 #[path = "../tests/networks/weights.rs"]
 mod weights;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use criterion::{Criterion, Throughput, criterion_group};
@@ -28,7 +30,6 @@ use prismbench_metrics::{
 
 const SIDE: usize = 256;
 const BATCH: usize = 8;
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
 /// A name, pictures or pairs in one pass, and the pass.
 type Case = (String, u64, Box<dyn Fn()>);
@@ -81,30 +82,13 @@ fn networks(criterion: &mut Criterion) {
     }
 }
 
-/// The fastest pass of each case, as a rate.
-fn record(seconds: f64) {
-    for (name, count, pass) in cases() {
-        pass();
-        let start = Instant::now();
-        let mut fastest = Duration::MAX;
-        while start.elapsed().as_secs_f64() < seconds {
-            let pass_start = Instant::now();
-            pass();
-            fastest = fastest.min(pass_start.elapsed());
-        }
-        println!("{name} {:.3}", count as f64 / fastest.as_secs_f64());
-    }
-}
-
 criterion_group!(benches, networks);
 
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global().unwrap();
-    match std::env::var(RECORD) {
-        Ok(seconds) => record(seconds.parse().unwrap()),
-        Err(_) => {
-            benches();
-            Criterion::default().configure_from_args().final_summary();
+    record::main(benches, |limit| {
+        for (name, count, pass) in cases() {
+            record::rate(&name, count, limit, pass);
         }
-    }
+    });
 }

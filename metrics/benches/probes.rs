@@ -7,6 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
@@ -17,8 +20,6 @@ use prismbench_metrics::FeatureMatrix;
 use prismbench_metrics::probe::{Labelled, LogisticFit, Stop, fit_logistic};
 use uniforms::uniforms;
 
-/// Set for plain timed loops whose results a script can read, instead of criterion's analysis.
-const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 const COLUMNS: usize = 768;
 /// Columns that are mixed with each other.
 const MIXED: usize = 256;
@@ -101,14 +102,6 @@ fn probes(c: &mut Criterion) {
     group.finish();
 }
 
-/// CPU seconds of this process so far, where `/proc` tells.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
 /// Most memory that this process ever had, in MB, where `/proc` tells.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -122,13 +115,14 @@ fn records(limit: Duration) {
     let pool = two_threads();
     for set in SETS {
         let features = set.make();
-        let (start, cpu, mut fastest) = (Instant::now(), cpu_seconds(), f64::INFINITY);
+        let (start, cpu, mut fastest) = (Instant::now(), record::cpu_seconds(), f64::INFINITY);
         for runs in 1.. {
             let begun = Instant::now();
             let fit = pool.install(|| set.fit(&features));
             fastest = fastest.min(begun.elapsed().as_secs_f64());
             if start.elapsed() >= limit {
-                let cpu = cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
+                let cpu =
+                    record::cpu_seconds().zip(cpu).map_or(0.0, |(after, before)| after - before);
                 let cpu = cpu / f64::from(runs);
                 let memory = peak_memory().unwrap_or(0);
                 let Set { name, .. } = set;
@@ -142,9 +136,5 @@ fn records(limit: Duration) {
 criterion_group!(benches, probes);
 
 fn main() {
-    if let Some(seconds) = std::env::var(RECORD).ok().and_then(|seconds| seconds.parse().ok()) {
-        return records(Duration::from_secs_f64(seconds));
-    }
-    benches();
-    Criterion::default().configure_from_args().final_summary();
+    record::main(benches, records);
 }

@@ -92,6 +92,23 @@ pub enum MetricError {
         /// What to do.
         remedy: &'static str,
     },
+    /// Features too wide for normal equations.
+    #[error(
+        "align images by {columns} columns: at most {most} fit the normal equations; choose a \
+         pooling with fewer, such as `mean` or `spatial-4x4`"
+    )]
+    TooWide {
+        /// Columns of the image features.
+        columns: usize,
+        /// Columns that can be solved for.
+        most: usize,
+    },
+    /// Captions that say nothing.
+    #[error("take a vocabulary from {captions} captions: none of them has a word")]
+    NoWords {
+        /// How many there are.
+        captions: u64,
+    },
     /// A matrix that is no covariance.
     #[error("take a matrix as a covariance: {problem}")]
     Covariance {
@@ -104,6 +121,9 @@ pub enum MetricError {
         /// What the sample is called.
         sample: String,
     },
+    /// A curve without anything in it.
+    #[error("take shares of a curve whose values are all zero")]
+    NoEnergy,
     /// An iteration that did not end.
     #[error("find the eigenvalues of a {side}x{side} matrix: the iteration did not converge")]
     NoConvergence {

@@ -4,6 +4,8 @@
 //! pixels; what it gives is keyed by sample, so that order of arrival never matters.
 
 mod accumulator;
+mod alignment;
+mod bag_of_words;
 mod bootstrap;
 mod cmmd;
 mod error;
@@ -29,10 +31,16 @@ pub mod probe;
 mod psnr;
 mod random_filters;
 mod rate;
+mod retrieval;
+mod sample_means;
+mod spectrum;
 mod ssim;
 mod symmetric;
+mod wilson;
 
 pub use accumulator::Accumulator;
+pub use alignment::Alignment;
+pub use bag_of_words::BagOfWords;
 pub use cmmd::{CMMD, cmmd};
 pub use error::MetricError;
 pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
@@ -58,4 +66,15 @@ pub use network_error::NetworkError;
 pub use psnr::{PSNR, mean_squared_error, psnr};
 pub use random_filters::RandomFilters;
 pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
+pub use retrieval::{
+    Direction, Groups, IMAGE_TO_TEXT, RECALL_AT, Recall, Retrieval, TEXT_TO_IMAGE, class_query,
+    retrieve,
+};
+pub use sample_means::{MeanVector, SampleMeans};
+pub use spectrum::{
+    BAND_ENERGY, BAND_RESPONSE, BANDS, BandCurves, ENERGY_BELOW, GridEnergy, GridLayout,
+    LatentGrid, LatentSpectrum, PRISM_FIGURE, SPECTRAL_CENTROID, SPECTRAL_SLOPE, Spectrum,
+    mean_square, prism_figure, shares,
+};
 pub use ssim::{SSIM, ssim};
+pub use wilson::{clustered_wilson, wilson};

@@ -120,11 +120,15 @@ impl LpipsInput<'_> {
 }
 
 impl LpipsFeatures {
-    /// Shape of one picture's maps at a layer, and their values.
-    fn tap(&self, layer: usize) -> Option<(MapShape, &[f32])> {
-        let maps = self.taps.get(layer)?;
-        let shape = MapShape { images: 1, ..maps.shape() };
-        Some((shape, maps.host_rows()?.get(self.image * shape.len()..)?.get(..shape.len())?))
+    /// Shape of one picture's maps at a layer, and their values. Each layer that is weighed has some:
+    /// the trunk gives a map for each head, and they were put on the host.
+    fn tap(&self, layer: usize) -> Result<(MapShape, &[f32]), NnError> {
+        let find = || {
+            let maps = self.taps.get(layer)?;
+            let shape = MapShape { images: 1, ..maps.shape() };
+            Some((shape, maps.host_rows()?.get(self.image * shape.len()..)?.get(..shape.len())?))
+        };
+        find().ok_or(NnError::Devices { layer: "comparison of features" })
     }
 }
 
@@ -275,9 +279,10 @@ impl Lpips {
         }
         let layer = |(layer, head): (usize, &Vec<f32>)| {
             let ((shape, a), (_, b)) = (a.tap(layer)?, b.tap(layer)?);
-            Some((shape, weighted_differences(head, a, b)))
+            Ok((shape, weighted_differences(head, a, b)))
         };
-        Ok(self.head.iter().enumerate().filter_map(layer).collect())
+        let layers: Result<_, NnError> = self.head.iter().enumerate().map(layer).collect();
+        layers.map_err(NetworkError::layer(self.kind.id()))
     }
 
     /// The maps of each layer, of unit length at each place, on the host.

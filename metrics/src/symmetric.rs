@@ -3,9 +3,11 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::cholesky::llt::solve::{solve_in_place, solve_in_place_scratch};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Mat, MatRef, Par};
+use rayon::prelude::*;
 
 use crate::MetricError;
 
@@ -86,6 +88,33 @@ fn cholesky(matrix: &[f64], side: usize) -> Option<Vec<f64>> {
     Some(rows)
 }
 
+/// Columns of the right side that are solved for together, so that threads decide nothing.
+const COLUMNS: usize = 64;
+
+/// `X` with `M X = R` for a positive definite `M`, `side x side`, and a right side of `side` rows; by
+/// rows. `None` when the matrix is not positive definite.
+pub(crate) fn solve_definite(matrix: &[f64], side: usize, right: &[f64]) -> Option<Vec<f64>> {
+    let factor = cholesky(matrix, side)?;
+    let factor = MatRef::from_row_major_slice(&factor, side, side).to_owned();
+    let columns = right.len().checked_div(side).unwrap_or(0);
+    let right = MatRef::from_row_major_slice(right, side, columns);
+    let solve = |first: usize| {
+        let count = COLUMNS.min(columns - first);
+        let mut part = right.subcols(first, count).to_owned();
+        let scratch = solve_in_place_scratch::<f64>(side, count, Par::Seq);
+        let mut memory = MemBuffer::new(scratch);
+        solve_in_place(factor.as_ref(), part.as_mut(), Par::Seq, MemStack::new(&mut memory));
+        part
+    };
+    let firsts: Vec<usize> = (0..columns).step_by(COLUMNS).collect();
+    let parts: Vec<Mat<f64>> = firsts.into_par_iter().map(solve).collect();
+    let mut solution = Vec::with_capacity(side * columns);
+    for row in 0..side {
+        solution.extend(parts.iter().flat_map(|part| part.row(row).iter().copied()));
+    }
+    Some(solution)
+}
+
 /// The sum of the singular values of a matrix given by rows.
 pub(crate) fn nuclear_norm(
     matrix: &[f64],
@@ -158,6 +187,24 @@ mod tests {
                 assert!((found - expected).abs() < 1e-12, "{side} {rank}: {found} {expected}");
             }
         }
+    }
+
+    #[test]
+    fn a_solution_solves_and_a_matrix_without_full_rank_has_none() {
+        for (side, columns) in [(1, 1), (7, 3), (40, 150)] {
+            let mut matrix = semidefinite(side, side + 5);
+            matrix.iter_mut().step_by(side + 1).for_each(|value| *value += 0.5);
+            let right: Vec<f64> = (0..side * columns).map(|at| (at % 97) as f64 - 48.0).collect();
+            let found = solve_definite(&matrix, side, &right).unwrap();
+            for (at, expected) in right.iter().enumerate() {
+                let (i, j) = (at / columns, at % columns);
+                let product: f64 =
+                    (0..side).map(|k| matrix[i * side + k] * found[k * columns + j]).sum();
+                // Residuals are of rounding alone; right sides reach 48, solutions 1e2.
+                assert!((product - expected).abs() < 1e-11, "{side}: {product} {expected}");
+            }
+        }
+        assert_eq!(solve_definite(&[1.0, 2.0, 2.0, 1.0], 2, &[1.0, 1.0]), None);
     }
 
     #[test]

@@ -43,6 +43,11 @@ pub enum ReportError {
     /// There is nothing to make a table of.
     #[error("no records, so there is no table; give a run folder that holds some")]
     Empty,
+    /// There is nothing to draw.
+    #[error(
+        "no curves among the records; the suites retrieval and spectrum and the recipe probe/knn have some"
+    )]
+    NoCurves,
     /// A record contradicts itself.
     #[error("record {index} (`{tokenizer}`, {metric}): {reason}")]
     Record {
@@ -91,6 +96,17 @@ pub enum ReportError {
     /// The table cannot be written to where it was asked for.
     #[error("cannot write the table")]
     Output(#[source] io::Error),
+    /// A curve contradicts itself.
+    #[error("draw the curve `{series}`: {reason}")]
+    Plot {
+        /// Its name.
+        series: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The drawing library refused a step.
+    #[error("cannot draw the plot")]
+    Draw(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The table library refused a step.
     #[error("cannot {step}")]
     Frame {

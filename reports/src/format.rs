@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use prismbench_core::{Choice, Record, UnknownChoice};
 
-use crate::{ReportError, export, frame, leaderboards, sheet};
+use crate::{ReportError, export, frame, leaderboards, plot, sheet};
 
 /// What a table is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +17,13 @@ pub enum Format {
     Csv,
     /// The long frame as Parquet.
     Parquet,
+    /// The curves of sweeps and spectra as a picture.
+    Svg,
 }
 
 impl Choice for Format {
     const NAME: &'static str = "table format";
-    const ALL: &'static [Self] = &[Self::Text, Self::Markdown, Self::Csv, Self::Parquet];
+    const ALL: &'static [Self] = &[Self::Text, Self::Markdown, Self::Csv, Self::Parquet, Self::Svg];
 
     fn id(self) -> &'static str {
         match self {
@@ -29,6 +31,7 @@ impl Choice for Format {
             Self::Markdown => "markdown",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Svg => "svg",
         }
     }
 
@@ -38,6 +41,7 @@ impl Choice for Format {
             Self::Markdown => "the same leaderboards as GitHub tables",
             Self::Csv => "every record as a row, RFC 4180",
             Self::Parquet => "every record as a row, zstd",
+            Self::Svg => "the curves of sweeps and spectra, one picture below the other",
         }
     }
 }
@@ -74,7 +78,8 @@ impl Default for Style {
     }
 }
 
-/// Writes the leaderboards (text, Markdown) or the long frame (CSV, Parquet) of some records.
+/// Writes the leaderboards (text, Markdown), the long frame (CSV, Parquet) or the curves (SVG) of some
+/// records.
 ///
 /// # Errors
 /// [`ReportError::Empty`] without records, [`ReportError::Record`] for one that contradicts itself,
@@ -94,6 +99,7 @@ pub fn write_table(
         Format::Markdown => sections(records, sheet::markdown)?,
         Format::Csv => export::csv(&mut frame(records)?)?,
         Format::Parquet => export::parquet(&mut frame(records)?)?,
+        Format::Svg => plot::svg(&leaderboards(records)?)?.into_bytes(),
     };
     out.write_all(&bytes).and_then(|()| out.flush()).map_err(ReportError::Output)
 }
@@ -189,7 +195,10 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         let error = "html".parse::<Format>().unwrap_err().to_string();
-        assert_eq!(error, "`html` is no table format; it is one of text, markdown, csv, parquet");
+        assert_eq!(
+            error,
+            "`html` is no table format; it is one of text, markdown, csv, parquet, svg"
+        );
     }
 
     #[test]
@@ -213,7 +222,8 @@ mod tests {
                 Ok(())
             }
         }
-        for &format in Format::ALL {
+        // The made-up records have no curves: their SVG fails before it is written.
+        for &format in Format::ALL.iter().filter(|&&format| format != Format::Svg) {
             let records = fixtures::everything();
             let error = write_table(&records, format, Style::default(), &mut Closed).unwrap_err();
             let ReportError::Output(cause) = error else { panic!("{error}") };

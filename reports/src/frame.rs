@@ -162,6 +162,7 @@ fn better_word(better: Better) -> &'static str {
     match better {
         Better::Higher => "higher",
         Better::Lower => "lower",
+        Better::Neither => "neither",
     }
 }
 
@@ -199,7 +200,7 @@ mod tests {
         for unit in [Unit::Decibel, Unit::One, Unit::FloatsPerImage, Unit::BitsPerPixel] {
             assert_eq!(serde_json::to_value(unit).unwrap(), unit_word(unit));
         }
-        for better in [Better::Higher, Better::Lower] {
+        for better in [Better::Higher, Better::Lower, Better::Neither] {
             assert_eq!(serde_json::to_value(better).unwrap(), better_word(better));
         }
     }

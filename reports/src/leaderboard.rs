@@ -27,7 +27,10 @@ pub struct Leaderboard {
     pub reference_sha256: String,
     /// The runs that the records came from, in order of appearance.
     pub runs: Vec<String>,
-    /// The metrics in the order of the records; the first decides the ranking.
+    /// The metric whose settings are the columns, and what the settings have in common:
+    /// `filtered-r5@1 low`. `None` where the columns are metrics.
+    pub curve: Option<String>,
+    /// The metrics in the order of the records; the first that has a direction decides the ranking.
     pub columns: Vec<Column>,
     /// Best first.
     pub rows: Vec<Row>,
@@ -40,6 +43,8 @@ pub struct Column {
     pub metric: String,
     /// Variant of its definition; empty where there is one only.
     pub dialect: String,
+    /// The setting of a sweep; empty where the metric has none.
+    pub setting: String,
     /// Unit of the values.
     pub unit: Unit,
     /// Direction.
@@ -64,8 +69,6 @@ pub struct Subject {
     pub tokenizer: String,
     /// Checkpoint or setting within a family.
     pub variant: String,
-    /// The varied setting of a sweep.
-    pub setting: String,
     /// Id of the run.
     pub run: String,
     /// sha256 over the weights.
@@ -97,12 +100,41 @@ pub fn leaderboards(records: &[Record]) -> Result<Vec<Leaderboard>, ReportError>
     }
     let n = ranked_n(records);
     let groups = frame::comparable(records, &n)?;
-    let groups = groups.into_iter().filter_map(|group| {
+    let groups = groups.into_iter().flat_map(|group| by_curve(group, records));
+    let boards = groups.filter_map(|(curve, group)| {
         let first = *group.first()?;
         let members: Vec<_> = group.iter().map(|&position| &records[position]).collect();
-        Some(Leaderboard::new(&members, &records[first], n[first]))
+        let board = Leaderboard::new(&members, &records[first], n[first]);
+        Some(Leaderboard { curve, ..board })
     });
-    Ok(groups.collect())
+    Ok(boards.collect())
+}
+
+/// Takes the sweeps of a group apart: a table for each would be as wide as all of them together.
+fn by_curve(group: Vec<usize>, records: &[Record]) -> Vec<(Option<String>, Vec<usize>)> {
+    let mut parts: Vec<(Option<String>, Vec<usize>)> = Vec::new();
+    for position in group {
+        let curve = curve(&records[position]);
+        match parts.iter_mut().find(|(known, _)| *known == curve) {
+            Some((_, members)) => members.push(position),
+            None => parts.push((curve, vec![position])),
+        }
+    }
+    // Plain metrics first.
+    parts.sort_by_key(|(curve, _)| curve.is_some());
+    parts
+}
+
+fn curve(record: &Record) -> Option<String> {
+    let family = match record.setting.rsplit_once(' ') {
+        Some((family, _)) => format!(" {family}"),
+        None => String::new(),
+    };
+    let dialect = match record.dialect.as_str() {
+        "" => String::new(),
+        dialect => format!(" ({dialect})"),
+    };
+    (!record.setting.is_empty()).then(|| format!("{}{dialect}{family}", record.metric))
 }
 
 impl Leaderboard {
@@ -117,6 +149,7 @@ impl Leaderboard {
             protocol_sha256: first.protocol_sha256.clone(),
             reference_sha256: first.reference_sha256.clone(),
             runs: distinct(records, |record| &record.run),
+            curve: None,
             columns: Vec::new(),
             rows: Vec::new(),
         };
@@ -138,6 +171,7 @@ impl Leaderboard {
         let column = Column {
             metric: record.metric.clone(),
             dialect: record.dialect.clone(),
+            setting: record.setting.clone(),
             unit: record.unit,
             better: record.better,
         };
@@ -161,7 +195,8 @@ impl Leaderboard {
     }
 
     fn mark_best(&mut self) {
-        for (at, column) in self.columns.iter().enumerate() {
+        let directed = |column: &Column| column.better != Better::Neither;
+        for (at, column) in self.columns.iter().enumerate().filter(|(_, column)| directed(column)) {
             let outcomes = self.rows.iter().filter_map(|row| row.outcome(at));
             let best = outcomes
                 .filter(|outcome| is_valued(outcome))
@@ -191,9 +226,9 @@ impl Row {
 
 impl Subject {
     fn of(record: &Record) -> Self {
-        let [tokenizer, variant, setting, run, weights_sha256, device, dtype, source] =
+        let [tokenizer, variant, run, weights_sha256, device, dtype, source] =
             row_key(record).map(str::to_owned);
-        Self { tokenizer, variant, setting, run, weights_sha256, device, dtype, source }
+        Self { tokenizer, variant, run, weights_sha256, device, dtype, source }
     }
 }
 
@@ -323,6 +358,54 @@ mod tests {
         // The same run given twice: nothing tells the rows apart, and still none is lost.
         records[1].run = records[0].run.clone();
         assert_eq!(leaderboards(&records).unwrap()[0].rows.len(), 2);
+    }
+
+    #[test]
+    fn the_settings_of_a_sweep_are_the_columns_of_a_table_of_its_own() {
+        let made = |tokenizer, metric, setting: &str, value| {
+            let mut made = record(tokenizer, metric, ok(value));
+            made.setting = setting.to_owned();
+            made
+        };
+        let records = [
+            made("a", "psnr@1", "low 0.1", 1.0),
+            made("a", "psnr@1", "high 0.1", 2.0),
+            made("a", "psnr@1", "low 0.2", 3.0),
+            made("b", "psnr@1", "low 0.1", 4.0),
+            made("a", "bpp@1", "", 5.0),
+        ];
+        let boards = leaderboards(&records).unwrap();
+        let found: Vec<_> = boards
+            .iter()
+            .map(|board| {
+                let columns: Vec<_> = board.columns.iter().map(|c| c.setting.as_str()).collect();
+                (board.curve.as_deref(), columns, names(board))
+            })
+            .collect();
+        let (low, high) = ("psnr@1 (per-image) low", "psnr@1 (per-image) high");
+        assert_eq!(
+            found,
+            [
+                (None, vec![""], vec!["a"]),
+                (Some(low), vec!["low 0.1", "low 0.2"], vec!["b", "a"]),
+                (Some(high), vec!["high 0.1"], vec!["a"]),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_only_describes_has_no_best_and_ranks_nothing() {
+        let mut records = [
+            record("a", "psnr@1", ok(1.0)),
+            record("b", "psnr@1", ok(2.0)),
+            record("c", "psnr@1", ok(0.0)),
+        ];
+        for record in &mut records {
+            record.better = Better::Neither;
+        }
+        let boards = leaderboards(&records).unwrap();
+        assert_eq!(names(&boards[0]), ["a", "b", "c"]);
+        assert!(best(&boards[0], 0).is_empty());
     }
 
     #[test]

@@ -29,17 +29,8 @@ pub(crate) fn ranked_n(records: &[Record]) -> Vec<u64> {
 }
 
 /// What tells the rows of a ranking apart.
-pub(crate) fn row_key(r: &Record) -> [&str; 8] {
-    [
-        &r.tokenizer,
-        &r.variant,
-        &r.setting,
-        &r.run,
-        &r.weights_sha256,
-        &r.device,
-        &r.dtype,
-        &r.source,
-    ]
+pub(crate) fn row_key(r: &Record) -> [&str; 7] {
+    [&r.tokenizer, &r.variant, &r.run, &r.weights_sha256, &r.device, &r.dtype, &r.source]
 }
 
 #[cfg(test)]

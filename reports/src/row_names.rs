@@ -2,7 +2,7 @@ use crate::leaderboard::{Row, Subject};
 
 /// The rows' names, each different from the others.
 ///
-/// A row is called by its tokenizer, with variant and setting where it has them. Rows that would be
+/// A row is called by its tokenizer, with its variant where it has one. Rows that would be
 /// called alike add what differs between them: the run, else weights, device, arithmetic or source;
 /// and where nothing differs, they are counted.
 pub(crate) fn row_names(rows: &[Row]) -> Vec<String> {
@@ -17,12 +17,9 @@ pub(crate) fn row_names(rows: &[Row]) -> Vec<String> {
 }
 
 fn plain(subject: &Subject) -> String {
-    let details = [subject.variant.as_str(), subject.setting.as_str()];
-    let details: Vec<_> = details.into_iter().filter(|detail| !detail.is_empty()).collect();
-    if details.is_empty() {
-        subject.tokenizer.clone()
-    } else {
-        format!("{} ({})", subject.tokenizer, details.join(", "))
+    match subject.variant.as_str() {
+        "" => subject.tokenizer.clone(),
+        variant => format!("{} ({variant})", subject.tokenizer),
     }
 }
 

@@ -147,15 +147,18 @@ impl Sheet {
 
     fn legend(&self, board: &Leaderboard) -> String {
         let mut parts = Vec::new();
-        if let Some(column) = board.columns.first() {
+        let mut directed = board.columns.iter().filter(|column| column.better != Better::Neither);
+        if let Some(column) = directed.next() {
             let title = title(column, &board.columns);
             parts.push(format!("ranked by {}", self.markup.plain(&title)));
         }
-        parts.push(self.markup.best_legend().to_owned());
+        let cells = || board.rows.iter().flat_map(|row| row.cells.iter().flatten());
+        if cells().any(|cell| cell.best) {
+            parts.push(self.markup.best_legend().to_owned());
+        }
         if self.intervals {
             parts.push(self.markup.interval_legend().to_owned());
         }
-        let cells = || board.rows.iter().flat_map(|row| row.cells.iter().flatten());
         if cells().any(|cell| matches!(cell.outcome, Outcome::Skipped { .. })) {
             parts.push("– not applicable".to_owned());
         }
@@ -173,14 +176,19 @@ impl Sheet {
 fn head(column: &Column, columns: &[Column], markup: Markup) -> String {
     let name = markup.plain(&title(column, columns));
     let arrow = match column.better {
-        Better::Higher => '↑',
-        Better::Lower => '↓',
+        Better::Higher => " ↑",
+        Better::Lower => " ↓",
+        Better::Neither => "",
     };
-    markup.with_unit(&format!("{name} {arrow}"), column.unit.symbol())
+    markup.with_unit(&format!("{name}{arrow}"), column.unit.symbol())
 }
 
-/// The metric's name; one that heads two columns adds version and dialect.
+/// The metric's name; one that heads two columns adds version and dialect. In a sweep what varies:
+/// its last word.
 fn title(column: &Column, columns: &[Column]) -> String {
+    if let Some(varied) = column.setting.split(' ').next_back().filter(|word| !word.is_empty()) {
+        return varied.to_owned();
+    }
     let alike = columns.iter().filter(|other| bare(&other.metric) == bare(&column.metric));
     match (alike.count(), column.dialect.as_str()) {
         (0 | 1, _) => bare(&column.metric).to_owned(),
@@ -195,8 +203,9 @@ fn bare(metric: &str) -> &str {
 }
 
 fn heading(board: &Leaderboard) -> String {
+    let curve = board.curve.as_ref().map_or(String::new(), |curve| format!(" · {curve}"));
     format!(
-        "{} · {} ({}) · {} · n = {} · protocol {} {}",
+        "{}{curve} · {} ({}) · {} · n = {} · protocol {} {}",
         board.suite,
         board.dataset,
         board.split,
@@ -212,7 +221,9 @@ fn definitions(board: &Leaderboard) -> String {
         "" => column.metric.clone(),
         dialect => format!("{}: {dialect}", column.metric),
     });
-    columns.collect::<Vec<_>>().join("; ")
+    let mut columns: Vec<String> = columns.collect();
+    columns.dedup();
+    columns.join("; ")
 }
 
 fn provenance(board: &Leaderboard) -> String {

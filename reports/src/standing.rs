@@ -17,6 +17,7 @@ pub(crate) fn compare(better: Better, a: Option<&Outcome>, b: Option<&Outcome>) 
         match better {
             Better::Lower => rising,
             Better::Higher => rising.reverse(),
+            Better::Neither => Ordering::Equal,
         }
     };
     match (a, b) {
@@ -97,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_follows_the_sign_of_the_gain(a in -1e3..1e3, b in -1e3..1e3) {
-            for better in [Better::Higher, Better::Lower] {
+            for better in [Better::Higher, Better::Lower, Better::Neither] {
                 let order = compare(better, Some(&ok(a)), Some(&ok(b)));
                 // `a` comes first exactly when going from `b` to `a` is an improvement.
                 prop_assert_eq!(order == Ordering::Less, better.gain(b, a) > 0.0);

@@ -1,7 +1,8 @@
-//! Features of pictures on disk: safetensors with their provenance, found again by content.
+//! Features of pictures and texts on disk: safetensors with their provenance, found again by content.
 
 mod error;
 mod header;
+mod kept;
 mod origin;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 pub use error::FeatureFileError;
+pub(crate) use kept::{AddError, Item, Kept};
 pub(crate) use origin::Origin;
 
 use crate::spool::Spool;

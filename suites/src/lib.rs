@@ -4,25 +4,43 @@
 
 mod arrays;
 mod crop;
+mod extraction;
 mod feature_file;
+mod filtered;
 mod networks;
 mod pictures;
+mod probing;
 mod reconstruction;
+mod retrieval;
+mod seen;
+mod spectrum;
 mod spool;
 mod suite;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
+pub use extraction::{Extracted, Extraction, embed, extract};
 pub use feature_file::FeatureFileError;
+pub use filtered::{band_limited, filtered};
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
+pub use probing::ProbingSuite;
 pub use reconstruction::ReconstructionSuite;
-pub use suite::{Context, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError};
+pub use retrieval::RetrievalSuite;
+pub use spectrum::SpectrumSuite;
+pub use suite::{
+    Context, Learns, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError,
+};
 
 /// Every suite, in the order of `prismbench list suites`.
 #[must_use]
 pub fn suites() -> Vec<Box<dyn Suite>> {
-    vec![Box::new(ReconstructionSuite)]
+    vec![
+        Box::new(ReconstructionSuite),
+        Box::new(ProbingSuite),
+        Box::new(RetrievalSuite),
+        Box::new(SpectrumSuite),
+    ]
 }
 
 pub use prismbench_data::{

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::crop::{self, CropError};
+use crate::feature_file::Item;
 use prismbench_data::{DataError, Dataset, Pending, Samples};
 
 /// What is measured on: a part of a data set, cropped as a protocol says.
@@ -51,6 +52,8 @@ pub struct Prepared {
     pub id: String,
     /// Class index, where there are classes.
     pub label: Option<u32>,
+    /// What it shows, in words; empty where nobody has said so.
+    pub captions: Vec<String>,
     /// The crop.
     pub image: RgbImage,
     /// sha256 over the id, the size and the pixels of the crop.
@@ -62,6 +65,11 @@ impl Prepared {
     #[must_use]
     pub fn key(&self) -> SampleKey<'_> {
         SampleKey { index: self.index, id: &self.id }
+    }
+
+    /// What its features are kept under.
+    pub(crate) fn item(&self) -> Item<'_> {
+        Item { name: &self.id, digest: self.digest }
     }
 }
 
@@ -239,7 +247,7 @@ impl PictureError {
 }
 
 fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, PictureError> {
-    let Sample { index, id, image, label, .. } = pending.load()?;
+    let Sample { index, id, image, label, captions } = pending.load()?;
     let image = match crop::apply(protocol, image) {
         Ok(image) => image,
         Err(cause) => {
@@ -247,7 +255,7 @@ fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, Pictur
         }
     };
     let digest = digest(&id, &image);
-    Ok(Prepared { index, id, label, image, digest })
+    Ok(Prepared { index, id, label, captions, image, digest })
 }
 
 fn digest(id: &str, image: &RgbImage) -> [u8; 32] {

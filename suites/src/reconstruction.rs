@@ -4,15 +4,15 @@ mod subject;
 
 use std::sync::atomic::Ordering;
 
-use prismbench_core::{ImageBatch, MetricDef, Outcome, RgbImage, Tokenizer};
+use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, RgbImage, Tokenizer};
 use prismbench_metrics::{
     Accumulator, BITS_PER_PIXEL, COVERAGE, DENSITY, FD_RANDOM, ImageScores, LATENT_FLOATS, LPIPS,
     MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
 };
-use sha2::{Digest, Sha256};
 
 use crate::pictures::{Pictures, Prepared};
-use crate::{Context, Measured, Measurement, NetworkKind, Pass, Report, Suite, SuiteError};
+use crate::seen::Seen;
+use crate::{Context, Measurement, NetworkKind, Pass, Report, Suite, SuiteError};
 use distributions::Distributions;
 use perceptual::{Made, Perceptual};
 use subject::Subject;
@@ -32,6 +32,10 @@ impl Suite for ReconstructionSuite {
 
     fn summary(&self) -> &'static str {
         "encodes and decodes every picture and compares it with the input"
+    }
+
+    fn concern(&self) -> Concern {
+        Concern::Reconstruction
     }
 
     fn metrics(&self) -> Vec<&'static MetricDef> {
@@ -217,30 +221,13 @@ fn without_network(
         (None, Some(reason)) => Outcome::Skipped { reason: reason.to_owned() },
         (None, None) => Outcome::Skipped { reason: "its network was not lent".to_owned() },
     };
-    Measurement { metric, dialect: String::new(), outcome, n: 0, reference: None }
-}
-
-/// The pictures so far and the hash over their digests.
-#[derive(Default)]
-struct Seen {
-    measured: Measured,
-    hash: Sha256,
-}
-
-impl Seen {
-    fn add(&mut self, block: &[Prepared]) {
-        for picture in block {
-            self.measured.indices.push(picture.index);
-            self.measured.ids.push(picture.id.clone());
-            self.measured.labels.push(picture.label);
-            self.hash.update(picture.digest);
-        }
-    }
-
-    fn finish(mut self) -> Measured {
-        let digest = self.hash.finalize();
-        self.measured.sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.measured
+    Measurement {
+        metric,
+        dialect: String::new(),
+        setting: String::new(),
+        outcome,
+        n: 0,
+        reference: None,
     }
 }
 

@@ -2,7 +2,10 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
-use prismbench_core::{Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError};
+use prismbench_core::{
+    Concern, Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError,
+};
+use sha2::{Digest, Sha256};
 
 use crate::feature_file::FeatureFileError;
 use crate::networks::Networks;
@@ -18,6 +21,14 @@ pub trait Suite: Send + Sync {
 
     /// What it measures, in one line.
     fn summary(&self) -> &'static str;
+
+    /// Which fields of a protocol decide its numbers.
+    fn concern(&self) -> Concern;
+
+    /// Whether it learns from pictures before it measures on others.
+    fn learns(&self) -> Learns {
+        Learns::Nothing
+    }
 
     /// Every metric it can measure, in the order of the tables' columns.
     fn metrics(&self) -> Vec<&'static MetricDef>;
@@ -40,6 +51,15 @@ pub trait Suite: Send + Sync {
     ) -> Result<Pass, SuiteError>;
 }
 
+/// What a suite does with [`Context::training`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learns {
+    /// Nothing.
+    Nothing,
+    /// Fits something to features of them.
+    FromTraining,
+}
+
 /// What the runner lends a suite. Nothing in it is global, so that a test can hand over fakes.
 pub struct Context<'a> {
     /// Ids of the metrics to measure; others of the suite are left out.
@@ -52,6 +72,10 @@ pub struct Context<'a> {
     pub seed: u64,
     /// The feature networks of the protocol.
     pub networks: &'a Networks,
+    /// Pictures to learn from, for a suite that [learns](Suite::learns).
+    pub training: Option<Pictures<'a>>,
+    /// The tokenizer whose text tower the protocol names.
+    pub text_tower: Option<&'a dyn Tokenizer>,
     /// Features that stand for those of the originals; `None` to take them of the originals.
     pub reference: Option<&'a Path>,
     /// Where features of originals are kept between runs.
@@ -114,7 +138,7 @@ pub struct Measured {
 }
 
 /// What a pass says of one tokenizer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Shape of one image's latent, or `mixed`.
     pub latent: String,
@@ -133,6 +157,8 @@ pub struct Measurement {
     pub metric: &'static MetricDef,
     /// Variant of the definition; empty where there is one only.
     pub dialect: String,
+    /// What is varied, for a metric with several values; else empty.
+    pub setting: String,
     /// The value or the reason.
     pub outcome: Outcome,
     /// Images that entered the value.
@@ -159,6 +185,9 @@ pub enum SuiteError {
     /// The pictures do not fit a tensor: a bug in a crop.
     #[error("make a batch of the pictures")]
     Batch(#[from] TokenizerError),
+    /// Something is to be learnt, and there is nothing to learn from.
+    #[error("there are no pictures to learn from; name them with --data train=DATA,test=DATA")]
+    NoTraining,
     /// A feature network failed on the originals.
     #[error("take the features of {}", picture.as_ref().map_or("the originals".to_owned(), |id| format!("picture `{id}`")))]
     Network {
@@ -185,4 +214,22 @@ pub enum SuiteError {
         /// Pictures there are.
         total: u64,
     },
+}
+
+/// The pictures to learn from, prepared as those that are measured on.
+///
+/// # Errors
+/// [`SuiteError::NoTraining`] when the runner has lent none.
+pub(crate) fn training<'p, 'a: 'p>(
+    context: &Context<'a>,
+    measured: &Pictures<'p>,
+) -> Result<Pictures<'p>, SuiteError> {
+    let training = context.training.ok_or(SuiteError::NoTraining)?;
+    Ok(Pictures { protocol: measured.protocol, ..training })
+}
+
+/// sha256 of what two sets of pictures and anything else decide together: what a number compares with.
+pub(crate) fn joint_sha256(parts: &[&str]) -> String {
+    let digest = Sha256::digest(parts.join("\n"));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

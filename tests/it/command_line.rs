@@ -146,6 +146,15 @@ fn a_plan_names_its_files_from_where_it_stands() {
     let plan = folder.path().join("plan.toml");
     std::fs::write(&plan, text).unwrap();
     let out = folder.path().join("run");
-    let (plan, out) = (plan.to_str().unwrap(), out.to_str().unwrap());
-    prismbench(&["run", plan, "--out", out, "--progress", "none"]).expect(Exit::Done);
+    let (path, out) = (plan.to_str().unwrap(), out.to_str().unwrap());
+    prismbench(&["run", path, "--out", out, "--progress", "none"]).expect(Exit::Done);
+    let command = "exec:python3 x.py --size=256";
+    let tokenizers = format!("\"{command}\", \"recon:made\", \"taef2=weights\"");
+    std::fs::write(&plan, text.replace("\"dct:4\"", &tokenizers)).unwrap();
+    let resolved = prismbench(&["run", path, "--dry-run"]).expect(Exit::Done).text();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (made, weights) = (at("made"), at("weights"));
+    for expected in [command.to_owned(), format!("recon:{made}"), format!("taef2={weights}")] {
+        assert!(resolved.contains(&format!("\"{expected}\"")), "{expected}: {resolved}");
+    }
 }

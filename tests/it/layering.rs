@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which of our packages each package may depend on.
-const MAP: [(&str, &[&str]); 10] = [
+const MAP: [(&str, &[&str]); 11] = [
     ("prismbench-kernels", &[]),
     ("prismbench-core", &[]),
     ("prismbench-data", &["core"]),
+    ("prismbench-parquet", &["core", "data"]),
     ("prismbench-weights", &["core"]),
     ("prismbench-metrics", &["core", "kernels", "weights"]),
     ("prismbench-baselines", &["core", "data", "kernels", "weights"]),
@@ -15,7 +16,17 @@ const MAP: [(&str, &[&str]); 10] = [
     ("prismbench-reports", &["core"]),
     (
         "prismbench",
-        &["core", "data", "kernels", "weights", "metrics", "baselines", "suites", "reports"],
+        &[
+            "core",
+            "data",
+            "parquet",
+            "kernels",
+            "weights",
+            "metrics",
+            "baselines",
+            "suites",
+            "reports",
+        ],
     ),
     ("prismbench-tests", &["", "core", "weights", "metrics", "baselines", "suites", "reports"]),
 ];

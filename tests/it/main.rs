@@ -15,3 +15,4 @@ mod recipe;
 mod run_folder;
 mod saved_arrays;
 mod tables;
+mod understanding;

@@ -23,6 +23,7 @@ from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
 import recipe
 import streams
+from checksum import checksum
 from hashed import picture
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "autoencoder_kl"
@@ -77,14 +78,8 @@ def native_state(model, state):
     return stored
 
 
-def sample(values):
-    values = np.asarray(values, dtype=np.float64).ravel()
-    places = np.arange(SAMPLES) * len(values) // SAMPLES
-    digits = lambda value, count: float(f"{value:.{count}g}")
-    return dict(
-        len=len(values), values=[digits(value, 8) for value in values[places]], sum=digits(values.sum(), 12),
-        rms=digits(np.sqrt((values**2).mean()), 12), std=digits(values.std(), 6),
-    )
+def kept(values):
+    return checksum(values, SAMPLES)
 
 
 @torch.no_grad()
@@ -108,8 +103,8 @@ def golden(model, case):
     # Two channels are of quite other sizes than the rest: each is kept by itself.
     parts = {"low": drawn[:, 0], "high": drawn[:, 1], "rest": drawn[:, 2:]}
     return dict(
-        picture=case, clamped=clamped, mean=sample(mean), deviation=sample(deviation[:, 2:]), reconstruction=sample(reconstruction),
-        sample={name: sample(part) for name, part in parts.items()},
+        picture=case, clamped=clamped, mean=kept(mean), deviation=kept(deviation[:, 2:]), reconstruction=kept(reconstruction),
+        sample={name: kept(part) for name, part in parts.items()},
     )
 
 

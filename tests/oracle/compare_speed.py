@@ -8,22 +8,16 @@ torch's threads wait for each other inside each operation, by default in a spin 
 other programs held the cores: OMP_WAIT_POLICY=PASSIVE spares it that and costs nothing on an idle machine. Fails when a value of one side is further than 1e-6 from the other's.
 """
 
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "--package", "prismbench-metrics", "--bench", "fidelity"]
+from in_turn import RECORD, bench, build, printed
 
 
 def record(command, **variables):
     """Rate, CPU seconds per image, and values that a side prints."""
-    environment = {**os.environ, **variables}
-    output = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     found = {"value": []}
-    for line in output.splitlines():
+    for line in printed(command, **variables):
         name, *numbers = line.split()
         if name == "value":
             found["value"].append([float(number) for number in numbers])
@@ -48,10 +42,10 @@ def compare(ours, theirs):
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = sys.argv[2] if len(sys.argv) > 2 else "6"
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    build("fidelity")
     ratios, fastest = [], [0.0, 0.0]
     for number in range(1, rounds + 1):
-        ours = record(BENCH, PRISMBENCH_RECORD_SECONDS=seconds)
+        ours = record(bench("fidelity"), **{RECORD: seconds})
         theirs = record([sys.executable, "fidelity_speed.py", seconds], OMP_WAIT_POLICY="PASSIVE")
         if number == 1:
             print(compare(ours, theirs))

@@ -8,16 +8,13 @@ scipy.linalg.sqrtm (what guided-diffusion, pytorch-fid and clean-fid do), torch-
 Fails when the values of the two sides are further apart than the stated tolerance.
 """
 
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
 import time
 import warnings
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "--workspace", "--bench", "distributions"]
+from in_turn import RECORD, bench, build, printed
+
 ROWS, COLUMNS = 5000, 2048
 # Largest difference: FD f64 on both sides, P/R a few samples whose distance is within f32 of a radius, KID f32 there.
 TOLERANCE = {"moments": 1e-6, "frechet": 1e-6, "precision-recall": 2e-3, "kid": 1e-6, "inception-score": 1e-9}
@@ -68,20 +65,18 @@ def peers():
 
 def record(command, **variables):
     """Value, seconds of the fastest run and CPU seconds of a run of each metric that a side prints."""
-    environment = {**os.environ, **variables}
-    output = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    lines = (line.split() for line in output.splitlines())
-    return {line[0]: [float(number) for number in line[1:]] for line in lines if line and line[0] in TOLERANCE}
+    lines = map(str.split, printed(command, **variables))
+    return {name: [float(number) for number in numbers] for name, *numbers in lines if name in TOLERANCE}
 
 
 def main():
     if sys.argv[1:] == ["--peers"]:
         return peers()
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    build("distributions")
     ratios = {name: [] for name in TOLERANCE}
     for number in range(1, rounds + 1):
-        ours = record(BENCH, PRISMBENCH_RECORD_SECONDS="4")
+        ours = record(bench("distributions"), **{RECORD: "4"})
         threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
         theirs = record([sys.executable, __file__, "--peers"], **threads)
         for name, tolerance in TOLERANCE.items():

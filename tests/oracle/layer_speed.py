@@ -7,15 +7,11 @@ Both sides have two threads and f32, PyTorch with OMP_WAIT_POLICY=PASSIVE (see c
 per call, the median of the rounds.
 """
 
-import os
-import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "--workspace", "--bench", "layers"]
+from in_turn import RECORD, bench, build, printed
 
 
 def layers():
@@ -98,9 +94,7 @@ def record_torch(seconds):
 
 def record(command, **variables):
     """Wall and CPU seconds per call, by layer."""
-    environment = {**os.environ, **variables}
-    output = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    lines = (line.split("\t") for line in output.splitlines() if line.count("\t") == 2)
+    lines = (line.split("\t") for line in printed(command, **variables) if line.count("\t") == 2)
     return {name: (float(wall), float(cpu)) for name, wall, cpu in lines}
 
 
@@ -110,10 +104,10 @@ def main():
         return
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = sys.argv[2] if len(sys.argv) > 2 else "1"
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    build("layers")
     ours, theirs = [], []
     for _ in range(rounds):
-        ours.append(record(BENCH, PRISMBENCH_RECORD_SECONDS=seconds))
+        ours.append(record(bench("layers"), **{RECORD: seconds}))
         theirs.append(record([sys.executable, __file__, "--torch", seconds], OMP_WAIT_POLICY="PASSIVE"))
     if ours[0].keys() != theirs[0].keys():
         sys.exit(f"different layers: {sorted(ours[0].keys() ^ theirs[0].keys())}")

@@ -11,37 +11,14 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import pathlib
-import statistics
-import subprocess
-import sys
-import time
-
 import numpy as np
 import torch
 
 from hashed import picture
+from in_turn import compare_rates, rate
 from reference_networks import inception, inception_state, lpips_network, lpips_state
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "--workspace", "--bench", "networks"]
 LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
-
-
-def ours(seconds):
-    environment = {**os.environ, "PRISMBENCH_RECORD_SECONDS": str(seconds)}
-    output = subprocess.run(BENCH, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return {name: float(rate) for name, rate in (line.split() for line in output.splitlines() if line)}
-
-
-def rate(count, run, seconds):
-    run()
-    start, fastest = time.perf_counter(), float("inf")
-    while time.perf_counter() - start < seconds:
-        before = time.perf_counter()
-        run()
-        fastest = min(fastest, time.perf_counter() - before)
-    return count / fastest
 
 
 @torch.no_grad()
@@ -60,25 +37,12 @@ def peers(networks, seconds):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 4.0
     torch.set_num_threads(2)
     networks = {"inception": inception(inception_state())}
     networks["inception"].features_list = ["2048"]
     networks |= {net: lpips_network(net, lpips_state(net)) for net in ["alex", "vgg"]}
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
-    ratios = {}
-    for number in range(1, rounds + 1):
-        mine, theirs = ours(seconds), peers(networks, seconds)
-        print(f"round {number}: " + ", ".join(f"{name} {value:.2f}/s" for name, value in mine.items()))
-        print("  peers: " + ", ".join(f"{name} {layout} {value:.2f}/s" for (name, layout), value in theirs.items()))
-        for name, value in mine.items():
-            base = name.rsplit("-", 1)[0]
-            best = [theirs[key] for key in theirs if key[0] == base]
-            if best:
-                ratios.setdefault(name, []).append(value / max(best))
-    for name, values in ratios.items():
-        print(f"{name}: median {statistics.median(values):.2f} of the peer's best layout ({min(values):.2f} to {max(values):.2f})")
+    # The bench's cases end in the arithmetic: `lpips-vgg-fast`.
+    compare_rates("networks", lambda seconds: peers(networks, seconds), lambda case: case.rsplit("-", 1)[0])
 
 
 if __name__ == "__main__":

@@ -7,15 +7,12 @@ Both sides have two threads, the same f32 features, penalty and tolerance (`tol`
 its features; `f64` gives it doubles. Fails when the losses, computed here in f64 for scikit-learn, are further apart than 1e-6.
 """
 
-import os
-import pathlib
 import resource
-import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "-p", "prismbench-metrics", "--bench", "probes"]
+from in_turn import RECORD, bench, build, printed
+
 COLUMNS, MIXED, TOLERANCE = 768, 256, 1e-6
 # Rows, classes, distance of the centres, C: as in the bench.
 SETS = {"logistic-5000x768x100": (5000, 100, 0.5, 1.0), "logistic-50000x768x1000": (50_000, 1000, 0.5, 1.0)}
@@ -69,20 +66,18 @@ def peer(name, double):
 
 def record(command, **variables):
     """Loss, seconds, CPU seconds, evaluations or iterations, and peak memory in MB of each set that a side prints."""
-    environment = {**os.environ, **variables}
-    output = subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    lines = (line.split() for line in output.splitlines())
-    return {line[0]: [float(number) for number in line[1:]] for line in lines if line and line[0] in SETS}
+    lines = map(str.split, printed(command, **variables))
+    return {name: [float(number) for number in numbers] for name, *numbers in lines if name in SETS}
 
 
 def main():
     if sys.argv[1:2] == ["--peer"]:
         return peer(sys.argv[2], sys.argv[3:] == ["f64"])
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
+    build("probes")
     threads = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
     for number in range(1, rounds + 1):
-        ours = record(BENCH, PRISMBENCH_RECORD_SECONDS="1")
+        ours = record(bench("probes"), **{RECORD: "1"})
         for name, (loss, seconds, cpu, evaluations, memory) in ours.items():
             print(f"round {number}: {name}: {seconds:.1f} s, CPU {cpu:.1f} s, {evaluations:.0f} evaluations, {memory:.0f} MB", flush=True)
             for kind in ("f32", "f64"):

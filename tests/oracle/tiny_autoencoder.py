@@ -16,7 +16,7 @@ import torch
 from diffusers import AutoencoderTiny
 
 import recipe
-from autoencoder_kl import lines, sample
+from autoencoder_kl import kept, lines
 from hashed import picture
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "tiny_autoencoder"
@@ -58,7 +58,7 @@ def cases():
             model.float()
             exact = [float(f"{((a - b).abs().max() / b.std()).item():.2g}") for a, b in zip(single, double)]
             print(case, [f"{x.std():.3f}" for x in single], exact)
-            latents, reconstruction = map(sample, single)
+            latents, reconstruction = map(kept, single)
             results.append(dict(picture=case, latents=latents, reconstruction=reconstruction, exact=exact))
         yield dict(channels=channels, tensors=tensors, cases=results)
 

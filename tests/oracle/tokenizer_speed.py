@@ -13,19 +13,12 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import pathlib
-import statistics
-import subprocess
-import sys
-import time
-
 import numpy as np
 import torch
 
 from hashed import picture
+from in_turn import compare_rates, rate
 
-HERE = pathlib.Path(__file__).resolve().parent
-BENCH = ["cargo", "bench", "--quiet", "--workspace", "--bench", "tokenizers"]
 LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 BATCHES = [1, 4]
 
@@ -73,22 +66,6 @@ def dinov2():
 PEERS = {"sd-vae": sd_vae, "rae-dinov2-b": rae, "dinov2-reg-b": dinov2}
 
 
-def ours(seconds):
-    environment = {**os.environ, "PRISMBENCH_RECORD_SECONDS": str(seconds)}
-    output = subprocess.run(BENCH, cwd=HERE, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return {name: float(rate) for name, rate in (line.split() for line in output.splitlines() if line)}
-
-
-def rate(count, run, seconds):
-    run()
-    start, fastest = time.perf_counter(), float("inf")
-    while time.perf_counter() - start < seconds:
-        before = time.perf_counter()
-        run()
-        fastest = min(fastest, time.perf_counter() - before)
-    return count / fastest
-
-
 @torch.no_grad()
 def theirs(seconds):
     pixels = np.stack([picture(256, 256, seed, 30) for seed in range(max(BATCHES))])
@@ -105,23 +82,6 @@ def theirs(seconds):
     return found
 
 
-def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 4.0
-    torch.set_num_threads(2)
-    subprocess.run([*BENCH, "--no-run"], cwd=HERE, check=True)
-    ratios = {}
-    for number in range(1, rounds + 1):
-        mine, peers = ours(seconds), theirs(seconds)
-        print(f"round {number}: " + ", ".join(f"{name} {value:.3f}/s" for name, value in mine.items()))
-        print("  peers: " + ", ".join(f"{name} {layout} {value:.3f}/s" for (name, layout), value in peers.items()), flush=True)
-        for name, value in mine.items():
-            best = [rate for (case, _), rate in peers.items() if case == name]
-            if best:
-                ratios.setdefault(name, []).append(value / max(best))
-    for name, values in ratios.items():
-        print(f"{name}: median {statistics.median(values):.2f} of the peer's best layout ({min(values):.2f} to {max(values):.2f})")
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(2)
+    compare_rates("tokenizers", theirs)

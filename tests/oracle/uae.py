@@ -16,12 +16,11 @@ import torch.nn.functional as F
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, SiglipVisionConfig, SiglipVisionModel
 from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
-from vision import CLIP, HALF, IMAGENET, fill, generate, pixels, published, sample, seen
+from checksum import checksum
+from vision import CLIP, HALF, IMAGENET, RAE_DECODERS, fill, generate, pixels, published, seen
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "uae"
 GRID = 16
-# Width, hidden width and heads of RAE's decoders.
-DECODERS = {"b": (768, 3072, 12), "l": (1024, 4096, 16), "xl": (1152, 4096, 16)}
 CASES = {
     "uae-dinov2-b": dict(depth=(12, 28), decoder="xl"),
     "uae-siglip2-b": dict(depth=(2, 1), decoder="b"),
@@ -116,7 +115,7 @@ def modulate(z, kept):
 
 def decode(z, size, depth, normal):
     """RAE's decoder, layer by layer: weights are made when they are needed."""
-    width, hidden, heads = DECODERS[size]
+    width, hidden, heads = RAE_DECODERS[size]
     dtype, channels = z.dtype, z.shape[1]
 
     def take(name, *shape):
@@ -173,7 +172,7 @@ def main():
         tensors = {}
         for key, value in single.items():
             error = (value.double() - double[key]).abs().max() / double[key].std()
-            tensors[key] = sample(double[key]) | dict(noise=float(f"{error:.2g}"))
+            tensors[key] = checksum(double[key]) | dict(noise=float(f"{error:.2g}"))
             print(f"{name} {key} {tuple(value.shape)} std {tensors[key]['std']:.4g}, f32 within {error:.2g} of it", flush=True)
         (GOLDEN / f"{name}.json").write_text(json.dumps(case | dict(tensors=tensors)) + "\n")
 

@@ -1,7 +1,7 @@
 //! Test features from integer arithmetic alone: the same as `uniforms` in `feature_metrics.py`.
 
 #[path = "splitmix.rs"]
-mod splitmix;
+pub(crate) mod splitmix;
 
 use splitmix::splitmix;
 

@@ -2,7 +2,7 @@
 
     vision.py [CASE...]        makes ../golden/vision/CASE.json, all cases without arguments
 
-A case is an id, the number of blocks, the size of the picture, and which tensors are sampled. Weights are those of recipe.py
+A case is an id, the number of blocks, the size of the picture, and which tensors are kept. Weights are those of recipe.py
 by the names of the published files, rounded to f16 as a file half as large holds them. `noise` is how far PyTorch in f32 is from
 itself in f64, in units of the standard deviation.
 """
@@ -30,32 +30,18 @@ from transformers import (
 )
 
 import recipe
+from checksum import checksum
 from hashed import picture
 
 # diffusers 0.42 asks SiglipVisionModel for a part that it no longer has in version 5: itself.
 SiglipVisionModel.vision_model = property(lambda self: self)
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "vision"
-# A prime: no grid has its period.
-SAMPLES = 211
-
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 HALF = ((0.5,) * 3, (0.5,) * 3)
 
 WIDTHS = {"s": (384, 6), "b": (768, 12), "l": (1024, 16)}
-
-
-def sample(values):
-    values = values.detach().double().numpy().ravel()
-    places = np.arange(SAMPLES) * len(values) // SAMPLES
-    return dict(
-        len=len(values),
-        values=[float(f"{value:.8g}") for value in values[places]],
-        sum=float(f"{values.sum():.12g}"),
-        rms=float(f"{np.sqrt((values**2).mean()):.12g}"),
-        std=float(f"{values.std():.6g}"),
-    )
 
 
 def published(name):
@@ -170,6 +156,7 @@ RAE_ENCODERS = {
     "rae-mae-b": ("mae", 768, 16, 256, IMAGENET),
     "rae-siglip2-b": ("siglip2", 768, 16, 256, HALF),
 }
+# Width, hidden width and heads.
 RAE_DECODERS = {"b": (768, 3072, 12), "l": (1024, 4096, 16), "xl": (1152, 4096, 16)}
 
 
@@ -241,7 +228,7 @@ def write(name, file=None, **case):
     tensors = {}
     for key, value in single.items():
         error = (value.double() - double[key]).abs().max() / double[key].std()
-        tensors[key] = sample(double[key]) | dict(noise=float(f"{error:.2g}"))
+        tensors[key] = checksum(double[key]) | dict(noise=float(f"{error:.2g}"))
         print(f"  {key} {tuple(value.shape)} std {tensors[key]['std']:.4g}, f32 within {error:.2g} of it")
     GOLDEN.mkdir(parents=True, exist_ok=True)
     (GOLDEN / f"{file or name}.json").write_text(json.dumps(case | dict(tensors=tensors)) + "\n")

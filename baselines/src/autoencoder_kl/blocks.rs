@@ -5,7 +5,8 @@ use prismbench_core::TokenizerError;
 use prismbench_kernels::nn::{Activation, Attention, Conv2d, GroupNorm, Linear, Maps, NnError};
 
 use super::architecture::{EPSILON, GROUPS};
-use crate::layers::{Layers, failed};
+use crate::error::layer;
+use crate::layers::Layers;
 
 /// Group norm with SiLU in its store.
 pub(super) fn norm(layers: &Layers<'_>, name: &str) -> Result<GroupNorm, TokenizerError> {
@@ -89,7 +90,7 @@ impl Middle {
             Ok::<_, TokenizerError>(Tensor::cat(&[part("to_q")?, part("to_k")?, part("to_v")?], 0)?)
         };
         let linear = |weight: &Tensor, bias: &Tensor| {
-            Linear::new(weight, Some(bias), Activation::Identity).map_err(failed)
+            Linear::new(weight, Some(bias), Activation::Identity).map_err(layer)
         };
         let out = |kind: &str| layers.tensor(&format!("{attention}.to_out.0.{kind}"));
         let resnet =

@@ -1,8 +1,6 @@
 use candle_core::Device;
 use prismbench_core::{ImageBatch, TokenizerError};
-use prismbench_kernels::nn::{
-    Activation, Conv2d, ConvOptions, GroupNorm, Maps, NnError, Padding, Window,
-};
+use prismbench_kernels::nn::{Conv2d, ConvOptions, GroupNorm, Maps, NnError, Padding, Window};
 
 use super::architecture::{Architecture, LEVELS, Quantiser};
 use super::at_once;
@@ -83,6 +81,6 @@ fn halving(layers: &Layers<'_>, name: &str) -> Result<Conv2d, TokenizerError> {
     layers.conv_with(name, Bias::Learned, |options| {
         let padding = Padding { bottom: 1, right: 1, ..Padding::default() };
         let window = Window { padding, ..options.window.stride(2, 2) };
-        ConvOptions { window, activation: Activation::Identity, ..options }
+        ConvOptions { window, ..options }
     })
 }

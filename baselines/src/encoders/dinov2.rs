@@ -17,14 +17,17 @@ pub(crate) enum Dinov2Size {
 }
 
 /// DINOv2 with four registers (Darcet et al. 2024).
-pub(crate) const DINOV2_REGISTERS: fn(Dinov2Size) -> Family =
-    |size| family(size, 4, Antialiasing::On);
+pub(crate) fn dinov2_registers(size: Dinov2Size) -> Family {
+    family(size, 4, Antialiasing::On)
+}
 
 /// DINOv2 as first published (Oquab et al. 2024).
 ///
 /// Positions as `transformers`' `Dinov2Model` interpolates them: to the size, without antialiasing.
 /// The original repository scales by `(rows + 0.1) / 37` instead, which differs a little.
-pub(crate) const DINOV2: fn(Dinov2Size) -> Family = |size| family(size, 0, Antialiasing::Off);
+fn dinov2(size: Dinov2Size) -> Family {
+    family(size, 0, Antialiasing::Off)
+}
 
 fn family(size: Dinov2Size, registers: usize, antialiasing: Antialiasing) -> Family {
     let width = match size {
@@ -87,12 +90,12 @@ macro_rules! row {
 
 #[rustfmt::skip]
 pub(crate) const MODELS: &[Model] = &[
-    row!("dinov2-reg-s", "facebook/dinov2-with-registers-small", "DINOv2 ViT-S/14 with registers: an encoder", 22_058_112, DINOV2_REGISTERS, Small),
-    row!("dinov2-reg-b", "facebook/dinov2-with-registers-base", "DINOv2 ViT-B/14 with registers: an encoder", 86_583_552, DINOV2_REGISTERS, Base),
-    row!("dinov2-reg-l", "facebook/dinov2-with-registers-large", "DINOv2 ViT-L/14 with registers: an encoder", 304_372_736, DINOV2_REGISTERS, Large),
-    row!("dinov2-s", "facebook/dinov2-small", "DINOv2 ViT-S/14: an encoder", 22_056_576, DINOV2, Small),
-    row!("dinov2-b", "facebook/dinov2-base", "DINOv2 ViT-B/14: an encoder", 86_580_480, DINOV2, Base),
-    row!("dinov2-l", "facebook/dinov2-large", "DINOv2 ViT-L/14: an encoder", 304_368_640, DINOV2, Large),
+    row!("dinov2-reg-s", "facebook/dinov2-with-registers-small", "DINOv2 ViT-S/14 with registers: an encoder", 22_058_112, dinov2_registers, Small),
+    row!("dinov2-reg-b", "facebook/dinov2-with-registers-base", "DINOv2 ViT-B/14 with registers: an encoder", 86_583_552, dinov2_registers, Base),
+    row!("dinov2-reg-l", "facebook/dinov2-with-registers-large", "DINOv2 ViT-L/14 with registers: an encoder", 304_372_736, dinov2_registers, Large),
+    row!("dinov2-s", "facebook/dinov2-small", "DINOv2 ViT-S/14: an encoder", 22_056_576, dinov2, Small),
+    row!("dinov2-b", "facebook/dinov2-base", "DINOv2 ViT-B/14: an encoder", 86_580_480, dinov2, Base),
+    row!("dinov2-l", "facebook/dinov2-large", "DINOv2 ViT-L/14: an encoder", 304_368_640, dinov2, Large),
 ];
 
 #[cfg(test)]
@@ -102,7 +105,7 @@ mod tests {
     #[test]
     fn the_published_models_have_the_numbers_of_their_rows() {
         let sizes = [Dinov2Size::Small, Dinov2Size::Base, Dinov2Size::Large];
-        let families = sizes.map(DINOV2_REGISTERS).into_iter().chain(sizes.map(DINOV2));
+        let families = sizes.map(dinov2_registers).into_iter().chain(sizes.map(dinov2));
         for (model, family) in MODELS.iter().zip(families) {
             let depth = if family.tower.block.width == 1024 { 24 } else { 12 };
             assert_eq!(family.parameters(depth), model.parameters, "{}", model.id);

@@ -47,7 +47,7 @@ impl Encoder {
         let spec = TokenizerSpec {
             id: opening.id.clone(),
             stride: family.side.stride(),
-            parameters: expected.iter().map(|tensor: &Expected| tensor.len() as u64).sum(),
+            parameters: Expected::count(&expected),
             weights: vec![file.origin().clone()],
             source: family.source.to_owned(),
         };

@@ -36,6 +36,6 @@ impl Family {
         let scope = Scope::new(self.prefixes);
         let mut expected = self.tower.expected(&scope, self.layouts[0], depth);
         expected.extend(self.head.expected(&self.tower.block, &scope));
-        expected.iter().map(|tensor| tensor.len() as u64).sum()
+        prismbench_weights::Expected::count(&expected)
     }
 }

@@ -26,6 +26,7 @@ fn unexpected(request: &'static str, expected: &str, found: &str) -> ExecError {
     ExecError::Answer { request, expected: expected.to_owned(), found: found.to_owned() }
 }
 
+/// Refuses an answer with another message.
 pub(super) fn expect(frame: &Frame, request: &'static str, message: &str) -> Result<(), ExecError> {
     match frame.text("message") {
         found if found == message => Ok(()),
@@ -116,6 +117,7 @@ pub(super) fn decoded(
         .map_err(|error| unexpected("decode", "pictures that fit the device", &error.to_string()))
 }
 
+/// Refuses values of which one is not finite; a sample has `each` of them.
 pub(super) fn are_finite(values: &[f32], each: usize) -> Result<(), TokenizerError> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),

@@ -121,18 +121,18 @@ impl Frame {
         let mut text = vec![0; header as usize];
         reader.read_exact(&mut text).map_err(FrameError::Read)?;
         // Shapes must fit their spans, and spans lie side by side without gap or overlap.
-        let header_of: Metadata = serde_json::from_slice(&text).map_err(FrameError::Header)?;
-        let (arrays, there) = (header_of.data_len() as u64, len - LENGTH - header);
+        let metadata: Metadata = serde_json::from_slice(&text).map_err(FrameError::Header)?;
+        let (arrays, there) = (metadata.data_len() as u64, len - LENGTH - header);
         if arrays != there {
             return Err(FrameError::Data { arrays, there });
         }
         let mut frame = Self::default();
-        if let Some(texts) = header_of.metadata() {
+        if let Some(texts) = metadata.metadata() {
             frame.texts = texts.clone().into_iter().collect();
         }
         // In the order of their bytes.
-        for name in header_of.offset_keys() {
-            let Some(info) = header_of.info(&name) else { continue };
+        for name in metadata.offset_keys() {
+            let Some(info) = metadata.info(&name) else { continue };
             let bytes = info.data_offsets.1 - info.data_offsets.0;
             let values = match info.dtype {
                 Dtype::F32 => Values::F32(read_f32(reader, bytes)?),

@@ -35,6 +35,7 @@ pub(super) enum Latent {
     BitStream,
 }
 
+/// The texts of the answer; `format` is one that safetensors' own writers add.
 const KEYS: [&str; 15] = [
     "message",
     "prismbench",

@@ -6,7 +6,7 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use prismbench_weights::sha256_of_file;
 
-use super::{Hub, is_hash, repository};
+use super::{Hub, MAIN, is_hash, repository};
 use crate::HubFile;
 
 /// Why a file could not be had from the hub.
@@ -14,7 +14,7 @@ use crate::HubFile;
 #[non_exhaustive]
 pub enum FetchError {
     /// The environment forbids it.
-    #[error("`{path}` of {repository} is not in `{}`, and HF_HUB_OFFLINE forbids a download", cache.display())]
+    #[error("`{path}` of {repository} is not in `{}`, and HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids a download", cache.display())]
     Offline {
         /// Path within the repository.
         path: &'static str,
@@ -73,7 +73,11 @@ impl FetchError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Offline { .. } => "unset HF_HUB_OFFLINE, or bring the file from elsewhere".into(),
+            Self::Offline { .. } => "unset both, or bring the file from elsewhere".into(),
+            Self::NotFound { revision, .. } if revision == MAIN => {
+                "it may have moved; bring it from elsewhere and name it with --tokenizer ID=PATH"
+                    .into()
+            }
             Self::NotFound { .. } => "check the revision behind the `@`".into(),
             Self::Denied { repository, .. } => format!(
                 "accept its licence at https://huggingface.co/{repository} and set HF_TOKEN"
@@ -156,14 +160,14 @@ impl Hub {
         let HubFile { repository, path } = *file;
         let status = match &error {
             ApiError::RequestError(error) => match error.as_ref() {
-                ureq::Error::StatusCode(status) => *status,
-                _ => 0,
+                ureq::Error::StatusCode(status) => Some(*status),
+                _ => None,
             },
-            _ => 0,
+            _ => None,
         };
         match status {
-            404 => FetchError::NotFound { path, repository, revision: revision.to_owned() },
-            401 | 403 => FetchError::Denied { path, repository },
+            Some(404) => FetchError::NotFound { path, repository, revision: revision.to_owned() },
+            Some(401 | 403) => FetchError::Denied { path, repository },
             _ => self.failed(file, Box::new(error)),
         }
     }

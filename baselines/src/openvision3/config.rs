@@ -5,7 +5,7 @@ use prismbench_kernels::nn::Activation;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::decoder_config::{DecoderConfig, Shared};
+use super::decoder_config::{DecoderConfig, Presence, Shared};
 use super::sizes;
 
 /// What `open_clip_config.json` says of the tower of pictures.
@@ -25,18 +25,12 @@ pub(super) struct Config {
     pub(super) outputs: usize,
     pub(super) epsilon: f64,
     pub(super) activation: Activation,
-    pub(super) before: NormBefore,
+    /// A norm before the first block.
+    pub(super) before: Presence,
     pub(super) after: NormAfter,
     pub(super) pool: PoolType,
     /// `decoder_cfg`, where there is one.
     pub(super) decoder: Option<DecoderConfig>,
-}
-
-/// Whether there is a norm before the first block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NormBefore {
-    Present,
-    Absent,
 }
 
 /// What goes through the last norm.
@@ -133,14 +127,12 @@ fn pool_type() -> PoolType {
 
 /// Options that do not change what the published weights compute: patches are dropped in training
 /// alone, positions are stored whichever way they were made, tokens are given here in any case.
-const WITHOUT_EFFECT: [&str; 7] = [
+const WITHOUT_EFFECT: [&str; 5] = [
     "patch_dropout",
     "pos_embed_type",
     "output_tokens",
     "attn_pooler_queries",
     "attn_pooler_heads",
-    "timm_model_pretrained",
-    "timm_pool",
 ];
 
 impl Config {
@@ -177,7 +169,7 @@ impl Config {
         let heads = sizes::quotient(("width", width), ("head_width", vision.head_width))?;
         let grid = sizes::quotient(("image_size", side), ("patch_size", patch))?;
         let hidden = sizes::hidden(width, ("mlp_ratio", vision.mlp_ratio))?;
-        let before = if vision.no_ln_pre { NormBefore::Absent } else { NormBefore::Present };
+        let before = Presence::from(!vision.no_ln_pre);
         let after = if vision.final_ln_after_pool { NormAfter::Pooled } else { NormAfter::Tokens };
         let (activation, epsilon) = (vision.activation(quick_gelu)?, vision.epsilon()?);
         let shared = Shared { width, grid, channels, patch };
@@ -211,13 +203,11 @@ impl VisionConfig {
     /// Everything else must be absent, null, false or without effect.
     fn refuse_others(&self) -> Result<(), String> {
         let is_on = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
-        let other =
-            |name: &str| name.starts_with("timm_") && !self.others.contains_key("timm_model_name");
+        // Options of a tower of timm's say nothing where that is not the tower.
+        let is_timms = |name: &str| name.starts_with("timm_") && name != "timm_model_name";
+        let has_effect = |name: &str| !WITHOUT_EFFECT.contains(&name) && !is_timms(name);
         let mut others = self.others.iter();
-        let unknown = others.find(|(name, value)| {
-            is_on(value) && !WITHOUT_EFFECT.contains(&name.as_str()) && !other(name)
-        });
-        match unknown {
+        match others.find(|(name, value)| is_on(value) && has_effect(name)) {
             None => Ok(()),
             Some((name, value)) => Err(format!("`{name}` is {value}, which is not supported")),
         }
@@ -262,14 +252,14 @@ mod tests {
     fn every_option_is_read() {
         let base = parse(BASE).unwrap();
         assert_eq!((base.heads, base.hidden, base.grid(), base.outputs), (12, 3072, 16, 512));
-        assert_eq!((base.before, base.after), (NormBefore::Absent, NormAfter::Pooled));
+        assert_eq!((base.before, base.after), (Presence::Absent, NormAfter::Pooled));
         assert_eq!(
             (base.pool, base.activation, base.epsilon),
             (PoolType::Avg, Activation::Gelu, 1e-6)
         );
         let with = |from: &str, to: &str| parse(&BASE.replace(from, to)).unwrap();
         assert!((with("1e-06", "1e-05").epsilon - 1e-5).abs() < 1e-12);
-        assert_eq!(with(r#""no_ln_pre": true,"#, "").before, NormBefore::Present);
+        assert_eq!(with(r#""no_ln_pre": true,"#, "").before, Presence::Present);
         assert_eq!(with(r#""final_ln_after_pool": true,"#, "").after, NormAfter::Tokens);
         assert_eq!(with(r#""pool_type": "avg","#, "").pool, PoolType::Tok);
         assert_eq!(with(r#""image_size": 32"#, r#""image_size": [32, 32]"#).side, 32);
@@ -278,6 +268,7 @@ mod tests {
         let quick = r#"{"quick_gelu": true, "embed_dim""#;
         assert_eq!(with(r#"{"embed_dim""#, quick).activation, Activation::QuickGelu);
         with(r#""layers""#, r#""attentional_pool": false, "ls_init_value": null, "layers""#);
+        with(r#""layers""#, r#""timm_model_name": null, "timm_proj": "linear", "layers""#);
     }
 
     #[test]

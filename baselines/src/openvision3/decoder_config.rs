@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub(super) patch: usize,
 }
 
-/// Whether a decoder has some tensor.
+/// Whether a network has some tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "bool")]
 pub(super) enum Presence {

@@ -93,8 +93,7 @@ impl OpenVision3 {
         let flux = FluxTensors::load(&file, (opening.device, opening.arithmetic))?;
         drop(file);
         let vae = flux.encoder()?;
-        let numbers: u64 = expected.iter().map(|tensor: &Expected| tensor.len() as u64).sum();
-        let mut parameters = vae.parameters() + numbers;
+        let mut parameters = vae.parameters() + Expected::count(&expected);
         let decoder = match decoder {
             None => None,
             Some(decoder) => {
@@ -113,16 +112,9 @@ impl OpenVision3 {
         Ok(Self { spec, config, vae, tower, pooling, decoder, device: opening.device.clone() })
     }
 
+    /// Refuses pictures of another side than that of the positions.
     fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
-        let (_, height, width) = images.dims();
-        let side = self.spec.stride;
-        if (height, width) == (side, side) {
-            return Ok(());
-        }
-        Err(TokenizerError::Shape {
-            expected: format!("pictures of {side}x{side} pixels for `{}`", self.spec.id),
-            found: format!("{width}x{height} pixels"),
-        })
+        self.spec.check_size(images, (self.spec.stride, self.spec.stride))
     }
 
     /// Runs pictures through autoencoder and tower, a few at a time, and gives the class token and
@@ -164,7 +156,6 @@ impl Tokenizer for OpenVision3 {
         encoding: &Encoding<'_>,
     ) -> Result<Latents, TokenizerError> {
         encoding.refuse_band_mask(&self.spec.id)?;
-        self.check(images)?;
         let (grid, count) = (self.config.grid(), images.dims().0);
         let dims = [count, self.config.width, grid, grid];
         let noise = latent_noise(encoding, dims, &self.device)?;
@@ -185,33 +176,15 @@ impl Tokenizer for OpenVision3 {
                 capability: "decoder: none is published",
             });
         };
-        let tokens = latents.grid(&self.spec.id, self.config.width)?;
-        let (_, width, rows, columns) = tokens.dims4()?;
-        let grid = self.config.grid();
-        if (rows, columns) != (grid, grid) {
-            return Err(TokenizerError::Shape {
-                expected: format!(
-                    "latents of `{}`, f32 [N, {width}, {grid}, {grid}]",
-                    self.spec.id
-                ),
-                found: format!("{:?} {:?}", tokens.dtype(), tokens.dims()),
-            });
-        }
+        let (width, grid) = (self.config.width, self.config.grid());
+        let tokens = latents.grid_of(&self.spec.id, [width, grid, grid])?;
         let latents = decoder.forward(&tokens.to_device(&self.device)?)?;
         vae.pictures(&(latents / SCALE)?)
     }
 
     /// Where the last norm is of the tokens, the class token is behind it.
     fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
-        let depth = self.tower.depth();
-        if let FeatureTap::Block(block) = tap
-            && block >= depth
-        {
-            return Err(TokenizerError::Shape {
-                expected: format!("one of the {depth} blocks of `{}`, from 0", self.spec.id),
-                found: format!("block {block}"),
-            });
-        }
+        self.tower.check(tap, &self.spec.id)?;
         let (mut all, mut classes, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
         self.each(images, tap, |class, patches| {
             all.push(patches.to_token_tensor().map_err(layer)?);

@@ -3,7 +3,8 @@
 use prismbench_kernels::nn::{Antialiasing, Mask};
 use prismbench_weights::{Expected, WeightsFile};
 
-use super::config::{Config, NormAfter, NormBefore};
+use super::config::{Config, NormAfter};
+use super::decoder_config::Presence;
 use crate::vit::{
     AttentionNames, BlockConfig, BlockNames, FinalNorm, Form, PatchBias, Scope, TowerConfig,
     TowerNames, expect_norm,
@@ -45,8 +46,8 @@ impl Config {
     /// What a file calls the tower's tensors.
     pub(super) fn names(&self) -> &'static TowerNames {
         match self.before {
-            NormBefore::Present => &WITH_NORM,
-            NormBefore::Absent => &WITHOUT_NORM,
+            Presence::Present => &WITH_NORM,
+            Presence::Absent => &WITHOUT_NORM,
         }
     }
 
@@ -109,7 +110,7 @@ mod tests {
             outputs: width,
             epsilon: 1e-6,
             activation: Activation::Gelu,
-            before: NormBefore::Absent,
+            before: Presence::Absent,
             after: NormAfter::Pooled,
             pool: PoolType::Avg,
             decoder: None,
@@ -119,7 +120,7 @@ mod tests {
         {
             let expected = config(width, layers).expected(&Scope::new(&PREFIXES));
             assert_eq!(expected.len(), tensors);
-            assert_eq!(expected.iter().map(Expected::len).sum::<usize>(), numbers);
+            assert_eq!(Expected::count(&expected), numbers);
             // The last norm is one of them wherever it stands.
             let other = Config { after: NormAfter::Tokens, ..config(width, layers) };
             assert_eq!(other.expected(&Scope::new(&PREFIXES)).len(), tensors);

@@ -88,7 +88,7 @@ impl Fit for PcaFit {
         let bytes: Vec<u8> = mean.iter().chain(&basis).flat_map(|v| v.to_le_bytes()).collect();
         let name = format!("fitted on {count} patches");
         let spec = self.spec(vec![Weights { name, sha256: sha256(&bytes) }]);
-        Ok(Box::new(OnHost::new(Pca::new(spec, &mean, &basis), self.device)))
+        Ok(Box::new(OnHost::tokenizer(Pca::new(spec, &mean, &basis), self.device)))
     }
 }
 

@@ -19,8 +19,8 @@ use crate::vit::{Input, Side, Vision};
 /// `encode` gives the encoder's tokens as the decoder takes them; the statistics that a generator is
 /// trained behind are those of `normalise`. Latent noise is added before them, as in training.
 pub(crate) struct Rae {
+    /// Its stride is the side of its pictures.
     spec: TokenizerSpec,
-    side: usize,
     channels: usize,
     grid: usize,
     vision: Vision,
@@ -69,7 +69,6 @@ impl Rae {
         let id = spec.id.clone();
         Self {
             spec,
-            side,
             channels,
             grid,
             vision: Vision { id, input, tower: parts.tower, device: opening.device.clone() },
@@ -89,29 +88,13 @@ impl Rae {
 
     /// Refuses pictures of another size.
     pub(crate) fn check(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
-        let (_, height, width) = images.dims();
-        if (height, width) == (self.side, self.side) {
-            return Ok(());
-        }
-        let side = self.side;
-        Err(TokenizerError::Shape {
-            expected: format!("pictures of {side}x{side} pixels for `{}`", self.spec.id),
-            found: format!("{width}x{height} pixels"),
-        })
+        self.spec.check_size(images, (self.spec.stride, self.spec.stride))
     }
 
     /// The latents of a batch, on the device.
     fn latents(&self, latents: &Latents) -> Result<Tensor, TokenizerError> {
-        let tensor = latents.grid(&self.spec.id, self.channels)?;
-        let (_, _, height, width) = tensor.dims4()?;
-        let grid = self.grid;
-        if (height, width) == (grid, grid) {
-            return Ok(tensor.to_device(&self.vision.device)?);
-        }
-        Err(TokenizerError::Shape {
-            expected: format!("latents of `{}`, {grid}x{grid} positions", self.spec.id),
-            found: format!("{width}x{height}"),
-        })
+        let shape = [self.channels, self.grid, self.grid];
+        Ok(latents.grid_of(&self.spec.id, shape)?.to_device(&self.vision.device)?)
     }
 
     /// What is added to latents; `None` without noise.

@@ -126,7 +126,7 @@ impl DecoderConfig {
     /// Numbers of the decoder, those of the fixed positions included.
     pub(crate) fn parameters(&self, scope: &Scope) -> u64 {
         let config = Self { positions: PositionSource::File, ..*self };
-        config.expected(scope).iter().map(|tensor| tensor.len() as u64).sum()
+        Expected::count(&config.expected(scope))
     }
 }
 

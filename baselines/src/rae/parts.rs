@@ -49,7 +49,7 @@ impl Parts {
         let size = (family.tower.block.width, variant.grid());
         let config = DecoderConfig::read(&file, &scope, size, PositionSource::Formula)?;
         let (mut expected, decoder) = (encoder.expected(), config.expected(&scope));
-        let parameters = numbers(&expected) + config.parameters(&scope);
+        let parameters = Expected::count(&expected) + config.parameters(&scope);
         expected.extend(decoder);
         expected.extend(DIFFUSERS_PIXELS.map(|name| Expected::new(name, [1, 3, 1, 1])));
         let latent = [size.0, size.1, size.1];
@@ -78,7 +78,7 @@ impl Parts {
         let size = (family.tower.block.width, variant.grid());
         let config = DecoderConfig::read(&file, &scope, size, PositionSource::File)?;
         let expected = config.expected(&scope);
-        let mut parameters = numbers(&expected);
+        let mut parameters = Expected::count(&expected);
         let mut tensors = file.tensors(&expected, &[], opening.device)?;
         let mut weights = vec![file.origin().clone()];
         drop(file);
@@ -94,7 +94,7 @@ impl Parts {
         let file = opening.other(variant.encoder)?;
         let encoder = EncoderPart::find(family, &Scope::new(&[""]), &file);
         let expected = encoder.expected();
-        parameters += numbers(&expected);
+        parameters += Expected::count(&expected);
         let ignored = encoder.ignored();
         let mut tensors = file.tensors(&expected, &borrowed(&ignored), opening.device)?;
         weights.push(file.origin().clone());
@@ -151,10 +151,6 @@ impl EncoderPart {
 
 pub(crate) fn borrowed(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
-}
-
-pub(crate) fn numbers(expected: &[Expected]) -> u64 {
-    expected.iter().map(|tensor| tensor.len() as u64).sum()
 }
 
 /// One number for each channel.

@@ -1,5 +1,5 @@
 use super::autoencoder::Rae;
-use crate::encoders::{DINOV2_REGISTERS, Dinov2Size, Family, MAE_B, SIGLIP2_B};
+use crate::encoders::{Dinov2Size, Family, MAE_B, SIGLIP2_B, dinov2_registers};
 use crate::model::{HubFile, Model, Part};
 
 /// What one published RAE differs in from another.
@@ -50,7 +50,7 @@ macro_rules! row {
 
 fn dinov2(size: Dinov2Size) -> Variant {
     Variant {
-        family: DINOV2_REGISTERS(size),
+        family: dinov2_registers(size),
         side: 256,
         seen: 224,
         statistics: &part!(COLLECTIONS, "stats/dinov2/wReg_base/imagenet1k/stat.pt"),
@@ -116,6 +116,8 @@ pub(crate) const MODELS: &[Model] = &[
 
 #[cfg(test)]
 mod tests {
+    use prismbench_weights::Expected;
+
     use super::*;
     use crate::rae::decoder::DecoderConfig;
     use crate::vit::{FinalNorm, Scope, TowerConfig};
@@ -130,10 +132,9 @@ mod tests {
             let tower = TowerConfig { after: FinalNorm::Plain, ..tower };
             let scope = Scope::new(&[""]);
             let encoder = tower.expected(&scope, layouts[0], depth);
-            let encoder: usize = encoder.iter().map(prismbench_weights::Expected::len).sum();
             let size = (tower.block.width, variant.grid());
             let decoder = DecoderConfig::published(28, size).parameters(&scope);
-            assert_eq!(encoder as u64 + decoder, model.parameters, "{}", model.id);
+            assert_eq!(Expected::count(&encoder) + decoder, model.parameters, "{}", model.id);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a checkpoint of UAE holds: encoder, decoder and, in the first generation, the modulator.
 
 use prismbench_core::TokenizerError;
-use prismbench_weights::WeightsFile;
+use prismbench_weights::{Expected, WeightsFile};
 
 use super::autoencoder::Bands;
 use super::low_pass::LowPass;
@@ -10,7 +10,7 @@ use super::variant::{Generation, Variant};
 use crate::model::Opening;
 use crate::rae::{
     Decoder, DecoderConfig, EncoderPart, NATIVE_STATISTICS, Parts, PositionSource, Statistics,
-    borrowed, numbers,
+    borrowed,
 };
 use crate::vit::{Pixels, Scope};
 
@@ -62,6 +62,6 @@ pub(super) fn open(
         }
     };
     let pixels = pixels.unwrap_or(variant.family.pixels);
-    let parameters = numbers(&expected);
+    let parameters = Expected::count(&expected);
     Ok((Parts { tower, decoder, statistics, pixels, parameters, weights }, bands))
 }

@@ -1,5 +1,5 @@
 use super::autoencoder::Uae;
-use crate::encoders::{CLIP_L, DINOV2_REGISTERS, Dinov2Size, Family, SIGLIP2_B};
+use crate::encoders::{CLIP_L, Dinov2Size, Family, SIGLIP2_B, dinov2_registers};
 use crate::model::{HubFile, Model, Part};
 use crate::rae::Extents;
 
@@ -56,7 +56,7 @@ impl Variant {
 }
 
 fn dinov2(generation: Generation) -> Variant {
-    let family = DINOV2_REGISTERS(Dinov2Size::Base);
+    let family = dinov2_registers(Dinov2Size::Base);
     Variant { family, encoder: &["encoder.encoder."], seen: 224, generation }
 }
 
@@ -117,7 +117,7 @@ mod tests {
 
     use super::super::modulator::Modulator;
     use super::*;
-    use crate::rae::{DecoderConfig, numbers};
+    use crate::rae::DecoderConfig;
     use crate::vit::{FinalNorm, Scope, TowerConfig};
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
             let encoder = tower.expected(&scope, variant.family.layouts[0], depth);
             let size = (tower.block.width, variant.grid());
             let decoder = DecoderConfig::published(28, size).parameters(&scope);
-            let modulator: usize = match variant.generation {
-                Generation::Rings => Modulator::expected(size.0).iter().map(Expected::len).sum(),
+            let modulator = match variant.generation {
+                Generation::Rings => Expected::count(&Modulator::expected(size.0)),
                 Generation::Cosine => 0,
             };
-            let found = numbers(&encoder) + decoder + modulator as u64;
+            let found = Expected::count(&encoder) + decoder + modulator;
             assert_eq!(found, model.parameters, "{}", model.id);
         }
     }

@@ -177,9 +177,19 @@ impl Tower {
         self.positions.prefix_len()
     }
 
-    /// How many blocks it has.
-    pub(crate) fn depth(&self) -> usize {
-        self.blocks.len()
+    /// Refuses a block that the tower of tokenizer `id` does not have.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] naming how many there are.
+    pub(crate) fn check(&self, tap: FeatureTap, id: &str) -> Result<(), TokenizerError> {
+        let depth = self.blocks.len();
+        match tap {
+            FeatureTap::Block(block) if block >= depth => Err(TokenizerError::Shape {
+                expected: format!("one of the {depth} blocks of `{id}`, from 0"),
+                found: format!("block {block}"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// All tokens of pictures that are whole patches, as they are at `tap`; a block that there is

@@ -71,18 +71,11 @@ impl Vision {
         tokens.tokens(self.tower.prefix_len()..tokens.shape().width).map_err(layer)
     }
 
-    /// `Err` for a block that the tower does not have.
+    /// Refuses a block that the tower does not have.
     ///
     /// # Errors
-    /// [`TokenizerError::Shape`] naming how many there are.
+    /// As [`Tower::check`].
     pub(crate) fn check(&self, tap: FeatureTap) -> Result<(), TokenizerError> {
-        let depth = self.tower.depth();
-        match tap {
-            FeatureTap::Block(block) if block >= depth => Err(TokenizerError::Shape {
-                expected: format!("one of the {depth} blocks of `{}`, from 0", self.id),
-                found: format!("block {block}"),
-            }),
-            _ => Ok(()),
-        }
+        self.tower.check(tap, &self.id)
     }
 }

@@ -1,16 +1,13 @@
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use prismbench_baselines::{OpenError, OpenOptions, TokenizerRef, open};
-use prismbench_core::{
-    Encoding, ImageBatch, Latents, PosteriorRule, RgbImage, SampleKey, Tokenizer, TokenizerError,
-};
+use prismbench_core::{Encoding, Latents, PosteriorRule, SampleKey, Tokenizer, TokenizerError};
 use serde::Deserialize;
 
 use crate::checksum::Checksum;
-use crate::{encode, generated, hashed, pictures, ready};
+use crate::pictures::Hashed;
+use crate::{encode, generated, opened, pictures, refusal, tensor};
 
 /// Of the standard deviation. Measured 1.8e-5; an epsilon of 1e-5 in the norms gives 7e-5. What
 /// other mistakes give, and how far PyTorch is from itself, is with the library's tests of the same
@@ -20,33 +17,19 @@ const TOLERANCE: f64 = 4e-5;
 #[derive(Deserialize)]
 struct Case {
     model: String,
-    picture: (usize, usize, u64, i64),
+    picture: Hashed,
     mean: Checksum,
     sample: std::collections::HashMap<String, Checksum>,
     reconstruction: Checksum,
 }
 
-fn picture((width, height, seed, amplitude): (usize, usize, u64, i64)) -> ImageBatch {
-    let pixels = hashed::picture(width, height, seed, amplitude);
-    ImageBatch::from_images(&[&RgbImage::new(width, height, pixels).unwrap()], &Device::Cpu)
-        .unwrap()
-}
-
-fn tensor(latents: &Latents) -> &Tensor {
-    match latents {
-        Latents::Tensor(tensor) => tensor,
-        _ => panic!("expected a tensor"),
-    }
-}
-
 fn assert_near(expected: &Checksum, found: &Tensor, what: &str) {
-    let found: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
-    let difference = expected.difference(&found);
+    let difference = expected.difference(found);
     assert!(difference < TOLERANCE, "{what} differs by {difference} of its deviation");
 }
 
 fn open_generated(model: &'static str) -> Box<dyn Tokenizer> {
-    ready(&format!("{model}={}", generated::autoencoder_kl(model).display()), &[])
+    opened(model, &generated::autoencoder_kl(model))
 }
 
 fn agrees_with_diffusers(model: &'static str, parameters: u64) {
@@ -54,10 +37,10 @@ fn agrees_with_diffusers(model: &'static str, parameters: u64) {
     assert_eq!((tokenizer.spec().parameters, tokenizer.spec().stride), (parameters, 8));
     let cases: Vec<Case> = generated::json("autoencoder_kl/full.json");
     for case in cases.iter().filter(|case| case.model == model) {
-        let images = picture(case.picture);
-        let mode = encode(tokenizer.as_ref(), &images);
-        assert_near(&case.mean, tensor(&mode), "mean");
-        let decoded = tokenizer.decode(&mode).unwrap();
+        let images = pictures::hashed(case.picture);
+        let mode = tensor(encode(tokenizer.as_ref(), &images));
+        assert_near(&case.mean, &mode, "mean");
+        let decoded = tokenizer.decode(&Latents::Tensor(mode.clone())).unwrap();
         assert_near(&case.reconstruction, decoded.tensor(), "reconstruction");
         let samples = [SampleKey { index: 3, id: "" }];
         let drawn = Encoding {
@@ -66,10 +49,10 @@ fn agrees_with_diffusers(model: &'static str, parameters: u64) {
             samples: &samples,
             ..Encoding::deterministic()
         };
-        let drawn = tokenizer.encode(&images, &drawn).unwrap();
-        let rest = tensor(&mode).dim(1).unwrap() - 2;
+        let drawn = tensor(tokenizer.encode(&images, &drawn).unwrap());
+        let rest = mode.dim(1).unwrap() - 2;
         for (part, first, count) in [("low", 0, 1), ("high", 1, 1), ("rest", 2, rest)] {
-            let found = tensor(&drawn).narrow(1, first, count).unwrap();
+            let found = drawn.narrow(1, first, count).unwrap();
             assert_near(&case.sample[part], &found, part);
         }
     }
@@ -96,28 +79,19 @@ fn generators_see_latents_shifted_and_scaled() {
         ("sd3-vae", &flux, 16, 0.0609, 1.5305),
         ("flux-vae", &flux, 16, 0.1159, 0.3611),
     ] {
-        let tokenizer = ready(&format!("{id}={}", path.display()), &[]);
+        let tokenizer = opened(id, path);
         assert_eq!(tokenizer.spec().id, id);
         let values: Vec<f32> = (0..channels).map(|i| i as f32 - 2.5).collect();
         let latents = Tensor::from_vec(values.clone(), (1, channels, 1, 1), &Device::Cpu).unwrap();
         let normal = tokenizer.normalise(&Latents::Tensor(latents)).unwrap();
         let back = tokenizer.denormalise(&normal).unwrap();
-        let flat = |latents: &Latents| tensor(latents).flatten_all().unwrap().to_vec1().unwrap();
-        let (normal, back): (Vec<f32>, Vec<f32>) = (flat(&normal), flat(&back));
+        let flat = |latents| tensor(latents).flatten_all().unwrap().to_vec1().unwrap();
+        let (normal, back): (Vec<f32>, Vec<f32>) = (flat(normal), flat(back));
         for ((value, normal), back) in values.iter().zip(&normal).zip(&back) {
             let expected = (f64::from(*value) - shift) * scale;
             assert!((f64::from(*normal) - expected).abs() < 1e-5, "{id}: {normal} for {expected}");
             assert!((back - value).abs() < 1e-5, "{id}: {back} for {value}");
         }
-    }
-}
-
-fn refusal(id: &str, path: &Path) -> TokenizerError {
-    let reference = TokenizerRef { id: id.to_owned(), weights: Some(path.to_owned()) };
-    match open(&reference, &OpenOptions::on(&Device::Cpu)) {
-        Err(OpenError::Tokenizer(error)) => error,
-        Err(error) => panic!("unexpected {error}"),
-        Ok(_) => panic!("opened"),
     }
 }
 

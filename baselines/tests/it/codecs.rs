@@ -4,21 +4,16 @@ use candle_core::{Device, Tensor};
 use prismbench_core::{ImageBatch, Latents, Quantiser, Reconstruction};
 
 use crate::golden::path;
-use crate::{encode, largest_difference, mean_squared, pictures, ready, round_trip};
-
-fn planes(images: &ImageBatch) -> Vec<f32> {
-    images.to_planes().unwrap().concat()
-}
+use crate::{
+    encode, largest_difference, mean_squared, pictures, planes, ready, round_trip, tensor,
+};
 
 fn constant(value: f32) -> ImageBatch {
     ImageBatch::new(Tensor::full(value, (1, 3, 32, 32), &Device::Cpu).unwrap()).unwrap()
 }
 
 fn latent(reference: &str, images: &ImageBatch) -> Tensor {
-    match encode(ready(reference, &[]).as_ref(), images) {
-        Latents::Tensor(tensor) => tensor,
-        other => panic!("expected a tensor, not {}", other.kind()),
-    }
+    tensor(encode(ready(reference, &[]).as_ref(), images))
 }
 
 fn error(reference: &str, images: &ImageBatch) -> f64 {

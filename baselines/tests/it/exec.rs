@@ -10,7 +10,7 @@ use prismbench_core::{
     SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::{encode, pictures, round_trip};
+use crate::{chain, encode, pictures, planes, round_trip};
 
 mod processes;
 
@@ -30,17 +30,12 @@ fn try_open(mode: &str, seconds: f64) -> Result<Box<dyn Tokenizer>, OpenError> {
     }
 }
 
+/// Seconds that a slow machine needs to start Python, and that the tests of silence wait.
+const BRIEF: f64 = 4.5;
+
 /// A program that has a minute for each answer: longer than the slowest machine needs.
 fn ready(mode: &str) -> Box<dyn Tokenizer> {
     try_open(mode, 60.0).unwrap()
-}
-
-/// An error with its causes, as a person sees it.
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
 }
 
 fn refusal(mode: &str, seconds: f64) -> String {
@@ -59,10 +54,6 @@ fn failure(mode: &str, seconds: f64) -> String {
     let first = fail();
     assert!(fail().contains("it was ended after an earlier error: "), "{mode}");
     first
-}
-
-fn planes(images: &ImageBatch) -> Vec<f32> {
-    images.to_planes().unwrap().concat()
 }
 
 #[test]
@@ -236,8 +227,8 @@ fn a_program_that_cannot_begin_is_an_error_when_it_is_opened() {
 fn every_way_to_answer_wrongly_is_told_apart() {
     let patient = 60.0;
     for (mode, seconds, expected) in [
-        ("hang", 4.5, "during `encode` it neither took nor gave a byte for 4.5 s; if it needs"),
-        ("whisper", 4.5, "for 4.5 s; its answer begins with \"Load\"; if it needs longer"),
+        ("hang", BRIEF, "during `encode` it neither took nor gave a byte for 4.5 s; if it needs"),
+        ("whisper", BRIEF, "for 4.5 s; its answer begins with \"Load\"; if it needs longer"),
         ("exit", patient, "it ended during `encode` (exit status: 3)"),
         ("kill", patient, "it ended during `encode` (signal: 9 (SIGKILL))"),
         ("rubbish", patient, "begins with \"Loading \\xff weights"),
@@ -257,7 +248,7 @@ fn every_way_to_answer_wrongly_is_told_apart() {
 #[test]
 fn a_request_that_nobody_reads_is_an_error() {
     // More than a pipe holds, to a program that does not look at its stdin after `hello`.
-    let error = try_open("hello", 4.5)
+    let error = try_open("hello", BRIEF)
         .unwrap()
         .encode(&pictures::batch(400, 400, 0, 1), &Encoding::deterministic())
         .unwrap_err();

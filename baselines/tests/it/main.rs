@@ -20,7 +20,6 @@ mod rae;
 #[path = "../../../tests/oracle/recipe.rs"]
 mod recipe;
 mod recon;
-mod sampled;
 mod taef2;
 mod taef2_weights;
 mod text;
@@ -30,9 +29,11 @@ mod uae;
 mod vision;
 mod vision_weights;
 
-use candle_core::Device;
-use prismbench_baselines::{OpenOptions, Opened, open};
-use prismbench_core::{Encoding, ImageBatch, Latents, Tokenizer};
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use prismbench_baselines::{OpenError, OpenOptions, Opened, TokenizerRef, open};
+use prismbench_core::{Encoding, ImageBatch, Latents, Tokenizer, TokenizerError};
 
 /// Opens a tokenizer, fitting it on `training` if it asks for that.
 fn ready(reference: &str, training: &[ImageBatch]) -> Box<dyn Tokenizer> {
@@ -45,12 +46,51 @@ fn ready(reference: &str, training: &[ImageBatch]) -> Box<dyn Tokenizer> {
     }
 }
 
+/// Opens a model by the path of its weights.
+fn opened(id: &str, path: &Path) -> Box<dyn Tokenizer> {
+    ready(&format!("{id}={}", path.display()), &[])
+}
+
+/// Why a model cannot be opened by this path.
+fn refusal(id: &str, path: &Path) -> TokenizerError {
+    let reference = TokenizerRef { id: id.to_owned(), weights: Some(path.to_owned()) };
+    match open(&reference, &OpenOptions::on(&Device::Cpu)) {
+        Err(OpenError::Tokenizer(error)) => error,
+        Err(error) => panic!("unexpected {error}"),
+        Ok(_) => panic!("opened"),
+    }
+}
+
+/// An error with its causes, as a person sees it.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
+}
+
 fn encode(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> Latents {
     tokenizer.encode(images, &Encoding::deterministic()).unwrap()
 }
 
 fn round_trip(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> ImageBatch {
     tokenizer.decode(&encode(tokenizer, images)).unwrap()
+}
+
+fn tensor(latents: Latents) -> Tensor {
+    match latents {
+        Latents::Tensor(tensor) => tensor,
+        other => panic!("expected a tensor, not {}", other.kind()),
+    }
+}
+
+fn planes(images: &ImageBatch) -> Vec<f32> {
+    images.to_planes().unwrap().concat()
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    values.into_iter().map(f32::to_bits).collect()
 }
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {

@@ -11,17 +11,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::planned::{self, Planned, planned};
-use crate::sampled::Sampled;
-use crate::vision::{TOLERANCE, bits, opened, picture, refusal, tensor};
-use crate::{generated, golden, pictures};
+use crate::vision::{TOLERANCE, difference, picture};
+use crate::{bits, generated, opened, pictures, refusal, tensor};
 
 const TOWER: &str = "open_clip_pytorch_model.bin";
 const CONFIG: &str = "open_clip_config.json";
 const VAE: &str = "diffusion_pytorch_model.safetensors";
 
 fn case(name: &str) -> Value {
-    let text = fs::read_to_string(golden::path(&format!("openvision3/{name}.json"))).unwrap();
-    serde_json::from_str(&text).unwrap()
+    generated::json(&format!("openvision3/{name}.json"))
 }
 
 /// Tensors of the tower behind a prefix.
@@ -79,8 +77,7 @@ fn agrees_with_pytorch(name: &str, id: &str, prefix: &str) {
         ("pooled", features.pooled.as_ref().unwrap()),
         ("block", &block.patch_tokens),
     ] {
-        let golden = &case["tensors"][key];
-        let difference = Sampled(golden).difference(found);
+        let difference = difference(&case["tensors"][key], found);
         assert!(difference < TOLERANCE, "{name}: {key} differs by {difference}");
     }
 }
@@ -237,7 +234,7 @@ fn decodes_as_pytorch(name: &str, prefix: &str) {
     let tokens = latents.flatten(2, 3).unwrap().transpose(1, 2).unwrap();
     for (key, found) in [("patches", &tokens), ("reconstruction", &decoded(&*tokenizer, &latents))]
     {
-        let difference = Sampled(&case["tensors"][key]).difference(found);
+        let difference = difference(&case["tensors"][key], found);
         assert!(difference < TOLERANCE, "{name}: {key} differs by {difference}");
     }
 }

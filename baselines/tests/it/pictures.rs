@@ -1,7 +1,19 @@
-//! Generated pictures: smooth waves, a hard edge and a little noise.
+//! Generated pictures: smooth waves, a hard edge and a little noise; and those of the oracle.
 
 use candle_core::Device;
 use prismbench_core::{ImageBatch, RgbImage, Stream};
+
+use crate::hashed;
+
+/// Width, height, seed and amplitude of a picture of the oracle's `hashed.py`.
+pub(crate) type Hashed = (usize, usize, u64, i64);
+
+/// A picture of the oracle's.
+pub(crate) fn hashed((width, height, seed, amplitude): Hashed) -> ImageBatch {
+    let pixels = hashed::picture(width, height, seed, amplitude);
+    let image = RgbImage::new(width, height, pixels).unwrap();
+    ImageBatch::from_images(&[&image], &Device::Cpu).unwrap()
+}
 
 pub(crate) fn picture(width: usize, height: usize, key: u64) -> RgbImage {
     let mut stream = Stream::new("test picture", 0, key);

@@ -9,10 +9,11 @@ use prismbench_core::{
 use tempfile::TempDir;
 
 use crate::planned::{self as plans, Planned, planned};
-use crate::sampled::Sampled;
-use crate::vision::{TOLERANCE, bits, opened, picture, refusal, tensor, written};
-use crate::vision_weights::{Decoder, Sizes, dinov2, mae, rae_buffers, rae_decoder, siglip2};
-use crate::{largest_difference, pictures};
+use crate::vision::{TOLERANCE, difference, picture, written};
+use crate::vision_weights::{
+    Decoder, RAE_ATTENTION, Sizes, dinov2, mae, rae_buffers, rae_decoder, renamed, siglip2,
+};
+use crate::{bits, largest_difference, opened, pictures, planes, refusal, round_trip, tensor};
 
 /// `(encoder, decoder)` blocks, and width and hidden width of the decoder.
 #[derive(Clone, Copy)]
@@ -81,7 +82,7 @@ fn agrees_with_diffusers(case: Case) {
     ];
     for (name, found) in &found {
         let golden = &golden["tensors"][name];
-        let difference = Sampled(golden).difference(found);
+        let difference = difference(golden, found);
         assert!(difference < TOLERANCE, "{}: {name} differs by {difference}", case.id);
     }
     let features = tokenizer.features(&images, FeatureTap::Output).unwrap();
@@ -110,8 +111,7 @@ fn rae_agrees_with_diffusers_on_every_encoder_and_with_every_decoder() {
 const SMALL: Case = Case { id: "rae-dinov2-s", depth: (2, 1), decoder: BASE };
 
 fn reconstruct(tokenizer: &dyn Tokenizer, images: &ImageBatch) -> Vec<f32> {
-    let latents = tokenizer.encode(images, &Encoding::deterministic()).unwrap();
-    tokenizer.decode(&latents).unwrap().to_planes().unwrap().concat()
+    planes(&round_trip(tokenizer, images))
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn latents_come_back_from_the_generators_space() {
     assert!(bits(&tensor(there.clone())) != bits(&tensor(latents.clone())));
     let back = rae.denormalise(&there).unwrap();
     let [one, two] = [&latents, &back].map(|latents| rae.decode(latents).unwrap());
-    let [one, two] = [one, two].map(|images| images.to_planes().unwrap().concat());
+    let [one, two] = [one, two].map(|images| planes(&images));
     // Rounded twice, 1e-7 of a latent each.
     assert!(largest_difference(&one, &two) < 1e-5);
 }
@@ -178,20 +178,8 @@ fn the_last_norm_and_positions_of_a_file_are_not_used() {
 fn native(case: Case) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let decoder = case.decoder();
-    let mut tensors = rae_decoder(decoder);
-    for tensor in &mut tensors {
-        let names = [
-            ("decoder.decoder_", "decoder_"),
-            ("decoder.trainable", "trainable"),
-            ("attention.to_q", "attention.attention.query"),
-            ("attention.to_k", "attention.attention.key"),
-            ("attention.to_v", "attention.attention.value"),
-            ("attention.to_out.0", "attention.output.dense"),
-        ];
-        for (from, to) in names {
-            tensor.name = tensor.name.replace(from, to);
-        }
-    }
+    let alone = [("decoder.decoder_", "decoder_"), ("decoder.trainable", "trainable")];
+    let mut tensors = renamed(renamed(rae_decoder(decoder), &alone), &RAE_ATTENTION);
     let (channels, side) = decoder.latent;
     let named = |name: &str, recipe: &str, shape: &[usize]| Planned {
         recipe: recipe.to_owned(),

@@ -11,14 +11,7 @@ use prismbench_core::{
     SampleKey, Tokenizer, TokenizerError,
 };
 
-use crate::pictures;
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
-}
+use crate::{chain, pictures};
 
 fn recon(path: &Path) -> Box<dyn Tokenizer> {
     let reference = format!("recon:{}", path.display());
@@ -239,7 +232,10 @@ fn what_is_no_set_of_pictures_is_an_error_when_it_is_opened() {
     for (path, expected) in [
         (root.path().join("nowhere"), "there is nothing at"),
         (root.path().to_owned(), "no pictures under"),
-        (root.path().join("notes.txt"), "is no folder, no `.npz` and no picture"),
+        (
+            root.path().join("notes.txt"),
+            "is no folder, no `.npz`, `.tar`, `.parquet` or `.bin` and no picture",
+        ),
     ] {
         let reference = format!("recon:{}", path.display()).parse().unwrap();
         let error = open(&reference, &OpenOptions::on(&Device::Cpu)).err().unwrap();

@@ -2,13 +2,13 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-use candle_core::Device;
-use prismbench_baselines::{OpenError, OpenOptions, TokenizerRef, open};
-use prismbench_core::{Latents, TokenizerError};
+use prismbench_core::TokenizerError;
 use tempfile::TempDir;
 
 use crate::golden::Golden;
-use crate::{encode, largest_difference, ready, round_trip, taef2_weights};
+use crate::{
+    encode, largest_difference, planes, ready, refusal, round_trip, taef2_weights, tensor,
+};
 
 /// The two sides sum f32 products in different orders, 576 an output, through some 30 layers:
 /// measured 4e-6, and PyTorch in f32 is 2e-6 from itself in f64. The subtlest mistake tried, an
@@ -25,15 +25,13 @@ fn agrees_with_pytorch(reference: &str, case: &str) {
     let golden = Golden::read(&format!("taef2/{case}.safetensors"));
     let tokenizer = ready(reference, &[]);
     let images = golden.images("input");
-    let Latents::Tensor(latents) = encode(tokenizer.as_ref(), &images) else {
-        panic!("expected a tensor");
-    };
+    let latents = tensor(encode(tokenizer.as_ref(), &images));
     assert_eq!(latents.dims()[1..], golden.shape("latents"));
     let latents = latents.flatten_all().unwrap().to_vec1().unwrap();
     let difference = largest_difference(&latents, &golden.f32("latents"));
     assert!(difference < TOLERANCE, "{case}: latents differ by {difference}");
 
-    let reconstruction = round_trip(tokenizer.as_ref(), &images).to_planes().unwrap().concat();
+    let reconstruction = planes(&round_trip(tokenizer.as_ref(), &images));
     let difference = largest_difference(&reconstruction, &golden.f32("reconstruction"));
     assert!(difference < TOLERANCE, "{case}: reconstructions differ by {difference}");
 }
@@ -61,21 +59,12 @@ fn the_real_weights_give_the_numbers_of_pytorch() {
     agrees_with_pytorch(&reference, "kodak");
 }
 
-fn refusal(folder: &std::path::Path) -> TokenizerError {
-    let weights = Some(folder.to_owned());
-    match open(&TokenizerRef { id: "taef2".to_owned(), weights }, &OpenOptions::on(&Device::Cpu)) {
-        Err(OpenError::Tokenizer(error)) => error,
-        Err(error) => panic!("unexpected {error}"),
-        Ok(_) => panic!("opened"),
-    }
-}
-
 #[test]
 fn a_missing_file_is_answered_with_both_names_and_the_repository() {
     let folder = generated();
     fs::remove_file(folder.path().join("taef2_decoder.safetensors")).unwrap();
     for folder in [folder.path(), std::path::Path::new("/no/such/folder")] {
-        let TokenizerError::WeightsMissing { remedy, .. } = refusal(folder) else {
+        let TokenizerError::WeightsMissing { remedy, .. } = refusal("taef2", folder) else {
             panic!("expected missing weights");
         };
         for word in ["taef2_encoder.safetensors", "taef2_decoder.safetensors", "madebyollin/taef2"]
@@ -90,7 +79,7 @@ fn swapped_halves_are_refused_with_every_tensor_that_does_not_fit() {
     let folder = generated();
     let at = |name: &str| folder.path().join(name);
     fs::copy(at("taef2_decoder.safetensors"), at("taef2_encoder.safetensors")).unwrap();
-    let TokenizerError::WeightsMismatch { path, problems } = refusal(folder.path()) else {
+    let TokenizerError::WeightsMismatch { path, problems } = refusal("taef2", folder.path()) else {
         panic!("expected a mismatch");
     };
     assert!(path.ends_with("taef2_encoder.safetensors"));

@@ -9,10 +9,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::planned::{self, Planned};
-use crate::sampled::Sampled;
-use crate::vision::{bits, opened, picture, refusal, written};
+use crate::vision::{difference, picture, written};
 use crate::vision_weights::{self as pictures, Sizes};
-use crate::{generated, golden, text_weights};
+use crate::{bits, generated, golden, opened, refusal, text_weights};
 
 /// In standard deviations of all embeddings of a case, against PyTorch in f64. Measured at most 5.3e-6
 /// (CLIP-L at full size), where PyTorch in f32 is up to 4.1e-6 away. The subtlest mistake tried, the
@@ -66,7 +65,7 @@ fn agrees(id: &str, case: &Value, tensors: &[Planned]) {
     let texts: Vec<&str> = texts.iter().map(|text| text["text"].as_str().unwrap()).collect();
     let found = tower(&*encoder).embed(&texts).unwrap();
     assert_eq!(found.dim(0).unwrap(), texts.len());
-    let difference = Sampled(&case["embeddings"]).difference(&found);
+    let difference = difference(&case["embeddings"], &found);
     assert!(difference < TOLERANCE, "{id}: texts differ by {difference}");
     let (scale, bias) = tower(&*encoder).logit();
     let expected = [0, 1].map(|index| case["logit"][index].as_f64().unwrap());
@@ -173,7 +172,7 @@ fn pictures_need_no_tokenizer_of_texts_and_texts_do() {
     fs::rename(&path, folder.path().join("model.safetensors")).unwrap();
     let by_folder = opened("clip-b32", folder.path());
     let again = by_folder.encode(&images, &Encoding::deterministic()).unwrap();
-    let [latents, again] = [latents, again].map(crate::vision::tensor);
+    let [latents, again] = [latents, again].map(crate::tensor);
     assert!(bits(&latents) == bits(&again));
     let (_folder, with_texts) = small("clip-b32");
     fs::copy(with_texts.with_file_name("tokenizer.json"), folder.path().join("tokenizer.json"))

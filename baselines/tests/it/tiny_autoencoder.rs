@@ -1,14 +1,13 @@
 use std::fs;
 use std::path::Path;
 
-use candle_core::Device;
-use prismbench_baselines::{OpenError, OpenOptions, TokenizerRef, open};
-use prismbench_core::{ImageBatch, Latents, RgbImage, Tokenizer, TokenizerError};
+use prismbench_core::{Tokenizer, TokenizerError};
 use serde::Deserialize;
 
 use crate::checksum::Checksum;
 use crate::generated::{self, Row};
-use crate::{encode, hashed, ready};
+use crate::pictures::Hashed;
+use crate::{encode, opened, pictures, refusal, tensor};
 
 /// Of the standard deviation. Measured 6e-6, and PyTorch in single precision is 3e-6 from itself in
 /// double. Latents that are not clamped give 6e-2.
@@ -23,7 +22,7 @@ struct Model {
 
 #[derive(Deserialize)]
 struct Case {
-    picture: (usize, usize, u64, i64),
+    picture: Hashed,
     latents: Checksum,
     reconstruction: Checksum,
 }
@@ -57,26 +56,16 @@ fn write_halves(folder: &Path, id: &str, model: &Model) {
     }
 }
 
-fn flat(latents: &Latents) -> Vec<f32> {
-    match latents {
-        Latents::Tensor(tensor) => tensor.flatten_all().unwrap().to_vec1().unwrap(),
-        _ => panic!("expected a tensor"),
-    }
-}
-
 fn agrees_with_diffusers(tokenizer: &dyn Tokenizer, cases: &[Case]) {
     let id = &tokenizer.spec().id;
     for case in cases {
-        let (width, height, seed, amplitude) = case.picture;
-        let pixels = hashed::picture(width, height, seed, amplitude);
-        let image = RgbImage::new(width, height, pixels).unwrap();
-        let latents = encode(tokenizer, &ImageBatch::from_images(&[&image], &Device::Cpu).unwrap());
-        let decoded = tokenizer.decode(&latents).unwrap().to_planes().unwrap().concat();
+        let latents = encode(tokenizer, &pictures::hashed(case.picture));
+        let decoded = tokenizer.decode(&latents).unwrap().tensor().clone();
         for (what, expected, found) in [
-            ("latents", &case.latents, &flat(&latents)),
-            ("reconstruction", &case.reconstruction, &decoded),
+            ("latents", &case.latents, tensor(latents)),
+            ("reconstruction", &case.reconstruction, decoded),
         ] {
-            let difference = expected.difference(found);
+            let difference = expected.difference(&found);
             assert!(difference < TOLERANCE, "{id}: {what} differs by {difference}");
         }
     }
@@ -96,20 +85,11 @@ fn every_form_of_the_files_gives_the_numbers_of_diffusers() {
         write_halves(halves.path(), id, &model);
         let file = whole.path().join("diffusion_pytorch_model.safetensors");
         for (path, files) in [(whole.path(), 1), (&*file, 1), (halves.path(), 2)] {
-            let tokenizer = ready(&format!("{id}={}", path.display()), &[]);
+            let tokenizer = opened(id, path);
             assert_eq!(tokenizer.spec().parameters, parameters);
             assert_eq!(tokenizer.spec().weights.len(), files);
             agrees_with_diffusers(tokenizer.as_ref(), &model.cases);
         }
-    }
-}
-
-fn refusal(id: &str, path: &Path) -> TokenizerError {
-    let reference = TokenizerRef { id: id.to_owned(), weights: Some(path.to_owned()) };
-    match open(&reference, &OpenOptions::on(&Device::Cpu)) {
-        Err(OpenError::Tokenizer(error)) => error,
-        Err(error) => panic!("unexpected {error}"),
-        Ok(_) => panic!("opened"),
     }
 }
 

@@ -1,20 +1,18 @@
 //! Encoders against `transformers`, with generated weights.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
-use prismbench_baselines::{OpenError, OpenOptions, TokenizerRef, open};
-use prismbench_core::{
-    Encoding, FeatureTap, ImageBatch, LatentNoise, Latents, RgbImage, Tokenizer, TokenizerError,
-};
+use prismbench_core::{Encoding, FeatureTap, ImageBatch, LatentNoise, TokenizerError};
+use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::checksum::Checksum;
 use crate::planned::{self as plans, Planned};
-use crate::sampled::Sampled;
-use crate::vision_weights::{Sizes, clip, dinov2, mae, siglip2};
-use crate::{golden, hashed, pictures, ready};
+use crate::vision_weights::{Sizes, clip, dinov2, mae, renamed, siglip2};
+use crate::{bits, generated, opened, pictures, refusal, tensor};
 
 /// In standard deviations of the tensor, against PyTorch in f64. Measured at most 5.7e-5 (of 512
 /// pixels, whose places between inputs are rounded by 3e-5), where PyTorch in f32 is up to 1.1e-4
@@ -23,15 +21,12 @@ use crate::{golden, hashed, pictures, ready};
 pub(crate) const TOLERANCE: f64 = 1e-4;
 
 pub(crate) fn case(name: &str) -> Value {
-    let text = fs::read_to_string(golden::path(&format!("vision/{name}.json"))).unwrap();
-    serde_json::from_str(&text).unwrap()
+    generated::json(&format!("vision/{name}.json"))
 }
 
 /// The picture of the oracle.
 pub(crate) fn picture(width: usize, height: usize) -> ImageBatch {
-    let pixels = hashed::picture(width, height, 5, 40);
-    let image = RgbImage::new(width, height, pixels).unwrap();
-    ImageBatch::from_images(&[&image], &Device::Cpu).unwrap()
+    pictures::hashed((width, height, 5, 40))
 }
 
 /// Tensors of the file of an encoder, with so many blocks.
@@ -58,24 +53,9 @@ pub(crate) fn written(tensors: &[Planned]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-pub(crate) fn opened(id: &str, path: &Path) -> Box<dyn Tokenizer> {
-    ready(&format!("{id}={}", path.display()), &[])
-}
-
-pub(crate) fn refusal(id: &str, path: &Path) -> TokenizerError {
-    let reference = TokenizerRef { id: id.to_owned(), weights: Some(path.to_owned()) };
-    match open(&reference, &OpenOptions::on(&Device::Cpu)) {
-        Err(OpenError::Tokenizer(error)) => error,
-        Err(error) => panic!("unexpected {error}"),
-        Ok(_) => panic!("opened"),
-    }
-}
-
-pub(crate) fn tensor(latents: Latents) -> Tensor {
-    match latents {
-        Latents::Tensor(tensor) => tensor,
-        _ => panic!("expected a tensor"),
-    }
+/// How far a tensor is from what the oracle kept of it, in standard deviations.
+pub(crate) fn difference(golden: &Value, found: &Tensor) -> f64 {
+    Checksum::deserialize(golden).unwrap().difference(found)
 }
 
 fn agrees_with_transformers(id: &str) {
@@ -104,15 +84,10 @@ fn agrees(id: &str, case: &Value, tensors: &[Planned]) {
         let golden = &case["tensors"][name];
         assert_eq!(found.is_some(), golden.is_object(), "{id}: {name}");
         let Some(found) = found else { continue };
-        let difference = Sampled(golden).difference(found);
+        let difference = difference(golden, found);
         assert!(difference < TOLERANCE, "{id}: {name} differs by {difference}");
     }
     assert!(block.pooled.is_none());
-}
-
-pub(crate) fn bits(tensor: &Tensor) -> Vec<u32> {
-    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
-    values.into_iter().map(f32::to_bits).collect()
 }
 
 #[test]
@@ -146,16 +121,6 @@ fn faint_tokens_are_normalised_with_the_epsilon_of_transformers() {
     }
 }
 
-/// The same numbers under the names of another layout.
-fn renamed(mut tensors: Vec<Planned>, pairs: &[(&str, &str)]) -> Vec<Planned> {
-    for tensor in &mut tensors {
-        for (from, to) in pairs {
-            tensor.name = tensor.name.replace(from, to);
-        }
-    }
-    tensors
-}
-
 const VERSION_5: [(&str, &str); 4] = [
     ("attention.attention.query", "attention.q_proj"),
     ("attention.attention.key", "attention.k_proj"),
@@ -186,7 +151,7 @@ fn native(tensors: Vec<Planned>) -> Vec<Planned> {
         }
         tensor
     });
-    renamed(kept.collect(), &names)
+    renamed(kept, &names)
 }
 
 #[test]

@@ -30,6 +30,20 @@ fn patches(all: &mut Vec<Planned>, name: &str, sizes: Sizes) {
     all.push(planned(format!("{name}.weight"), [sizes.width, 3, sizes.patch, sizes.patch]));
 }
 
+/// The same numbers under the names of another layout: parts of names, and what stands for them there.
+pub(crate) fn renamed(
+    tensors: impl IntoIterator<Item = Planned>,
+    parts: &[(&str, &str)],
+) -> Vec<Planned> {
+    let rename = |mut tensor: Planned| {
+        for (from, to) in parts {
+            tensor.name = tensor.name.replace(from, to);
+        }
+        tensor
+    };
+    tensors.into_iter().map(rename).collect()
+}
+
 /// DINOv2 of `transformers` 4, behind a prefix.
 pub(crate) fn dinov2(prefix: &str, sizes: Sizes, registers: usize) -> Vec<Planned> {
     let (mut all, width) = (Vec::new(), sizes.width);
@@ -171,6 +185,14 @@ pub(crate) fn rae_decoder(decoder: Decoder) -> Vec<Planned> {
     linear(&mut all, "decoder.decoder_pred", 768, width);
     all
 }
+
+/// What RAE's own files and UAE's call the attention of the decoder, which diffusers renamed.
+pub(crate) const RAE_ATTENTION: [(&str, &str); 4] = [
+    ("attention.to_q", "attention.attention.query"),
+    ("attention.to_k", "attention.attention.key"),
+    ("attention.to_v", "attention.attention.value"),
+    ("attention.to_out.0", "attention.output.dense"),
+];
 
 /// The buffers of diffusers' AutoencoderRAE.
 pub(crate) fn rae_buffers(decoder: Decoder, pixels: [&str; 2]) -> Vec<Planned> {

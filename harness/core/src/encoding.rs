@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
+use crate::thousandths::Thousandths;
 use crate::{Stream, TokenizerError};
 
 choice! {
@@ -127,7 +128,7 @@ pub enum LatentNoise {
 
 /// Largest scale of latent noise, in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Tau(u32);
+pub struct Tau(Thousandths);
 
 /// Which frequencies of a latent grid are kept; the others become 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,9 +148,15 @@ pub enum BandMask {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is no {field}; it is {expected}")]
 pub struct BadSetting {
-    field: &'static str,
-    found: String,
-    expected: &'static str,
+    pub(crate) field: &'static str,
+    pub(crate) found: String,
+    pub(crate) expected: &'static str,
+}
+
+impl BadSetting {
+    pub(crate) fn new(field: &'static str, found: &str, expected: &'static str) -> Self {
+        Self { field, found: found.to_owned(), expected }
+    }
 }
 
 impl LatentNoise {
@@ -184,7 +191,7 @@ impl Tau {
     /// The number.
     #[must_use]
     pub fn get(self) -> f64 {
-        f64::from(self.0) / 1000.0
+        self.0.get()
     }
 }
 
@@ -209,8 +216,7 @@ impl BandMask {
 
 impl fmt::Display for Tau {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{}.{:03}", self.0 / 1000, self.0 % 1000);
-        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+        self.0.fmt(f)
     }
 }
 
@@ -219,13 +225,8 @@ impl FromStr for Tau {
 
     /// A decimal from 0.001 to 100 with at most three places.
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if !digits(whole) || !digits(places) || whole.len() > 3 || places.len() > 3 {
-            return Err(());
-        }
-        let thousandths: u32 = format!("{whole}{places:0<3}").parse().map_err(|_| ())?;
-        if (1..=100_000).contains(&thousandths) { Ok(Self(thousandths)) } else { Err(()) }
+        let tau: Thousandths = text.parse()?;
+        if (1..=100_000).contains(&tau.0) { Ok(Self(tau)) } else { Err(()) }
     }
 }
 
@@ -290,9 +291,9 @@ impl FromStr for BandMask {
 macro_rules! as_text {
     ($name:ty) => {
         impl TryFrom<String> for $name {
-            type Error = BadSetting;
+            type Error = $crate::BadSetting;
 
-            fn try_from(text: String) -> Result<Self, BadSetting> {
+            fn try_from(text: String) -> Result<Self, $crate::BadSetting> {
                 text.parse()
             }
         }
@@ -304,6 +305,8 @@ macro_rules! as_text {
         }
     };
 }
+pub(crate) use as_text;
+
 as_text!(LatentNoise);
 as_text!(BandMask);
 

@@ -67,8 +67,8 @@ pub enum TokenizerError {
         /// One entry per tensor: missing, misshapen or extra, with both shapes.
         problems: Vec<String>,
     },
-    /// A weights file cannot be read as what it claims to be.
-    #[error("`{}` cannot be read as weights", path.display())]
+    /// A weights file, or a JSON beside it, cannot be read as what it claims to be.
+    #[error("`{}` cannot be read", path.display())]
     WeightsUnreadable {
         /// The file.
         path: PathBuf,

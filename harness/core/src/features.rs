@@ -1,6 +1,11 @@
-use candle_core::Tensor;
+use std::fmt;
+use std::str::FromStr;
 
-use crate::TokenizerError;
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::as_text;
+use crate::{BadSetting, TokenizerError};
 
 /// What an encoder knows of a batch of pictures: the input of probes and retrieval.
 #[derive(Clone, Debug)]
@@ -16,8 +21,9 @@ pub struct Features {
     pub pooled: Option<Tensor>,
 }
 
-/// Where features are read off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where features are read off: `output` or `block:11`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum FeatureTap {
     /// What the encoder gives: after the last block, and the final norm where the model has one
     /// there.
@@ -25,6 +31,48 @@ pub enum FeatureTap {
     /// Behind a block, counted from 0, before any final norm; nothing is pooled.
     Block(usize),
 }
+
+impl FeatureTap {
+    /// What the value means.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Output => {
+                "features are what the encoder gives, after its final norm where it has one; the \
+                 latent of a tokenizer that has no others"
+            }
+            Self::Block(_) => {
+                "features are the tokens behind a block, counted from 0, before any final norm"
+            }
+        }
+    }
+}
+
+impl fmt::Display for FeatureTap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Output => f.write_str("output"),
+            Self::Block(number) => write!(f, "block:{number}"),
+        }
+    }
+}
+
+impl FromStr for FeatureTap {
+    type Err = BadSetting;
+
+    fn from_str(text: &str) -> Result<Self, BadSetting> {
+        let number = |text: &str| text.parse().ok().filter(|number| *number < 1000);
+        let parsed = match text.split_once(':') {
+            None if text == "output" => Some(Self::Output),
+            Some(("block", text)) => number(text).map(Self::Block),
+            _ => None,
+        };
+        parsed
+            .ok_or_else(|| BadSetting::new("tap", text, "output or block:NUMBER, NUMBER 0 to 999"))
+    }
+}
+
+as_text!(FeatureTap);
 
 /// Maps texts into the space of [`Features::pooled`].
 pub trait TextTower: Send + Sync {
@@ -41,4 +89,20 @@ pub trait TextTower: Send + Sync {
 
     /// How a cosine becomes a logit: `scale` and `bias`.
     fn logit(&self) -> (f64, f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_print_as_they_parse() {
+        for text in ["output", "block:0", "block:11"] {
+            assert_eq!(text.parse::<FeatureTap>().unwrap().to_string(), text);
+        }
+        for text in ["", "block", "block:", "block:-1", "block:1000", "output:1", "Output"] {
+            let error = text.parse::<FeatureTap>().unwrap_err().to_string();
+            assert!(error.ends_with("is no tap; it is output or block:NUMBER, NUMBER 0 to 999"));
+        }
+    }
 }

@@ -24,17 +24,35 @@ impl Latents {
     /// [`TokenizerError::Shape`] for latents that it cannot have made: another rank, element type or
     /// number of channels, an empty side, bit streams.
     pub fn grid(&self, id: &str, channels: usize) -> Result<&Tensor, TokenizerError> {
+        let expected = || format!("latents of `{id}`, f32 [N, {channels}, h, w]");
+        self.fitting(expected, |[_, c, h, w]| c == channels && h > 0 && w > 0)
+    }
+
+    /// As [`grid`](Self::grid), for a tokenizer whose latents have one shape: `[channels, h, w]`.
+    ///
+    /// # Errors
+    /// As [`grid`](Self::grid).
+    pub fn grid_of(&self, id: &str, shape: [usize; 3]) -> Result<&Tensor, TokenizerError> {
+        let [channels, height, width] = shape;
+        let expected = || format!("latents of `{id}`, f32 [N, {channels}, {height}, {width}]");
+        self.fitting(expected, |[_, c, h, w]| [c, h, w] == shape)
+    }
+
+    fn fitting(
+        &self,
+        expected: impl Fn() -> String,
+        fits: impl Fn([usize; 4]) -> bool,
+    ) -> Result<&Tensor, TokenizerError> {
         let found = match self {
             Self::Tensor(tensor) => match *tensor.dims() {
-                [n, c, h, w] if c == channels && n * h * w > 0 && tensor.dtype() == DType::F32 => {
+                [n, c, h, w] if n > 0 && tensor.dtype() == DType::F32 && fits([n, c, h, w]) => {
                     return Ok(tensor);
                 }
                 _ => format!("{:?} {:?}", tensor.dtype(), tensor.dims()),
             },
             _ => self.kind().to_owned(),
         };
-        let expected = format!("latents of `{id}`, f32 [N, {channels}, h, w]");
-        Err(TokenizerError::Shape { expected, found })
+        Err(TokenizerError::Shape { expected: expected(), found })
     }
 
     /// The bit streams that tokenizer `id` made.

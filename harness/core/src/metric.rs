@@ -33,15 +33,19 @@ pub enum Better {
     Higher,
     /// Smaller is better.
     Lower,
+    /// The value describes, and no direction improves it.
+    Neither,
 }
 
 impl Better {
-    /// Signed improvement from `before` to `after`: positive is better, whatever the direction.
+    /// Signed improvement from `before` to `after`: positive is better, whatever the direction; 0
+    /// where there is none.
     #[must_use]
     pub fn gain(self, before: f64, after: f64) -> f64 {
         match self {
             Self::Higher => after - before,
             Self::Lower => before - after,
+            Self::Neither => 0.0,
         }
     }
 }

@@ -1,17 +1,21 @@
+mod identity;
+
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, InceptionResize, InceptionScoreDialect, LatentNoise, LpipsTrunk,
-    MsSsimDialect, NetworkArithmetic, PosteriorRule, PrecisionRecallDialect, PsnrDialect,
+    BandMask, Choice, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
+    InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
+    Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries,
     SsimDialect, nearest,
 };
+pub use identity::Concern;
 
 /// Everything that decides a number besides the tokenizer and the pictures.
 ///
-/// A protocol is data: presets differ by field values only. Two numbers are comparable when the
-/// [`sha256`](Self::sha256) of their protocols agree; the name is only what people call it.
+/// A protocol is data: presets differ by field values only. Two numbers of a family are comparable
+/// when the [`sha256_for`](Self::sha256_for) of their protocols agree; the name is only what people
+/// call it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Protocol {
@@ -26,6 +30,8 @@ pub struct Protocol {
     pub filter: ResizeFilter,
     /// Which releases of Pillow a resize agrees with.
     pub resampler: Resampler,
+    /// Which frequencies of the square a tokenizer sees.
+    pub frequency_filter: FrequencyFilter,
     /// How a decoder's output becomes 8-bit.
     pub quantiser: Quantiser,
     /// Which latent is decoded.
@@ -52,6 +58,18 @@ pub struct Protocol {
     pub kid_subset: usize,
     /// Definition of precision and recall.
     pub precision_recall: PrecisionRecallDialect,
+    /// Where features are read off.
+    pub tap: FeatureTap,
+    /// How they become one row for each picture.
+    pub pooling: Pooling,
+    /// How a classifier is fitted to them.
+    pub probe: ProbeRecipe,
+    /// How texts and pictures come into one space.
+    pub joint_space: JointSpace,
+    /// What texts look for pictures.
+    pub queries: RetrievalQueries,
+    /// The filter that retrieval sweeps over its cutoffs.
+    pub sweep: FilterShape,
 }
 
 choice! {
@@ -167,6 +185,7 @@ impl Protocol {
             size: 256,
             filter: ResizeFilter::Bicubic,
             resampler: Resampler::Pillow12,
+            frequency_filter: FrequencyFilter::None,
             quantiser: Quantiser::Round,
             posterior: PosteriorRule::Mode,
             latent_noise: LatentNoise::None,
@@ -180,6 +199,12 @@ impl Protocol {
             inception_score: InceptionScoreDialect::TorchFidelity,
             kid_subset: 1000,
             precision_recall: PrecisionRecallDialect::Exact,
+            tap: FeatureTap::Output,
+            pooling: Pooling::Mean,
+            probe: ProbeRecipe::Logistic,
+            joint_space: JointSpace::BagOfWords,
+            queries: RetrievalQueries::Captions,
+            sweep: FilterShape::DctRadialAxis,
         };
         match name {
             "default" => Ok(base),
@@ -268,18 +293,6 @@ impl Protocol {
         }
     }
 
-    /// One line of JSON with the fields in alphabetical order: what is hashed.
-    #[must_use]
-    pub fn canonical(&self) -> String {
-        serde_json::Value::from(self.fields()).to_string()
-    }
-
-    /// sha256 of [`canonical`](Self::canonical), in hexadecimal.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        Sha256::digest(self.canonical()).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// Every field with its value and what that value means, for `prismbench explain`.
     #[must_use]
     pub fn explain(&self) -> Vec<(&'static str, String, &'static str)> {
@@ -291,6 +304,11 @@ impl Protocol {
             ("size", self.size.to_string(), "side of the square, in pixels"),
             row("filter", self.filter),
             row("resampler", self.resampler),
+            (
+                "frequency-filter",
+                self.frequency_filter.to_string(),
+                self.frequency_filter.describe(),
+            ),
             row("quantiser", self.quantiser),
             row("posterior", self.posterior),
             ("latent-noise", self.latent_noise.to_string(), self.latent_noise.describe()),
@@ -308,6 +326,12 @@ impl Protocol {
                 "samples of each set in each of KID's 100 subsets; papers take 1,000",
             ),
             row("precision-recall", self.precision_recall),
+            ("tap", self.tap.to_string(), self.tap.describe()),
+            row("pooling", self.pooling),
+            row("probe", self.probe),
+            ("joint-space", self.joint_space.to_string(), self.joint_space.describe()),
+            row("queries", self.queries),
+            row("sweep", self.sweep),
         ]
     }
 }
@@ -332,6 +356,16 @@ mod tests {
     fn a_change_to_the_value_it_has_is_no_change() {
         let rae = Protocol::preset("rae").unwrap();
         assert_eq!(rae.with("quantiser", "truncate").unwrap(), rae);
+    }
+
+    #[test]
+    fn a_filter_is_part_of_the_hash_by_its_canonical_text() {
+        let default = Protocol::preset("default").unwrap();
+        let low = default.with("frequency-filter", "dct-radial-axis:low:0.20").unwrap();
+        assert_ne!(low.sha256(), default.sha256());
+        assert!(low.canonical().contains(r#""frequency-filter":"dct-radial-axis:low:0.2""#));
+        let same = default.with("frequency-filter", "dct-radial-axis:low:0.2").unwrap();
+        assert_eq!(same.sha256(), low.sha256());
     }
 
     #[test]
@@ -364,6 +398,8 @@ mod tests {
         let error = default.with("quantiser", "floor").unwrap_err().to_string();
         assert!(error.contains("truncate, round, round-half-up, none"), "{error}");
         assert!(default.with("size", "-1").is_err());
+        let error = default.with("frequency-filter", "low").unwrap_err().to_string();
+        assert!(error.contains("as in dct-radial-axis:low:0.2"), "{error}");
         assert!(default.with("size", "99999999").is_err());
     }
 }

@@ -112,4 +112,23 @@ impl TokenizerSpec {
             found: format!("{width}x{height} pixels"),
         })
     }
+
+    /// Checks that a batch has the `(height, width)` that is the only one the tokenizer takes.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] naming both sizes.
+    pub fn check_size(
+        &self,
+        images: &ImageBatch,
+        size: (usize, usize),
+    ) -> Result<(), TokenizerError> {
+        let (_, height, width) = images.dims();
+        if (height, width) == size {
+            return Ok(());
+        }
+        Err(TokenizerError::Shape {
+            expected: format!("pictures of {}x{} pixels for `{}`", size.1, size.0, self.id),
+            found: format!("{width}x{height} pixels"),
+        })
+    }
 }

@@ -17,14 +17,20 @@
 //! GIF without any palette.
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 
 use prismbench_core::RgbImage;
+
+use super::DataError;
 
 mod convert;
 mod gif;
 mod jpeg;
 mod raster;
 mod tiff;
+
+pub(super) use convert::grey_to_rgb;
 
 /// Most pixels of one picture: beyond this Pillow raises `DecompressionBombError` (twice its
 /// `MAX_IMAGE_PIXELS`), so nothing that the reference pipelines can read is refused.
@@ -68,8 +74,22 @@ impl DecodeError {
     }
 }
 
-/// Decodes the bytes of one file.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+/// Decodes one file of pictures.
+///
+/// # Errors
+/// [`DataError::Unreadable`], whatever keeps it from being read: other pictures are as they are.
+pub(super) fn read(path: &Path) -> Result<RgbImage, DataError> {
+    fs::read(path)
+        .map_err(DecodeError::File)
+        .and_then(|bytes| decode(&bytes))
+        .map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })
+}
+
+/// Decodes the bytes of one file with the bits of Pillow's `Image.open(f).convert("RGB")`.
+///
+/// # Errors
+/// Any [`DecodeError`] but [`DecodeError::File`].
+pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     // The decoders are other people's, and panic on some damaged files (found by mutating good
     // ones). They see nothing but `bytes`, so a panic leaves nothing behind.
     std::panic::catch_unwind(|| dispatch(bytes))

@@ -1,10 +1,9 @@
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use prismbench_core::Sample;
 
-use super::decode::{self, DecodeError};
+use super::decode;
 use super::{DataError, Dataset, Pending, Samples, check_range};
 
 mod listing;
@@ -69,13 +68,13 @@ impl Folder {
         })
     }
 
+    /// The same set under another id.
+    pub(super) fn named(self, id: &str) -> Self {
+        Self { id: id.to_owned(), ..self }
+    }
+
     fn load(&self, index: u64, file: &File) -> Result<Sample, DataError> {
-        let path = self.root.join(&file.id);
-        // Whatever keeps one file from being read leaves the others as they are.
-        let image = fs::read(&path)
-            .map_err(DecodeError::File)
-            .and_then(|bytes| decode::decode(&bytes))
-            .map_err(|cause| DataError::Unreadable { path, cause })?;
+        let image = decode::read(&self.root.join(&file.id))?;
         let id = file.id.clone();
         Ok(Sample { index, id, image, label: file.label, captions: Vec::new() })
     }

@@ -1,7 +1,8 @@
-//! Pictures to measure on: folders, `.npz` arrays and procedural scenes behind one trait.
+//! Pictures to measure on, with their classes and captions: folders, arrays, archives and procedural
+//! scenes behind one trait.
 //!
 //! A set is listed once and decoded late: [`Dataset::samples`] walks it in order and hands out
-//! [`Pending`] samples, which any thread may load. No source holds more than a few pictures.
+//! [`Pending`] samples, which any thread may load. No source here holds more than a few pictures.
 //!
 //! It stands below both the suites, which measure on these pictures, and the baselines, which read
 //! finished reconstructions with the same eyes.
@@ -12,20 +13,32 @@ use std::ops::Range;
 
 use prismbench_core::Sample;
 
+mod cifar10;
+mod coco;
 mod decode;
 mod error;
 mod folder;
+mod idx;
 pub mod npy;
 mod npz;
+mod rows;
 mod spec;
+mod split;
 mod synthetic;
+mod webdataset;
 
-pub use decode::DecodeError;
+pub use cifar10::Cifar10Error;
+pub use coco::CaptionsError;
+pub use decode::{DecodeError, decode};
 pub use error::DataError;
 pub use folder::without_extension;
+pub use idx::IdxError;
 pub use npz::NpzError;
-pub use spec::{DataSpec, open};
+pub use rows::numbered;
+pub use spec::{DataSpec, OpenParquet, ParquetFiles, open, open_with};
+pub use split::{Split, SplitSpec, Splits};
 pub use synthetic::Synthetic;
+pub use webdataset::ShardError;
 
 /// A finite, ordered set of pictures with stable ids.
 ///
@@ -98,9 +111,21 @@ impl std::fmt::Debug for Pending<'_> {
 }
 
 /// Checks a range of samples against the length of the set `id`.
-fn check_range(id: &str, range: &Range<u64>, len: u64) -> Result<(), DataError> {
+///
+/// # Errors
+/// [`DataError::Range`].
+pub fn check_range(id: &str, range: &Range<u64>, len: u64) -> Result<(), DataError> {
     if range.start <= range.end && range.end <= len {
         return Ok(());
     }
     Err(DataError::Range { id: id.to_owned(), start: range.start, end: range.end, len })
+}
+
+/// An error with its causes, as a person sees it.
+#[cfg(test)]
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
 }

@@ -1,100 +1,193 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::folder::Folder;
-use super::npz::Npz;
-use super::{DataError, Dataset, Synthetic};
+use super::DataError;
+use super::split::Split;
 
-/// What `--data` takes: a path, or `synthetic:SEED:N`.
+mod folder_kind;
+mod opening;
+
+pub use opening::{OpenParquet, ParquetFiles, open, open_with};
+
+/// What `--data` takes: a path, or a kind with what it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataSpec {
-    /// A folder of pictures, one picture, or an `.npz`.
+    /// A folder of pictures or of another kind's files, or one file: what lies there tells which.
     Path(PathBuf),
-    /// Procedural scenes.
+    /// One split of what holds several: `PATH#train`.
+    Split {
+        /// The folder.
+        path: PathBuf,
+        /// The split.
+        split: Split,
+    },
+    /// Procedural scenes: `synthetic:SEED:N`.
     Synthetic {
         /// Seed of the set.
         seed: u64,
         /// Pictures in the set; at least 1.
         count: u64,
     },
+    /// Captions and the folder of their pictures: `coco:JSON:IMAGES` or, of Karpathy's splits,
+    /// `coco:JSON:IMAGES#test`.
+    Coco {
+        /// `captions_*.json` or `dataset_*.json`.
+        captions: PathBuf,
+        /// The folder of pictures.
+        images: PathBuf,
+        /// The split of Karpathy's.
+        split: Option<Split>,
+    },
+    /// Two files in the format of MNIST: `idx:IMAGES:LABELS`.
+    Idx {
+        /// The pictures, `idx3-ubyte`.
+        images: PathBuf,
+        /// The labels, `idx1-ubyte`.
+        labels: PathBuf,
+    },
+    /// `webdataset:SHARDS`: a `.tar`, a folder of them, or a range as in `train-{000..012}.tar`.
+    WebDataset {
+        /// The shards.
+        shards: PathBuf,
+        /// The split in the names of a folder's shards.
+        split: Option<Split>,
+    },
+    /// `parquet:FILES`: a `.parquet` or a folder of them.
+    Parquet {
+        /// The files.
+        files: PathBuf,
+        /// The split in the names of a folder's files.
+        split: Option<Split>,
+    },
+}
+
+impl DataSpec {
+    /// The splits that the set brings along, by what lies there.
+    ///
+    /// # Errors
+    /// What looking at the set can give.
+    pub fn splits(&self) -> Result<Vec<Split>, DataError> {
+        match self {
+            Self::Path(path) => folder_kind::splits(path),
+            Self::Coco { captions, split: None, .. } => super::coco::splits(captions),
+            Self::WebDataset { shards: path, split: None } => folder_kind::splits_of(path, "tar"),
+            Self::Parquet { files: path, split: None } => folder_kind::splits_of(path, "parquet"),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The spec of one of its splits; nothing where it is not divided or names one already.
+    #[must_use]
+    pub fn with_split(&self, split: Split) -> Option<Self> {
+        let (mut spec, some) = (self.clone(), Some(split));
+        match &mut spec {
+            Self::Path(path) => return Some(Self::Split { path: path.clone(), split }),
+            Self::Coco { split: none @ None, .. }
+            | Self::WebDataset { split: none @ None, .. }
+            | Self::Parquet { split: none @ None, .. } => *none = some,
+            _ => return None,
+        }
+        Some(spec)
+    }
+
+    /// The same set with its paths taken from `folder` where they are relative.
+    #[must_use]
+    pub fn beside(mut self, folder: &Path) -> Self {
+        let (first, second) = match &mut self {
+            Self::Synthetic { .. } => (None, None),
+            Self::Path(path)
+            | Self::Split { path, .. }
+            | Self::WebDataset { shards: path, .. }
+            | Self::Parquet { files: path, .. } => (Some(path), None),
+            Self::Coco { captions, images, .. } => (Some(captions), Some(images)),
+            Self::Idx { images, labels } => (Some(images), Some(labels)),
+        };
+        for path in [first, second].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
+        self
+    }
 }
 
 impl FromStr for DataSpec {
     type Err = DataError;
 
-    /// Anything that does not begin with `synthetic:` is a path; `./synthetic:x` is one, too.
+    /// Anything that does not begin with a kind is a path; `./synthetic:x` is one, too.
     fn from_str(text: &str) -> Result<Self, DataError> {
-        let Some(numbers) = text.strip_prefix("synthetic:") else {
-            return Ok(Self::Path(PathBuf::from(text)));
-        };
-        numbers
-            .split_once(':')
-            .and_then(|(seed, count)| Some((seed.parse().ok()?, count.parse().ok()?)))
-            .filter(|&(_, count)| count > 0)
-            .map(|(seed, count)| Self::Synthetic { seed, count })
-            .ok_or_else(|| DataError::BadSpec { found: text.to_owned() })
+        let bad = |expected| DataError::BadSpec { found: text.to_owned(), expected };
+        let kind = text.split_once(':').unwrap_or_default();
+        let (path, split) = divide(if kind.0.is_empty() { text } else { kind.1 });
+        let pair = || path.split_once(':').filter(|(a, b)| !a.is_empty() && !b.is_empty());
+        match kind.0 {
+            "synthetic" => synthetic(kind.1)
+                .ok_or_else(|| bad("`synthetic:SEED:N`, N at least 1, as in `synthetic:7:64`")),
+            "coco" => {
+                let (captions, images) =
+                    pair().ok_or_else(|| bad("`coco:JSON:IMAGES` or `coco:JSON:IMAGES#SPLIT`"))?;
+                Ok(Self::Coco { captions: captions.into(), images: images.into(), split })
+            }
+            "idx" => {
+                let (images, labels) =
+                    pair().filter(|_| split.is_none()).ok_or_else(|| bad("`idx:IMAGES:LABELS`"))?;
+                Ok(Self::Idx { images: images.into(), labels: labels.into() })
+            }
+            "webdataset" if !path.is_empty() => Ok(Self::WebDataset { shards: path.into(), split }),
+            "webdataset" => {
+                Err(bad("`webdataset:FOLDER` or shards as in `webdataset:train-{000..012}.tar`"))
+            }
+            "parquet" if !path.is_empty() => Ok(Self::Parquet { files: path.into(), split }),
+            "parquet" => Err(bad("`parquet:FILE` or `parquet:FOLDER`")),
+            _ => Ok(match divide(text) {
+                (path, Some(split)) if !path.is_empty() => Self::Split { path: path.into(), split },
+                _ => Self::Path(text.into()),
+            }),
+        }
     }
 }
 
 impl fmt::Display for DataSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Synthetic { seed, count } => write!(f, "synthetic:{seed}:{count}"),
-        }
+        let split = match self {
+            Self::Path(path) => return write!(f, "{}", path.display()),
+            Self::Synthetic { seed, count } => return write!(f, "synthetic:{seed}:{count}"),
+            Self::Idx { images, labels } => {
+                return write!(f, "idx:{}:{}", images.display(), labels.display());
+            }
+            Self::Split { path, split } => {
+                write!(f, "{}", path.display())?;
+                Some(*split)
+            }
+            Self::Coco { captions, images, split } => {
+                write!(f, "coco:{}:{}", captions.display(), images.display())?;
+                *split
+            }
+            Self::WebDataset { shards, split } => {
+                write!(f, "webdataset:{}", shards.display())?;
+                *split
+            }
+            Self::Parquet { files, split } => {
+                write!(f, "parquet:{}", files.display())?;
+                *split
+            }
+        };
+        split.map_or(Ok(()), |split| write!(f, "#{split}"))
     }
 }
 
-/// Opens a data set: lists a folder, or checks the headers of an `.npz`. No picture is decoded yet.
-///
-/// # Errors
-/// A [`DataError`] that is not [`DataError::is_sample`]: the set as a whole cannot be read.
-pub fn open(spec: &DataSpec) -> Result<Box<dyn Dataset>, DataError> {
-    let path = match spec {
-        DataSpec::Synthetic { seed, count: 0 } => {
-            return Err(DataError::BadSpec { found: format!("synthetic:{seed}:0") });
-        }
-        DataSpec::Synthetic { seed, count } => return Ok(Box::new(Synthetic::new(*seed, *count))),
-        DataSpec::Path(path) => path,
-    };
-    let facts = std::fs::metadata(path).map_err(|cause| DataError::io(path, cause))?;
-    let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
-    if facts.is_dir() {
-        Ok(Box::new(Folder::open(path)?))
-    } else if is_npz {
-        Ok(Box::new(Npz::open(path)?))
-    } else {
-        Ok(Box::new(Folder::of_one(path)?))
+fn synthetic(numbers: &str) -> Option<DataSpec> {
+    let (seed, count) = numbers.split_once(':')?;
+    let (seed, count) = (seed.parse().ok()?, count.parse().ok()?);
+    (count > 0).then_some(DataSpec::Synthetic { seed, count })
+}
+
+/// A path and the split behind its last `#`; a `#` before another word is a part of the path.
+fn divide(text: &str) -> (&str, Option<Split>) {
+    match text.rsplit_once('#').map(|(path, word)| (path, Split::of_word(word))) {
+        Some((path, Some(split))) => (path, Some(split)),
+        _ => (text, None),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_synthetic_set_prints_as_it_is_written_and_the_rest_is_a_path() {
-        for text in ["synthetic:7:64", "synthetic:0:1", "pictures/val", "./synthetic:x", "a.npz"] {
-            let spec: DataSpec = text.parse().unwrap();
-            assert_eq!(spec.to_string(), text);
-            assert_eq!(matches!(spec, DataSpec::Path(_)), !text.starts_with("synthetic:"));
-        }
-    }
-
-    #[test]
-    fn half_a_synthetic_set_is_an_error_that_shows_a_whole_one() {
-        for text in ["synthetic:", "synthetic:7", "synthetic:7:", "synthetic:x:4", "synthetic:1:0"]
-        {
-            let error = text.parse::<DataSpec>().unwrap_err().to_string();
-            assert!(error.contains(text) && error.contains("synthetic:7:64"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_path_without_anything_is_named() {
-        let error = open(&DataSpec::Path("no/such/folder".into())).err().unwrap();
-        assert_eq!(error.to_string(), "there is nothing at `no/such/folder`");
-        assert!(!error.is_sample());
-    }
-}
+mod tests;

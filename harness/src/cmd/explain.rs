@@ -43,7 +43,11 @@ fn protocol(name: &str) -> Option<String> {
     for (field, value, meaning) in protocol.explain() {
         let _ = writeln!(text, "\n  {field} = {value}\n{}", wrapped(meaning, "    "));
     }
-    let _ = writeln!(text, "\n  sha256 {}\n  of {}", protocol.sha256(), protocol.canonical());
+    for suite in suites() {
+        let concern = suite.concern();
+        let (hash, of) = (protocol.sha256_for(concern), protocol.canonical_for(concern));
+        let _ = writeln!(text, "\n  sha256 for {} {hash}\n  of {of}", suite.id());
+    }
     Some(text)
 }
 

@@ -38,6 +38,7 @@ fn section(what: &str) -> String {
                 let direction = match metric.better {
                     prismbench_core::Better::Higher => "higher is better",
                     prismbench_core::Better::Lower => "lower is better",
+                    prismbench_core::Better::Neither => "describes",
                 };
                 let unit = metric.unit.symbol();
                 let unit = if unit.is_empty() { String::new() } else { format!("{unit}; ") };
@@ -55,8 +56,23 @@ fn section(what: &str) -> String {
             .collect(),
         _ => [
             ("FOLDER", "pictures under a folder, class = first folder below it"),
+            ("FOLDER#SPLIT", "train, val or test: a folder of that name, or files named by it"),
             ("FILE.npz", "`arr_0`, u8 [N, H, W, 3]; `arr_1` labels and `ids` where they are there"),
             ("PICTURE", "one picture: JPEG, PNG, WebP, BMP, GIF or TIFF"),
+            (
+                "SHARD.tar",
+                "WebDataset: pictures with .cls, .json, .txt; train-{000..012}.tar, or a folder",
+            ),
+            (
+                "FILE.parquet",
+                "column `image` of {bytes, path}; `label`, `caption`, `text`; or a folder",
+            ),
+            ("coco:JSON:IMAGES", "`captions_*.json` of COCO, or Karpathy's with #SPLIT behind it"),
+            (
+                "idx:IMAGES:LABELS",
+                "files like MNIST's, gzipped or not; or their folder with #SPLIT",
+            ),
+            ("BATCH.bin", "CIFAR-10's binary version; or its folder with #SPLIT"),
             (
                 "synthetic:SEED:N",
                 "N procedural scenes with natural statistics, classes and captions",

@@ -60,8 +60,10 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
 
 /// What must hold before anything is made: every data set is there.
 fn check(plan: &Plan) -> Result<(), Failure> {
-    for spec in &plan.data {
-        prismbench_suites::open(spec)?;
+    for data in &plan.data {
+        for suite in &plan.suites {
+            data.open(suite.learns())?;
+        }
     }
     Ok(())
 }
@@ -73,8 +75,10 @@ fn print_plan(
 ) -> Result<Exit, Failure> {
     let mut text = format!("# run folder: {}\n{}", path.display(), plan.text);
     for protocol in &plan.protocols {
-        let line = format!("# protocol {}: {}\n", protocol.name, protocol.sha256());
-        text.push_str(&line);
+        for suite in &plan.suites {
+            let (hash, suite) = (protocol.sha256_for(suite.concern()), suite.id());
+            text.push_str(&format!("# protocol {} for {suite}: {hash}\n", protocol.name));
+        }
     }
     write!(streams.out, "{text}").map_err(Failure::Output)?;
     Ok(Exit::Done)

@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use prismbench_baselines::TokenizerRef;
 use prismbench_core::nearest;
-use prismbench_suites::{DataSpec, suites};
+use prismbench_suites::suites;
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::cli::RunArgs;
+use crate::data_sets::DataChoice;
 
 /// A plan file as it is written. Its keys are described in `default.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,8 +84,9 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
     // What a plan file names stands beside it, wherever the command is run from.
     let folder = path.parent().unwrap_or(Path::new(""));
     let beside = |data: &mut String| {
-        if let Ok(DataSpec::Path(path)) = data.parse() {
-            *data = folder.join(path).display().to_string();
+        // What is no spec is refused when the plan is resolved.
+        if let Ok(choice) = data.parse::<DataChoice>() {
+            *data = choice.beside(folder).to_string();
         }
     };
     file.data.iter_mut().for_each(beside);
@@ -94,8 +97,9 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
         *path = folder.join(&*path).display().to_string();
     }
     for tokenizer in &mut file.tokenizers {
-        if let Some((id, weights)) = tokenizer.split_once('=') {
-            *tokenizer = format!("{id}={}", folder.join(weights).display());
+        // What is no reference is answered when the plan is resolved.
+        if let Ok(reference) = tokenizer.parse::<TokenizerRef>() {
+            *tokenizer = reference.beside(folder).to_string();
         }
     }
     Ok(file)

@@ -49,6 +49,12 @@ impl Expected {
         shapes.map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" or ")
     }
 
+    /// Numbers of all of some tensors.
+    #[must_use]
+    pub fn count(tensors: &[Self]) -> u64 {
+        tensors.iter().map(|tensor| tensor.len() as u64).sum()
+    }
+
     /// The name by which the architecture asks for it.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,5 +1,6 @@
 use std::f64::consts::PI;
 
+use super::transposed;
 use crate::Size;
 
 /// The orthonormal two-dimensional DCT-II of planes of one size, and its inverse.
@@ -59,14 +60,6 @@ fn product(
     rows.chunks_exact(columns.max(1)).flat_map(row).collect()
 }
 
-/// Rows of `columns` values become columns.
-fn transposed(rows: &[f64], columns: usize) -> Vec<f64> {
-    let count = rows.len() / columns.max(1);
-    (0..columns)
-        .flat_map(|column| (0..count).map(move |row| rows[row * columns + column]))
-        .collect()
-}
-
 fn basis(n: usize) -> Vec<f64> {
     let value = |k: usize, i: usize| {
         let scale = if k == 0 { (1.0 / n as f64).sqrt() } else { (2.0 / n as f64).sqrt() };
@@ -77,12 +70,9 @@ fn basis(n: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plane;
     use super::*;
     use crate::dct;
-
-    fn plane(size: Size) -> Vec<f32> {
-        (0..size.area()).map(|i| ((i * i * 37 + 11) % 101) as f32 / 50.0 - 1.0).collect()
-    }
 
     #[test]
     fn a_block_of_eight_has_jpegs_coefficients() {

@@ -1,5 +1,6 @@
 use std::f64::consts::TAU;
 
+use super::transposed;
 use crate::Size;
 
 /// Rings of the centred two-dimensional Fourier spectrum of planes of one size, as the first
@@ -22,6 +23,7 @@ impl Rings {
     /// is half the shorter side.
     #[must_use]
     pub fn new(size: Size, schedule: &[f64]) -> Self {
+        // The reference's guard against a schedule of zeros.
         let last = schedule.last().copied().unwrap_or_default().max(1e-6);
         let largest = (size.shorter() / 2) as f64;
         let radii = schedule.iter().map(|radius| radius / last * largest);
@@ -126,29 +128,19 @@ impl Turns {
     }
 }
 
-/// Rows of `columns` values become columns.
-fn transposed(rows: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
-    let count = rows.len() / columns.max(1);
-    (0..columns)
-        .flat_map(|column| (0..count).map(move |row| rows[row * columns + column]))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::plane;
     use super::*;
 
     const SCHEDULE: [f64; 2] = [0.32, 16.0];
-
-    fn plane(size: Size) -> Vec<f32> {
-        (0..size.area()).map(|i| ((i * i * 37 + 11) % 101) as f32 / 50.0 - 1.0).collect()
-    }
 
     #[test]
     fn the_two_rings_of_uae_hold_1_and_194_bins_and_leave_61_out() {
         let rings = Rings::new(Size::new(16, 16), &SCHEDULE);
         assert_eq!((rings.count(), rings.bins(0), rings.bins(1)), (2, 1, 194));
-        assert_eq!(rings.size.area() - 1 - 194, 61);
+        let in_none = |&at: &usize| !(0..2).any(|ring| rings.holds(ring, at));
+        assert_eq!((0..16 * 16).filter(in_none).count(), 61);
     }
 
     #[test]

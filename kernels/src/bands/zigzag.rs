@@ -8,8 +8,11 @@ use crate::Size;
 pub fn zigzag(size: Size) -> Vec<usize> {
     let Size { width, height } = size;
     let mut order = Vec::with_capacity(size.area());
-    for sum in 0..(width + height).saturating_sub(1) {
-        let rows = sum.saturating_sub(width.saturating_sub(1))..=sum.min(height.saturating_sub(1));
+    if size.area() == 0 {
+        return order;
+    }
+    for sum in 0..width + height - 1 {
+        let rows = sum.saturating_sub(width - 1)..=sum.min(height - 1);
         let raster = |row: usize| width * row + sum - row;
         // Even diagonals run down and left, odd ones up and right.
         if sum % 2 == 0 {
@@ -41,7 +44,7 @@ mod tests {
 
     #[test]
     fn every_coefficient_comes_once_and_sums_of_indices_never_fall() {
-        for (width, height) in [(1, 1), (5, 3), (3, 5), (1, 7), (16, 9)] {
+        for (width, height) in [(0, 0), (0, 3), (3, 0), (1, 1), (5, 3), (3, 5), (1, 7), (16, 9)] {
             let order = zigzag(Size::new(width, height));
             let sums: Vec<usize> = order.iter().map(|at| at / width + at % width).collect();
             assert!(sums.is_sorted(), "{width}x{height}");

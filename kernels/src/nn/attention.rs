@@ -3,7 +3,6 @@
 mod block;
 mod packed;
 mod tile;
-mod transpose;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use prismbench_core::{Choice, Protocol};
+use candle_core::Device;
+use prismbench_core::{Choice, Concern, NetworkArithmetic, Protocol, TokenizerSpec};
 use prismbench_kernels::nn::BITS;
 use prismbench_metrics::FeatureNetwork;
 use sha2::{Digest, Sha256};
 
-/// What features are of, besides the pictures: two files with equal origins have comparable rows.
+/// What features are of, besides the pictures or texts: two files with equal origins have comparable rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin(pub(super) BTreeMap<String, String>);
 
@@ -26,7 +27,48 @@ impl Origin {
         Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Names a cache entry: the origin and the set that the pictures are of.
+    /// Features of pictures as a tokenizer gives them: every field of the protocol that decides them.
+    pub(crate) fn of_tokenizer(
+        tokenizer: &TokenizerSpec,
+        protocol: &Protocol,
+        device: &Device,
+    ) -> Self {
+        let mut origin = Self::of_model("tokenizer", tokenizer, device);
+        let fields = protocol.fields().into_iter();
+        let fields = fields.filter(|(field, _)| Concern::Features.has(field));
+        origin.0.extend(fields.map(|(field, value)| match value {
+            serde_json::Value::String(text) => (field, text),
+            value => (field, value.to_string()),
+        }));
+        origin
+    }
+
+    /// Features of texts as the tower of a model gives them.
+    pub(crate) fn of_text_tower(
+        tokenizer: &TokenizerSpec,
+        arithmetic: NetworkArithmetic,
+        device: &Device,
+    ) -> Self {
+        let mut origin = Self::of_model("text-tower", tokenizer, device);
+        origin.0.insert("arithmetic".to_owned(), arithmetic.id().to_owned());
+        origin
+    }
+
+    /// What is said of a model whatever it looks at. The version of the program stands for the code
+    /// of the adapters, which nothing else counts.
+    fn of_model(role: &str, model: &TokenizerSpec, device: &Device) -> Self {
+        let weights: Vec<&str> = model.weights.iter().map(|file| &*file.sha256).collect();
+        let fields = [
+            (role, model.id.clone()),
+            ("weights", weights.join("+")),
+            ("layers", BITS.to_string()),
+            ("tool", env!("CARGO_PKG_VERSION").to_owned()),
+            ("device", if device.is_cpu() { "cpu" } else { "gpu" }.to_owned()),
+        ];
+        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Names a cache entry: the origin and the set that the pictures or texts are of.
     pub(crate) fn key(&self, dataset: &str) -> String {
         let text = format!("{:?}\n{dataset}", self.0);
         Sha256::digest(text)[..16].iter().map(|byte| format!("{byte:02x}")).collect()

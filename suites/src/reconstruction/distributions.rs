@@ -132,6 +132,7 @@ impl<'a> Distributions<'a> {
                 let mut measurement = Measurement {
                     metric,
                     dialect: space.dialect(metric, self.protocol),
+                    setting: String::new(),
                     outcome: Outcome::Skipped { reason: "nothing was made".to_owned() },
                     n: 0,
                     reference: space.reference(metric),
@@ -253,7 +254,7 @@ impl<'a> Space<'a> {
             let given;
             let (originals, paired): (&dyn Features, bool) = match &self.originals {
                 // The originals' taps begin like those of what was made.
-                Originals::Own(own) => (own.spools.get(place).ok_or_else(absent)?, true),
+                Originals::Own(own) => (own.spool(place).ok_or_else(absent)?, true),
                 Originals::Given(file) => {
                     given = file.layer(tap).ok_or_else(absent)?;
                     (&given, file.pictures_sha256() == pictures)

@@ -90,7 +90,8 @@ impl<'a> Perceptual<'a> {
             }
             (None, None) => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
         };
-        (Measurement { metric: &LPIPS, dialect, outcome, n, reference: None }, values)
+        let setting = String::new();
+        (Measurement { metric: &LPIPS, dialect, setting, outcome, n, reference: None }, values)
     }
 }
 

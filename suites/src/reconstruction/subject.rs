@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::outcome;
 use crate::pictures::Prepared;
-use crate::{Measurement, Report};
+use crate::{Measurement, Report, filtered};
 
 /// Why there is no rate where only the results of a tokenizer are there.
 const NO_LATENT: &str = "the reconstructions were made elsewhere, and their latents are not known";
@@ -81,8 +81,9 @@ impl Subject {
             seed,
             samples: &samples,
         };
+        let seen = filtered(batch, protocol.frequency_filter)?;
         let start = Instant::now();
-        let latents = subject.encode(batch, &encoding)?;
+        let latents = subject.encode(&seen, &encoding)?;
         let decoded = subject.decode(&latents)?;
         self.seconds += start.elapsed().as_secs_f64();
         let made = decoded.quantise(protocol.quantiser)?;
@@ -154,6 +155,7 @@ impl Subject {
             measurements.push(Measurement {
                 metric: definition,
                 dialect,
+                setting: String::new(),
                 outcome,
                 n,
                 reference: None,
@@ -179,7 +181,14 @@ impl Subject {
                 }
             };
             let dialect = String::new();
-            measurements.push(Measurement { metric, dialect, outcome, n, reference: None });
+            measurements.push(Measurement {
+                metric,
+                dialect,
+                setting: String::new(),
+                outcome,
+                n,
+                reference: None,
+            });
         }
         let latent = match self.shape {
             Some(Shape::One(shape)) => shape.to_string(),

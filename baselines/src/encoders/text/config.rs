@@ -83,7 +83,7 @@ impl TextConfig {
     #[cfg(test)]
     pub(crate) fn parameters(&self, depth: usize) -> u64 {
         let size = TextSize { vocabulary: self.vocabulary, depth };
-        self.expected(size).iter().map(|tensor| tensor.len() as u64).sum()
+        Expected::count(&self.expected(size))
     }
 
     /// The embeddings of tokens, `[vocabulary, width]`.

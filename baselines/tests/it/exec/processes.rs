@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use prismbench_core::Encoding;
 
-use super::{ready, try_open};
+use super::{BRIEF, ready, try_open};
 use crate::{pictures, round_trip};
 
 /// Names the file in which a program notes the number of its process.
@@ -57,7 +57,7 @@ fn a_program_that_has_failed_does_not_wait_for_its_tokenizer_to_end() {
     let folder = tempfile::tempdir().unwrap();
     for mode in ["hang", "rubbish", "mute", "shape"] {
         let path = folder.path().join(mode);
-        let tokenizer = try_open(&format!("{mode} '{}'", path.display()), 1.0).unwrap();
+        let tokenizer = try_open(&format!("{mode} '{}'", path.display()), BRIEF).unwrap();
         let images = pictures::batch(8, 8, 0, 1);
         assert!(tokenizer.encode(&images, &Encoding::deterministic()).is_err());
         assert!(is_gone(fs::read_to_string(&path).unwrap().trim()), "{mode}");

@@ -1,7 +1,7 @@
 //! Pillow's conversions from other modes to RGB, on bytes.
 
 /// Grey levels to RGB.
-pub(super) fn grey_to_rgb(levels: impl IntoIterator<Item = u8>) -> Vec<u8> {
+pub(crate) fn grey_to_rgb(levels: impl IntoIterator<Item = u8>) -> Vec<u8> {
     levels.into_iter().flat_map(|level| [level; 3]).collect()
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fs;
 
 use super::*;
 use crate::{DataSpec, open};
@@ -64,6 +65,21 @@ fn the_first_folder_is_the_class_and_pictures_in_the_root_have_none() {
     assert_eq!(labels, expected.map(|(id, label)| (id.to_owned(), label)).into());
     let flat = folder(&pictures(&["a.png", "b.png"]));
     assert!(Folder::open(flat.path()).unwrap().classes().is_empty());
+}
+
+#[test]
+fn classes_are_numbered_as_torchvision_numbers_them() {
+    let names = ["b-1", "b", "B", "é", "a b", "a"].map(|class| format!("{class}/x/1.png"));
+    let root = folder(&pictures(&names.each_ref().map(String::as_str)));
+    // `ImageFolder(root).classes` of torchvision 0.29. Its pictures go class by class: `b/` before `b-1/`.
+    let classes = ["B", "a", "a b", "b", "b-1", "é"];
+    let set = Folder::open(root.path()).unwrap();
+    assert_eq!(set.classes(), classes);
+    for pending in set.samples(0..6).unwrap() {
+        let sample = pending.unwrap().load().unwrap();
+        let class = classes[sample.label.unwrap() as usize];
+        assert!(sample.id.starts_with(&format!("{class}/")), "{} is {class}", sample.id);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::{DataSpec, open};
+use crate::{DataSpec, chain, open};
 
 const LEN: u64 = 5;
 const BYTES: usize = 3 * 4 * 3;
@@ -21,14 +21,6 @@ fn picture(index: u64) -> Vec<u8> {
 
 fn load(set: &dyn Dataset, range: Range<u64>) -> Vec<Sample> {
     set.samples(range).unwrap().map(|pending| pending.unwrap().load().unwrap()).collect()
-}
-
-/// The error with its causes, as a person sees it.
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
 }
 
 fn refusal(path: &Path) -> String {

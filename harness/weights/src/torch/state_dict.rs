@@ -43,13 +43,13 @@ fn find<'a>(pickle: &'a Pickle, wanted: &[&str]) -> Result<&'a [(Id, Id)], Torch
     if has_tensors(root) {
         return Ok(root);
     }
-    let find = |wanted: &&str| {
+    let named = |wanted: &&str| {
         root.iter().find_map(|&(key, value)| match (&pickle.objects[key], &pickle.objects[value]) {
             (Object::Text(name), Object::Dict(entries)) if name == wanted => Some(entries),
             _ => None,
         })
     };
-    if let Some(entries) = wanted.iter().find_map(find) {
+    if let Some(entries) = wanted.iter().find_map(named) {
         return Ok(entries);
     }
     let mut nested = root.iter().filter_map(|&(key, value)| match &pickle.objects[value] {

@@ -4,10 +4,10 @@ use pulp::{Simd, WithSimd};
 
 use super::packed::Packed;
 use super::tile::{CHUNK, VECTORS, accumulate, scores};
-use super::transpose::transpose;
 use super::{Mask, Tokens};
 use crate::nn::Buffer;
 use crate::nn::exponential::exp_of_nonpositive;
+use crate::transpose::transpose;
 
 /// Keys whose scores are made before the running maximum moves. Decides bits.
 const KEYS: usize = 128;

@@ -1,0 +1,142 @@
+//! By which of its fields a protocol is compared.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::Protocol;
+
+/// A family of numbers, and with it the fields that decide them.
+///
+/// A field that decides nothing of a family is not part of the hash of its numbers: a new pooling
+/// leaves a PSNR comparable with every earlier one, and a dialect of SSIM does not set two probes
+/// apart. A field is here for every family that it decides something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Concern {
+    /// What is measured on reconstructions.
+    Reconstruction,
+    /// Features of pictures: what is kept of a tokenizer from one run to the next.
+    Features,
+    /// Classifiers of features.
+    Probing,
+    /// Texts and pictures in one space.
+    Retrieval,
+    /// Latents by frequency.
+    Spectrum,
+}
+
+/// How a picture gets to a tokenizer, and how a network computes.
+const INPUT: [&str; 6] = ["crop", "size", "filter", "resampler", "frequency-filter", "arithmetic"];
+
+/// How a latent is read out of an encoder.
+const LATENT: [&str; 3] = ["posterior", "latent-noise", "band-mask"];
+
+impl Concern {
+    fn groups(self) -> [&'static [&'static str]; 3] {
+        match self {
+            Self::Reconstruction => [
+                &INPUT,
+                &LATENT,
+                &[
+                    "quantiser",
+                    "psnr",
+                    "ssim",
+                    "ms-ssim",
+                    "lpips",
+                    "inception",
+                    "inception-score",
+                    "kid-subset",
+                    "precision-recall",
+                ],
+            ],
+            Self::Features => [&INPUT, &LATENT, &["tap", "pooling"]],
+            Self::Probing => [&INPUT, &LATENT, &["tap", "pooling", "probe"]],
+            Self::Retrieval => {
+                [&INPUT, &LATENT, &["tap", "pooling", "joint-space", "queries", "sweep"]]
+            }
+            Self::Spectrum => [&INPUT, &LATENT, &["tap"]],
+        }
+    }
+
+    /// Whether the field decides something of the family.
+    #[must_use]
+    pub fn has(self, field: &str) -> bool {
+        self.groups().into_iter().flatten().any(|&known| known == field)
+    }
+}
+
+impl Protocol {
+    /// One line of JSON with all fields in alphabetical order.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        Value::from(self.fields()).to_string()
+    }
+
+    /// sha256 of [`canonical`](Self::canonical), in hexadecimal: two protocols are one when it is
+    /// the same.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        hexadecimal(&self.canonical())
+    }
+
+    /// One line of JSON with the fields that decide a family's numbers, in alphabetical order: what
+    /// is hashed into their records.
+    #[must_use]
+    pub fn canonical_for(&self, concern: Concern) -> String {
+        let fields = self.fields().into_iter().filter(|(field, _)| concern.has(field));
+        Value::from(fields.collect::<Map<_, _>>()).to_string()
+    }
+
+    /// sha256 of [`canonical_for`](Self::canonical_for), in hexadecimal: two numbers of the family
+    /// are comparable when it is the same.
+    #[must_use]
+    pub fn sha256_for(&self, concern: Concern) -> String {
+        hexadecimal(&self.canonical_for(concern))
+    }
+}
+
+fn hexadecimal(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Concern; 5] = [
+        Concern::Reconstruction,
+        Concern::Features,
+        Concern::Probing,
+        Concern::Retrieval,
+        Concern::Spectrum,
+    ];
+
+    #[test]
+    fn a_field_moves_the_hashes_that_it_concerns_and_no_other() {
+        let default = Protocol::preset("default").unwrap();
+        let moved = |field: &str, value: &str| {
+            let changed = default.with(field, value).unwrap();
+            assert_ne!(changed.sha256(), default.sha256());
+            ALL.map(|concern| changed.sha256_for(concern) != default.sha256_for(concern))
+        };
+        assert_eq!(moved("pooling", "cls"), [false, true, true, true, false]);
+        assert_eq!(moved("tap", "block:3"), [false, true, true, true, true]);
+        assert_eq!(moved("probe", "probe/knn"), [false, false, true, false, false]);
+        assert_eq!(moved("queries", "class-names"), [false, false, false, true, false]);
+        assert_eq!(moved("psnr", "rae"), [true, false, false, false, false]);
+        assert_eq!(moved("quantiser", "none"), [true, false, false, false, false]);
+        assert_eq!(moved("size", "128"), [true; 5]);
+        assert_eq!(moved("band-mask", "zigzag:3"), [true; 5]);
+        assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 5]);
+    }
+
+    #[test]
+    fn every_field_concerns_some_family_and_every_name_is_a_field() {
+        let fields = Protocol::preset("default").unwrap().fields();
+        for field in fields.keys() {
+            assert!(ALL.iter().any(|concern| concern.has(field)), "{field}");
+        }
+        for name in ALL.iter().flat_map(|concern| concern.groups()).flatten() {
+            assert!(fields.contains_key(*name), "{name}");
+        }
+    }
+}

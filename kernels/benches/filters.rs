@@ -1,0 +1,113 @@
+//! Frequency filters of batches of 256x256 RGB pictures, on two threads.
+//!
+//! `tests/oracle/filter_speed.py` runs this and `scipy.fft` in turn on the same pictures, checks that the
+//! values agree and prints ratios; for it, `PRISMBENCH_RECORD_SECONDS=1` replaces criterion by a
+//! plain timed loop per filter that prints the median wall time of a call, its CPU time and one value.
+//!
+//! # Floor
+//!
+//! A plane is read and written once: 0.8 MB each way for a picture. As matrix products the four
+//! transforms of a plane are 134 MFLOP, 0.4 GFLOP for a picture, which two cores with AVX-512 do in
+//! 1.2 ms; factorised they are 1,300 butterflies and reflections a line instead of 65,536 products,
+//! 8 MFLOP a plane.
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+#![expect(clippy::print_stdout, reason = "the record is read from there")]
+
+#[path = "../../tests/oracle/hashed.rs"]
+mod hashed;
+#[expect(dead_code, reason = "other benches print other figures")]
+#[path = "../../tests/oracle/record.rs"]
+mod record;
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group};
+use prismbench_kernels::Size;
+use prismbench_kernels::filters::{Cutoff, Pass, PlaneFilter, Shape};
+
+const SIZE: Size = Size::new(256, 256);
+const PICTURES: usize = 16;
+
+/// The same names as in `filter_speed.py`.
+const FILTERS: [(&str, Shape, Pass, u32); 8] = [
+    ("dct-radial-axis:low:0.05", Shape::DctRadialAxis, Pass::Low, 50),
+    ("dct-radial-axis:low:0.2", Shape::DctRadialAxis, Pass::Low, 200),
+    ("dct-radial-axis:low:1", Shape::DctRadialAxis, Pass::Low, 1000),
+    ("dct-radial-axis:high:0.2", Shape::DctRadialAxis, Pass::High, 200),
+    ("dct-zigzag:low:0.4", Shape::DctZigzag, Pass::Low, 400),
+    ("fft-ideal:low:0.2", Shape::FftIdeal, Pass::Low, 200),
+    ("fft-ideal:low:1", Shape::FftIdeal, Pass::Low, 1000),
+    ("fft-cosine:high:0.4", Shape::FftCosine, Pass::High, 400),
+];
+
+/// Planes of 16 pictures.
+fn planes() -> Vec<f32> {
+    let mut planes = Vec::with_capacity(PICTURES * 3 * SIZE.area());
+    for seed in 0..PICTURES as u64 {
+        let pixels = hashed::picture(SIZE.width, SIZE.height, seed, 20);
+        for channel in 0..3 {
+            planes.extend(pixels[channel..].iter().step_by(3).map(|&b| f32::from(b) / 255.0));
+        }
+    }
+    planes
+}
+
+fn filters() -> impl Iterator<Item = (&'static str, PlaneFilter)> {
+    FILTERS.into_iter().map(|(name, shape, pass, thousandths)| {
+        let cutoff = Cutoff::from_thousandths(thousandths).unwrap();
+        (name, PlaneFilter::new(SIZE, shape, pass, cutoff))
+    })
+}
+
+fn two_threads() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()
+}
+
+fn all(c: &mut Criterion) {
+    let pool = two_threads();
+    let mut group = c.benchmark_group("filters");
+    group.throughput(Throughput::Elements(PICTURES as u64));
+    for (name, filter) in filters() {
+        // In place, over and over: a filter that is applied again costs as much.
+        let mut planes = planes();
+        group.bench_function(name, |b| b.iter(|| pool.install(|| filter.apply(&mut planes))));
+    }
+    group.finish();
+}
+
+/// CPU seconds of this process so far, where `/proc` tells.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+/// Name, median seconds of a call that copies the batch and filters the copy, its CPU seconds, and one
+/// value.
+fn print(limit: Duration) {
+    let pool = two_threads();
+    let planes = planes();
+    for (name, filter) in filters() {
+        let mut filtered = planes.clone();
+        let mut calls = vec![];
+        let (start, cpu) = (Instant::now(), cpu_seconds());
+        while start.elapsed() < limit || calls.is_empty() {
+            let call = Instant::now();
+            filtered.copy_from_slice(&planes);
+            pool.install(|| filter.apply(&mut filtered));
+            calls.push(call.elapsed().as_secs_f64());
+        }
+        let cpu = cpu.and_then(|before| Some((cpu_seconds()? - before) / calls.len() as f64));
+        calls.sort_by(f64::total_cmp);
+        let (median, cpu) = (calls[calls.len() / 2], cpu.unwrap_or(0.0));
+        println!("{name}\t{median}\t{cpu}\t{}", filtered[40_000]);
+    }
+}
+
+criterion_group!(benches, all);
+
+fn main() {
+    record::main(benches, print);
+}

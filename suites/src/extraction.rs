@@ -1,0 +1,140 @@
+//! Features of pictures and texts, one row each: computed once, and kept for the next run.
+
+mod error;
+mod pool;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod tokens;
+
+use std::cell::OnceCell;
+use std::sync::atomic::Ordering;
+
+use candle_core::Device;
+use prismbench_core::{ImageBatch, Outcome, Protocol, RgbImage, Tokenizer, TokenizerError};
+use prismbench_metrics::Features;
+
+use crate::filtered::filtered;
+use crate::pictures::{Pictures, Prepared};
+use crate::seen::Seen;
+use crate::spool::Spool;
+use crate::{Context, Measured, SuiteError};
+use subject::Subject;
+pub use texts::embed;
+pub(crate) use tokens::{tokens, unsupported};
+
+/// Features of a set of pictures, and what is known about these.
+pub struct Extraction {
+    /// The pictures, in the order of the rows.
+    pub pictures: Measured,
+    /// The captions of each.
+    pub captions: Vec<Vec<String>>,
+    /// For each tokenizer its features, or why it has none.
+    pub subjects: Vec<Result<Extracted, Outcome>>,
+    /// What a reader must know beyond the numbers.
+    pub warnings: Vec<String>,
+}
+
+/// One row of features for each picture or text.
+pub struct Extracted {
+    rows: Spool,
+    /// Shape of one picture's latent, as records have it; empty where there is none.
+    pub latent: String,
+    /// Seconds spent in the tokenizer.
+    pub seconds: f64,
+    /// How many went through it; the others were kept from an earlier run.
+    pub computed: usize,
+}
+
+impl Extracted {
+    pub(crate) fn into_rows(self) -> Spool {
+        self.rows
+    }
+
+    /// The rows, in memory or on disk. Every value is finite.
+    #[must_use]
+    pub fn features(&self) -> &dyn Features {
+        &self.rows
+    }
+}
+
+/// Takes the features of all pictures under their protocol (`tap`, `pooling`), for every tokenizer in
+/// one pass.
+///
+/// Rows are kept under `context.cache`, found again by the sha256 of a picture's id and pixels in a
+/// file for tokenizer, weights, protocol fields and device, so that a second call runs no network.
+/// Nothing is kept of a tokenizer without weights, which is as quick as a disk, or where something is
+/// drawn by the pictures' numbers (`posterior = "sample"`, latent noise).
+///
+/// # Errors
+/// [`SuiteError`] when nothing can be measured or the run was interrupted. What fails for one
+/// tokenizer is its [`Outcome`], and the others go on.
+pub fn extract(
+    subjects: &[&dyn Tokenizer],
+    pictures: &Pictures<'_>,
+    context: &mut Context<'_>,
+) -> Result<Extraction, SuiteError> {
+    let (mut warnings, mut captions, mut seen) = (Vec::new(), Vec::new(), Seen::default());
+    let mut going: Vec<Subject<'_>> = subjects
+        .iter()
+        .map(|&tokenizer| Subject::new(tokenizer, pictures, context, &mut warnings))
+        .collect();
+    let total = pictures.count();
+    let mut blocks = pictures.blocks(context.batch)?;
+    while let Some(block) = blocks.next_block()? {
+        let input =
+            Input { block: &block, pictures, device: context.device, whole: OnceCell::new() };
+        going.iter_mut().for_each(|subject| subject.add(&input));
+        seen.add(&block);
+        captions.extend(block.into_iter().map(|picture| picture.captions));
+        let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
+        context.observer.progress(done, total);
+        if done < total && context.interrupted.load(Ordering::Relaxed) {
+            return Err(SuiteError::Interrupted { done, total });
+        }
+    }
+    let mut measured = seen.finish();
+    measured.skipped = blocks.skipped().to_vec();
+    if measured.ids.is_empty() {
+        let dataset = pictures.dataset.id().to_owned();
+        return Err(SuiteError::NothingLeft { dataset, skipped: measured.skipped.len() });
+    }
+    let subjects = going.into_iter().map(|subject| subject.finish(&mut warnings)).collect();
+    Ok(Extraction { pictures: measured, captions, subjects, warnings })
+}
+
+/// What tokenizers see of a block: made when the first of them needs it.
+struct Input<'a> {
+    block: &'a [Prepared],
+    pictures: &'a Pictures<'a>,
+    device: &'a Device,
+    whole: OnceCell<ImageBatch>,
+}
+
+impl Input<'_> {
+    /// The pictures at the given places of the block.
+    fn batch(&self, places: &[usize]) -> Result<ImageBatch, TokenizerError> {
+        let protocol = self.pictures.protocol;
+        if places.len() < self.block.len() {
+            let some: Vec<&Prepared> = places.iter().map(|&place| &self.block[place]).collect();
+            return prepare(protocol, &some, self.device);
+        }
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole.clone());
+        }
+        let all: Vec<&Prepared> = self.block.iter().collect();
+        let whole = prepare(protocol, &all, self.device)?;
+        Ok(self.whole.get_or_init(|| whole).clone())
+    }
+}
+
+/// From the crop to what a tokenizer sees.
+fn prepare(
+    protocol: &Protocol,
+    pictures: &[&Prepared],
+    device: &Device,
+) -> Result<ImageBatch, TokenizerError> {
+    let images: Vec<&RgbImage> = pictures.iter().map(|picture| &picture.image).collect();
+    filtered(&ImageBatch::from_images(&images, device)?, protocol.frequency_filter)
+}

@@ -1,0 +1,28 @@
+use sha2::{Digest, Sha256};
+
+use crate::Measured;
+use crate::pictures::Prepared;
+
+/// The pictures of a pass so far and the hash over their digests.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) measured: Measured,
+    hash: Sha256,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, block: &[Prepared]) {
+        for picture in block {
+            self.measured.indices.push(picture.index);
+            self.measured.ids.push(picture.id.clone());
+            self.measured.labels.push(picture.label);
+            self.hash.update(picture.digest);
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Measured {
+        let digest = self.hash.finalize();
+        self.measured.sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.measured
+    }
+}
