@@ -2,7 +2,7 @@
 //!
 //! `tests/oracle/filter_speed.py` runs this and `scipy.fft` in turn on the same pictures, checks that the
 //! values agree and prints ratios; for it, `PRISMBENCH_RECORD_SECONDS=1` replaces criterion by a
-//! plain timed loop per filter that prints the median wall time of a call, its CPU time and one value.
+//! plain timed loop per filter that prints the median time of a call and one value.
 //!
 //! # Floor
 //!
@@ -76,33 +76,22 @@ fn all(c: &mut Criterion) {
     group.finish();
 }
 
-/// CPU seconds of this process so far, where `/proc` tells.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
-}
-
-/// Name, median seconds of a call that copies the batch and filters the copy, its CPU seconds, and one
-/// value.
+/// Name, median seconds of a call that copies the batch and filters the copy, and one value.
 fn print(limit: Duration) {
     let pool = two_threads();
     let planes = planes();
     for (name, filter) in filters() {
         let mut filtered = planes.clone();
         let mut calls = vec![];
-        let (start, cpu) = (Instant::now(), cpu_seconds());
+        let start = Instant::now();
         while start.elapsed() < limit || calls.is_empty() {
             let call = Instant::now();
             filtered.copy_from_slice(&planes);
             pool.install(|| filter.apply(&mut filtered));
             calls.push(call.elapsed().as_secs_f64());
         }
-        let cpu = cpu.and_then(|before| Some((cpu_seconds()? - before) / calls.len() as f64));
         calls.sort_by(f64::total_cmp);
-        let (median, cpu) = (calls[calls.len() / 2], cpu.unwrap_or(0.0));
-        println!("{name}\t{median}\t{cpu}\t{}", filtered[40_000]);
+        println!("{name}\t{}\t{}", calls[calls.len() / 2], filtered[40_000]);
     }
 }
 

@@ -8,12 +8,10 @@
 
 mod dense;
 mod factors;
-mod fusion;
 mod lines;
 mod mask;
 mod network;
 mod plane;
-mod step;
 
 pub use mask::{Cutoff, Pass, Shape};
 pub use plane::PlaneFilter;

@@ -16,7 +16,7 @@ pub const BAND_ENERGY: MetricDef = MetricDef {
     id: "band-energy",
     title: "energy",
     unit: Unit::One,
-    better: Better::Lower,
+    better: Better::Neither,
     version: 1,
     definition: "share of a latent's energy in one of 10 bands (the setting, 1 the lowest): squared \
         coefficients of the orthonormal DCT-II of each channel over its own grid, mean over \
@@ -30,7 +30,7 @@ pub const BAND_RESPONSE: MetricDef = MetricDef {
     id: "band-response",
     title: "response",
     unit: Unit::One,
-    better: Better::Lower,
+    better: Better::Neither,
     version: 1,
     definition: "mean square of the features of pictures of which one of 10 bands (the setting, 1 \
         the lowest) of DCT coefficients in zigzag order is left, clamped to [0, 1], mean over \
@@ -43,7 +43,7 @@ pub const ENERGY_BELOW: MetricDef = MetricDef {
     id: "energy-below",
     title: "below",
     unit: Unit::One,
-    better: Better::Higher,
+    better: Better::Neither,
     version: 1,
     definition: "sum of band-energy from the lowest band to this one (the setting). Describes; no \
         direction is better",
@@ -54,7 +54,7 @@ pub const SPECTRAL_CENTROID: MetricDef = MetricDef {
     id: "spectral-centroid",
     title: "centroid",
     unit: Unit::One,
-    better: Better::Lower,
+    better: Better::Neither,
     version: 1,
     definition: "mean frequency of a latent's DCT coefficients, weighed by their mean energy over \
         channels and samples; sqrt((y / h)^2 + (x / w)^2), in shares of Nyquist's, the constant \
@@ -66,7 +66,7 @@ pub const SPECTRAL_SLOPE: MetricDef = MetricDef {
     id: "spectral-slope",
     title: "slope",
     unit: Unit::One,
-    better: Better::Lower,
+    better: Better::Neither,
     version: 1,
     definition: "least-squares slope of ln(power) over ln(r), power the mean energy of a latent's \
         DCT coefficients with round(radius) = r, 1 <= r < the shorter side of the grid; -2 or so \
@@ -78,7 +78,7 @@ pub const PRISM_FIGURE: MetricDef = MetricDef {
     id: "prism-figure",
     title: "figure",
     unit: Unit::One,
-    better: Better::Lower,
+    better: Better::Neither,
     version: 1,
     definition: "the curve that build_expected_like_curves of WeichenFan/UAE main, \
         prelim_analysis/energy_exp.py, makes of band-energy over a 16x16 grid and band-response: \

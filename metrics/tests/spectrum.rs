@@ -61,7 +61,7 @@ impl Case {
 
     fn spectrum(&self, grid: &LatentGrid) -> prismbench_metrics::Spectrum {
         let mut all = LatentSpectrum::new(grid);
-        for (index, latent) in (0..).zip(self.latents()).rev() {
+        for (index, latent) in (0..).zip(self.latents()).collect::<Vec<_>>().into_iter().rev() {
             all.update((index, grid.energy(&latent, GridLayout::Channels).unwrap())).unwrap();
         }
         all.finish().unwrap()

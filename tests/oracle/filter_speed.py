@@ -55,19 +55,18 @@ def record_scipy(seconds):
             return low if which == "low" else planes - low + planes.mean((-2, -1), keepdims=True)
 
         found = call()
-        calls, start, cpu = [], time.perf_counter(), time.process_time()
+        calls, start = [], time.perf_counter()
         while time.perf_counter() - start < seconds or not calls:
             begun = time.perf_counter()
             call()
             calls.append(time.perf_counter() - begun)
-        cpu = (time.process_time() - cpu) / len(calls)
-        print(name, statistics.median(calls), cpu, float(found.reshape(-1)[40_000]), sep="\t", flush=True)
+        print(name, statistics.median(calls), float(found.reshape(-1)[40_000]), sep="\t", flush=True)
 
 
 def record(command, **variables):
-    """Wall and CPU seconds per call and one value, by filter."""
-    lines = (line.split("\t") for line in printed(command, **variables) if line.count("\t") == 3)
-    return {name: tuple(float(number) for number in numbers) for name, *numbers in lines}
+    """Seconds per call and one value, by filter."""
+    lines = (line.split("\t") for line in printed(command, **variables) if line.count("\t") == 2)
+    return {name: (float(seconds), float(value)) for name, seconds, value in lines}
 
 
 def main():
@@ -83,18 +82,15 @@ def main():
         theirs.append(record([sys.executable, __file__, "--scipy", seconds]))
     if ours[0].keys() != theirs[0].keys():
         sys.exit(f"different filters: {sorted(ours[0].keys() ^ theirs[0].keys())}")
-    print(f"{'filter, per picture':26} {'ours, ms':>9} {'scipy, ms':>9} {'ratio':>6}   {'CPU':>8} {'CPU':>8} {'ratio':>6}")
+    print(f"{'filter':26} {'ours, ms':>9} {'scipy, ms':>9} {'ratio':>6}   per picture")
     for name in ours[0]:
-        gap = abs(ours[0][name][2] - theirs[0][name][2])
+        gap = abs(ours[0][name][1] - theirs[0][name][1])
         if gap > 1e-5:
             sys.exit(f"{name}: one value differs by {gap}")
-        cells = []
-        for at in (0, 1):
-            pairs = [(1e3 * a[name][at] / PICTURES, 1e3 * b[name][at] / PICTURES) for a, b in zip(ours, theirs)]
-            mine, other = (statistics.median(column) for column in zip(*pairs))
-            cells.append((mine, other, statistics.median(b / a for a, b in pairs)))
-        (a, b, wall), (c, d, cpu) = cells
-        print(f"{name:26} {a:9.3f} {b:9.3f} {wall:6.1f}   {c:8.3f} {d:8.3f} {cpu:6.1f}")
+        pairs = [(1e3 * a[name][0] / PICTURES, 1e3 * b[name][0] / PICTURES) for a, b in zip(ours, theirs)]
+        mine, other = (statistics.median(column) for column in zip(*pairs))
+        ratio = statistics.median(b / a for a, b in pairs)
+        print(f"{name:26} {mine:9.3f} {other:9.3f} {ratio:6.1f}")
 
 
 if __name__ == "__main__":

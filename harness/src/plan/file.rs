@@ -3,7 +3,7 @@ use std::path::Path;
 
 use prismbench_baselines::TokenizerRef;
 use prismbench_core::nearest;
-use prismbench_suites::suites;
+use prismbench_suites::{ReconstructionSuite, Suite};
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
@@ -16,7 +16,7 @@ use crate::data_sets::DataChoice;
 pub(super) struct PlanFile {
     pub(super) format: u32,
     pub(super) name: String,
-    #[serde(default = "every_suite")]
+    #[serde(default = "reconstruction")]
     pub(super) suites: Vec<String>,
     pub(super) tokenizers: Vec<String>,
     pub(super) data: Vec<String>,
@@ -61,8 +61,8 @@ const KEYS: [&str; 15] = [
 ];
 pub(super) const HELD_OUT: &str = "held-out";
 
-fn every_suite() -> Vec<String> {
-    suites().iter().map(|suite| suite.id().to_owned()).collect()
+fn reconstruction() -> Vec<String> {
+    vec![ReconstructionSuite.id().to_owned()]
 }
 
 fn held_out() -> String {
@@ -133,6 +133,10 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
     replace(&mut file.data, &args.data);
     replace(&mut file.tokenizers, &args.tokenizers);
     replace(&mut file.protocols, &args.protocols);
+    if !args.suites.is_empty() {
+        // The plan's metrics belong to the plan's suites.
+        file.metrics.clear();
+    }
     replace(&mut file.suites, &args.suites);
     replace(&mut file.metrics, &args.metrics);
     replace(&mut file.save, &args.save);

@@ -6,8 +6,6 @@ use super::lines::{LINE, Lines};
 
 /// Outputs that are summed side by side.
 const TILE: usize = 4;
-/// Inputs of one chain: a longer one would lose digits. Decides bits.
-const CHAIN: usize = 32;
 
 /// The orthonormal matrix of an odd length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +89,7 @@ impl Dense {
         }
     }
 
-    /// Each output the sum of chains of fused products and sums, in the order of the inputs.
+    /// Each output one chain of fused products and sums, in the order of the inputs.
     #[inline(always)]
     pub(super) fn apply<S: Simd>(&self, simd: S, lines: &mut Lines, backwards: bool) {
         let n = self.slots.len();
@@ -105,16 +103,10 @@ impl Dense {
             }
             for vector in 0..LINE / S::F32_LANES {
                 let mut sums = [simd.splat_f32s(0.0); TILE];
-                for (chain, slots) in self.slots.chunks(CHAIN).enumerate() {
-                    let mut parts = [simd.splat_f32s(0.0); TILE];
-                    for (p, &slot) in (chain * CHAIN..).zip(slots) {
-                        let x = S::as_simd_f32s(&block[slot as usize]).0[vector];
-                        for (part, row) in parts.iter_mut().zip(rows.chunks_exact(n)) {
-                            *part = simd.mul_add_f32s(simd.splat_f32s(row[p]), x, *part);
-                        }
-                    }
-                    for (sum, part) in sums.iter_mut().zip(parts) {
-                        *sum = simd.add_f32s(*sum, part);
+                for (p, &slot) in self.slots.iter().enumerate() {
+                    let x = S::as_simd_f32s(&block[slot as usize]).0[vector];
+                    for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(n)) {
+                        *sum = simd.mul_add_f32s(simd.splat_f32s(row[p]), x, *sum);
                     }
                 }
                 for (output, sum) in outputs[first..].iter_mut().zip(sums) {
