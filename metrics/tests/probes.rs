@@ -5,9 +5,6 @@
 #[path = "../../tests/oracle/uniforms.rs"]
 mod uniforms;
 
-#[path = "../../tests/oracle/splitmix.rs"]
-mod splitmix;
-
 use std::collections::BTreeMap;
 
 use prismbench_core::{Choice, HeadChoice, ProbeRecipe};
@@ -18,7 +15,7 @@ use prismbench_metrics::probe::{
 use prismbench_metrics::{FeatureMatrix, Features, MetricError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use splitmix::splitmix;
+use uniforms::splitmix::splitmix;
 use uniforms::uniforms;
 
 #[derive(Deserialize)]

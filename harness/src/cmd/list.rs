@@ -22,6 +22,20 @@ pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
+/// What `--data` takes.
+const DATA: [(&str, &str); 10] = [
+    ("FOLDER", "pictures under a folder, class = first folder below it"),
+    ("FOLDER#SPLIT", "train, val or test: a folder of that name, or files named by it"),
+    ("FILE.npz", "`arr_0`, u8 [N, H, W, 3]; `arr_1` labels and `ids` where they are there"),
+    ("PICTURE", "one picture: JPEG, PNG, WebP, BMP, GIF or TIFF"),
+    ("SHARD.tar", "WebDataset: pictures with .cls, .json, .txt; train-{000..012}.tar, or a folder"),
+    ("FILE.parquet", "column `image` of {bytes, path}; `label`, `caption`, `text`; or a folder"),
+    ("coco:JSON:IMAGES", "`captions_*.json` of COCO, or Karpathy's with #SPLIT behind it"),
+    ("idx:IMAGES:LABELS", "files like MNIST's, gzipped or not; or their folder with #SPLIT"),
+    ("BATCH.bin", "CIFAR-10's binary version; or its folder with #SPLIT"),
+    ("synthetic:SEED:N", "N procedural scenes with natural statistics, classes and captions"),
+];
+
 fn section(what: &str) -> String {
     let rows: Vec<(String, String)> = match what {
         "tokenizers" => tokenizers(),
@@ -54,32 +68,7 @@ fn section(what: &str) -> String {
                 ((*name).to_owned(), first.to_owned())
             })
             .collect(),
-        _ => [
-            ("FOLDER", "pictures under a folder, class = first folder below it"),
-            ("FOLDER#SPLIT", "train, val or test: a folder of that name, or files named by it"),
-            ("FILE.npz", "`arr_0`, u8 [N, H, W, 3]; `arr_1` labels and `ids` where they are there"),
-            ("PICTURE", "one picture: JPEG, PNG, WebP, BMP, GIF or TIFF"),
-            (
-                "SHARD.tar",
-                "WebDataset: pictures with .cls, .json, .txt; train-{000..012}.tar, or a folder",
-            ),
-            (
-                "FILE.parquet",
-                "column `image` of {bytes, path}; `label`, `caption`, `text`; or a folder",
-            ),
-            ("coco:JSON:IMAGES", "`captions_*.json` of COCO, or Karpathy's with #SPLIT behind it"),
-            (
-                "idx:IMAGES:LABELS",
-                "files like MNIST's, gzipped or not; or their folder with #SPLIT",
-            ),
-            ("BATCH.bin", "CIFAR-10's binary version; or its folder with #SPLIT"),
-            (
-                "synthetic:SEED:N",
-                "N procedural scenes with natural statistics, classes and captions",
-            ),
-        ]
-        .map(|(name, text)| (name.to_owned(), text.to_owned()))
-        .to_vec(),
+        _ => DATA.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect(),
     };
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let indent = " ".repeat(width + 4);

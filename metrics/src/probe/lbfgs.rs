@@ -110,6 +110,9 @@ fn rounded(value: f64) -> f64 {
     f64::from(value as f32)
 }
 
+/// A point, and what the function is there.
+type Found = (Vec<f64>, Evaluation);
+
 /// A point along the direction where the slope is a good deal smaller, and how many were tried.
 ///
 /// The function is convex: it falls up to where its slope along the direction changes sign, which
@@ -120,7 +123,7 @@ fn search(
     (at, here): (&[f64], &Evaluation),
     direction: &[f64],
     slope: f64,
-) -> Result<(Option<(Vec<f64>, Evaluation)>, usize), MetricError> {
+) -> Result<(Option<Found>, usize), MetricError> {
     let (mut low, mut high) = ((0.0, slope), None);
     let mut step = 1.0;
     for trial in 1..=TRIALS {

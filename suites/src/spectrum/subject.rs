@@ -118,15 +118,17 @@ impl<'a> Subject<'a> {
             let (_, height, width) = images.dims();
             self.latent = self.tokenizer.latent_shape(height, width).to_string();
         }
-        if self.wanted.energy && self.energy.is_ok() {
-            if let Err(error) = self.add_energy(block, images) {
-                self.energy = Err(error.outcome());
-            }
+        if self.wanted.energy
+            && self.energy.is_ok()
+            && let Err(error) = self.add_energy(block, images)
+        {
+            self.energy = Err(error.outcome());
         }
-        if self.wanted.response && self.response.is_ok() {
-            if let Err(error) = self.add_response(block, images) {
-                self.response = Err(error.outcome());
-            }
+        if self.wanted.response
+            && self.response.is_ok()
+            && let Err(error) = self.add_response(block, images)
+        {
+            self.response = Err(error.outcome());
         }
         self.seconds += start.elapsed().as_secs_f64();
     }
