@@ -120,6 +120,15 @@ mod tests {
     }
 
     #[test]
+    fn the_legend_of_many_curves_stays_in_the_picture() {
+        let (svg, height) = (plot(35).svg().unwrap(), f64::from(canvas::SIZE.1));
+        let last = svg.split("<text ").find(|text| text.contains("tokenizer-34")).unwrap();
+        let y = last.split("y=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let y: f64 = y.parse().unwrap();
+        assert!(y > 400.0 && y < height - 10.0, "{y}");
+    }
+
+    #[test]
     fn names_cannot_break_the_picture() {
         let mut hostile = plot(1);
         hostile.series[0].name = "</text><script>&\"'\u{1b}[31m\n".to_owned() + &"long".repeat(50);

@@ -21,8 +21,10 @@ pub(super) const SIZE: (u32, u32) = (960, 540);
 const LEGEND: i32 = 250;
 /// Letters of a name that the legend has room for.
 const LETTERS: usize = 28;
-/// Height of a line of the legend.
+/// Height of a line of the legend; less where there are too many for the picture.
 const LINE: i32 = 22;
+/// Where the legend begins.
+const TOP: i32 = 48;
 
 /// How a curve is told from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,12 +127,15 @@ fn axes<'a, 'b>(plot: &Plot, area: &'b Area<'a>) -> Result<Chart<'a, 'b>, DrawEr
 
 /// The names beside their lines and marks.
 fn key(plot: &Plot, area: &Area<'_>) -> Result<(), DrawError> {
-    let mut at = 48;
+    // As many as there are styles fit, and a line for the interval.
+    let lines = i32::try_from(plot.series.len()).unwrap_or(i32::MAX).saturating_add(1);
+    let line_height = LINE.min((SIZE.1 as i32 - TOP) / lines).max(1);
+    let mut at = TOP;
     for (number, series) in plot.series.iter().enumerate() {
         line(area, &[(8, at), (56, at)], style(number))?;
         mark(area, (32, at), style(number))?;
         word(area, &shown(&series.name, LETTERS), (64, at))?;
-        at += LINE;
+        at += line_height;
     }
     let points = plot.series.iter().flat_map(|series| &series.points);
     if points.into_iter().any(|point| point.interval.is_some()) {
