@@ -118,6 +118,24 @@ fn logistic_regression_is_scikit_learns() {
     }
 }
 
+/// From strong to weak penalties, where two thirds of the samples can be told apart without an
+/// error: how far a fit still is from the minimum is what it says, give or take a factor of ten.
+#[test]
+fn the_estimated_gap_is_an_honest_one() {
+    let spec = Spec { shift: 0.8, ..Spec::new(700, 1, 80, 7, 65) };
+    let train = spec.train();
+    for c in [1e-3, 1.0, 1e3, 1e5] {
+        let fit = |gap| fit_logistic(&train.labelled(), c, Stop::Gap(gap)).unwrap();
+        let least = fit(1e-12).loss;
+        for gap in [1e-4, 1e-6, 1e-9] {
+            let found = fit(gap);
+            // Rounding of f32 logits averages out to some 1e-9.
+            assert!(found.loss - least < 10.0 * gap + 1e-8, "{c} {gap}: {} {least}", found.loss);
+            assert!(found.gap <= gap, "{c} {gap}: {}", found.gap);
+        }
+    }
+}
+
 /// The stated loss is that of the stated weights, by sums in f64 over the features themselves.
 #[test]
 fn the_loss_is_that_of_the_classifier_in_f64() {

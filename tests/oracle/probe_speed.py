@@ -4,7 +4,8 @@
     probe_speed.py --peer SET [f64]     scikit-learn alone, in this process
 
 Both sides have two threads, the same f32 features, penalty and tolerance (`tol` on the gradient). scikit-learn computes in the type of
-its features; `f64` gives it doubles. Fails when the losses, computed here in f64 for scikit-learn, are further apart than 1e-6.
+its features; `f64` gives it doubles. Fails when our loss is more than 1e-6 above scikit-learn's, computed here in f64. It may be below: the
+same largest derivative leaves scikit-learn further from the minimum, whose flat directions ours goes down first.
 """
 
 import resource
@@ -83,10 +84,10 @@ def main():
             for kind in ("f32", "f64"):
                 command = [sys.executable, __file__, "--peer", name, kind]
                 other, longer, more, iterations, size = record(command, **threads)[name]
-                if not abs(loss - other) <= 1e-6:
+                if not loss <= other + 1e-6:
                     sys.exit(f"{name}: loss {loss} here, {other} there ({kind})")
                 print(f"    scikit-learn on {kind}: {longer:.1f} s, ratio {longer / seconds:.1f}; CPU {more:.1f} s, ratio {more / cpu:.1f}; "
-                      f"{iterations:.0f} iterations, {size:.0f} MB; losses {abs(loss - other):.1e} apart", flush=True)
+                      f"{iterations:.0f} iterations, {size:.0f} MB; its loss is {other - loss:+.1e} from ours", flush=True)
 
 
 if __name__ == "__main__":
