@@ -131,15 +131,17 @@ impl Sheet {
     }
 
     fn finish(&self, board: &Leaderboard, table: &str) -> String {
+        let mut lines = vec![
+            self.legend(board),
+            self.markup.plain(&definitions(board)),
+            self.markup.plain(&provenance(board)),
+        ];
+        lines.retain(|line| !line.is_empty());
         let paragraphs = [
             self.markup.heading(&heading(board)),
             table.to_owned(),
             self.markup.footnotes(&self.footnotes),
-            self.markup.lines(&[
-                self.legend(board),
-                self.markup.plain(&definitions(board)),
-                self.markup.plain(&provenance(board)),
-            ]),
+            self.markup.lines(&lines),
         ];
         let paragraphs: Vec<_> = paragraphs.into_iter().filter(|text| !text.is_empty()).collect();
         paragraphs.join("\n\n") + "\n"
