@@ -18,8 +18,8 @@
 //! | 1x1 shortcuts | 1 % | 3 % |
 //! | all | 1.29 s | 2.96 s |
 //!
-//! `dinov2-reg-b`: 85 % of the samples of both threads are in the products of linear layers, which run
-//! slower here than the same layers alone in `kernels/benches/layers.rs`: why is not yet known.
+//! `dinov2-reg-b`: 85 % in the products of linear layers, whose weights come from memory for every
+//! picture (`kernels/src/product/block.rs` asks for them ahead); 7 % in attention.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
