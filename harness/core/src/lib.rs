@@ -8,6 +8,7 @@ mod encoding;
 mod error;
 mod features;
 mod frequency_filter;
+mod generator;
 mod image;
 mod image_dialects;
 mod inception_resize;
@@ -31,6 +32,7 @@ pub use encoding::{BadSetting, BandMask, Encoding, LatentNoise, PosteriorRule, S
 pub use error::TokenizerError;
 pub use features::{FeatureTap, Features, TextTower};
 pub use frequency_filter::{FilterCutoff, FilterPass, FilterShape, FrequencyFilter};
+pub use generator::{Draw, Generator, GeneratorSpec};
 pub use image::{ImageBatch, Reconstruction, RgbImage};
 pub use image_dialects::{MsSsimDialect, PsnrDialect, SsimDialect};
 pub use inception_resize::InceptionResize;
