@@ -44,6 +44,13 @@ pub(crate) struct RunArgs {
     /// Pictures: a folder, an .npz, synthetic:SEED:N, ...; `list data` shows every kind (repeatable)
     #[arg(short, long = "data", value_name = "DATA")]
     pub(crate) data: Vec<String>,
+    /// Samples of a generator to judge: a folder or an .npz (repeatable)
+    #[arg(long = "samples", value_name = "DATA")]
+    pub(crate) samples: Vec<String>,
+    /// Latents of a generator to decode by every --tokenizer and to judge: normalised:FILE or
+    /// raw:FILE, an .npz, a .safetensors or a folder of them (repeatable)
+    #[arg(long = "latents", value_name = "SCALE:FILE")]
+    pub(crate) latents: Vec<String>,
     /// A protocol by name (repeatable)
     #[arg(short, long = "protocol", value_name = "NAME")]
     pub(crate) protocols: Vec<String>,
@@ -63,10 +70,14 @@ pub(crate) struct RunArgs {
     /// lpips-TRUNK-head where the linear layers are in a file of their own (repeatable)
     #[arg(long = "weights", value_name = "NAME=FILE")]
     pub(crate) weights: Vec<String>,
-    /// Features that stand for those of the originals, as --save features wrote them
+    /// Features that stand for those of the originals, as --save features wrote them; for samples,
+    /// an .npz of mu and sigma, as `stats`, ADM and others write it
     #[arg(long, value_name = "FILE")]
     pub(crate) reference: Option<PathBuf>,
-    /// Only the first N pictures of every data set
+    /// Let a reference serve that was made otherwise than this run makes features; rows are marked
+    #[arg(long)]
+    pub(crate) allow_unlike_reference: bool,
+    /// Only the first N pictures of every data set, or the first N samples
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) limit: Option<u64>,
     /// Pictures to fit tokenizers like `pca` on, or `held-out`: every fourth picture of the data,

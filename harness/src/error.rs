@@ -135,6 +135,14 @@ impl Failure {
             Self::Unknown { nearest, .. } => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench list"))
             }
+            Self::Plan(PlanError::NoReference) => Some(
+                "`--reference FILE` names moments, `--data IMAGES` real pictures; `prismbench stats` \
+                 makes a file of the former out of the latter"
+                    .to_owned(),
+            ),
+            Self::Plan(PlanError::NoDecoder) => {
+                Some("`--tokenizer ID`, as in `--tokenizer sd-vae`".to_owned())
+            }
             Self::Plan(PlanError::UnknownKey { nearest: Some(name), .. }) => {
                 Some(format!("did you mean `{name}`?"))
             }

@@ -7,6 +7,7 @@ mod cmd;
 mod data_sets;
 mod error;
 mod exit;
+mod judged;
 mod networks;
 mod plan;
 mod progress;

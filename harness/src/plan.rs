@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use prismbench_baselines::TokenizerRef;
-use prismbench_core::{Protocol, Quantiser, nearest};
+use prismbench_core::{Concern, Protocol, Quantiser, nearest};
 use prismbench_data::DataSpec;
 use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::RunArgs;
 use crate::data_sets::DataChoice;
 use crate::error::Failure;
+use crate::judged::{Judged, LatentsChoice, NoScale};
 use crate::networks;
 use crate::saving::Save;
 use file::{HELD_OUT, PlanFile, override_with, parse, read};
@@ -23,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) suites: Vec<Box<dyn Suite>>,
     pub(crate) tokenizers: Vec<TokenizerRef>,
     pub(crate) data: Vec<DataChoice>,
+    /// What the generation suite judges.
+    pub(crate) judged: Vec<Judged>,
     pub(crate) fit: Fit,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) metrics: Vec<String>,
@@ -32,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) weights: BTreeMap<String, PathBuf>,
     /// Features that stand for those of the original pictures.
     pub(crate) reference: Option<PathBuf>,
+    /// Whether a reference that was made otherwise may serve.
+    pub(crate) allow_unlike_reference: bool,
     /// Where features and weights are kept, if not where the environment says. No number depends
     /// on it, and it is not part of the text.
     pub(crate) cache: Option<PathBuf>,
@@ -70,6 +75,12 @@ pub(crate) enum PlanError {
     BadValue { key: &'static str, found: String, expected: String },
     #[error("`--set {found}` is not FIELD=VALUE")]
     Set { found: String },
+    #[error(transparent)]
+    Scale(#[from] NoScale),
+    #[error("the plan judges samples and names nothing to compare them with")]
+    NoReference,
+    #[error("the plan judges latents and names no tokenizer that decodes them")]
+    NoDecoder,
     #[error("`--weights {found}` is not NAME=FILE")]
     Weights { found: String },
 }
@@ -105,11 +116,17 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         .map(|name| protocol(name, &file.set))
         .collect::<Result<Vec<_>, _>>()?;
     let hashes: Vec<String> = protocols.iter().map(Protocol::sha256).collect();
-    distinct("tokenizers", &ids)?;
-    distinct("data", &file.data)?;
+    some("protocols", &hashes)?;
     distinct("protocols", &hashes)?;
     file.weights.keys().try_for_each(|name| networks::check_name(name))?;
     let chosen = chosen_suites(&file.suites)?;
+    let judged = judged(&file, &chosen)?;
+    if chosen.iter().any(|suite| suite.concern() != Concern::Generation) {
+        some("tokenizers", &ids)?;
+        some("data", &file.data)?;
+    }
+    distinct("tokenizers", &ids)?;
+    distinct("data", &file.data)?;
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
     let on_bad = checked(&file, &metrics)?;
@@ -126,12 +143,14 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         suites: chosen,
         tokenizers,
         data,
+        judged,
         fit,
         protocols,
         metrics,
         named_metrics,
         weights: file.weights.into_iter().map(|(name, path)| (name, path.into())).collect(),
         reference: file.reference.map(PathBuf::from),
+        allow_unlike_reference: file.allow_unlike_reference,
         cache: None,
         limit: file.limit,
         seed: file.seed,
@@ -188,6 +207,7 @@ fn protocol(name: &str, set: &BTreeMap<String, toml::Value>) -> Result<Protocol,
 }
 
 fn chosen_suites(wanted: &[String]) -> Result<Vec<Box<dyn Suite>>, Failure> {
+    some("suites", wanted)?;
     distinct("suites", wanted)?;
     wanted
         .iter()
@@ -216,14 +236,50 @@ fn chosen_metrics(suites: &[Box<dyn Suite>], wanted: &[String]) -> Result<Vec<St
         [] => !on_request.contains(*id),
         wanted => wanted.iter().any(|name| name == **id),
     };
-    Ok(known.iter().filter(is_wanted).map(|&id| id.to_owned()).collect())
+    // Two suites may share a metric.
+    let mut chosen: Vec<String> = Vec::new();
+    for id in known.iter().filter(is_wanted) {
+        if !chosen.iter().any(|known| known == id) {
+            chosen.push((*id).to_owned());
+        }
+    }
+    Ok(chosen)
+}
+
+/// What the generation suite judges, with what that needs.
+fn judged(file: &PlanFile, suites: &[Box<dyn Suite>]) -> Result<Vec<Judged>, Failure> {
+    let judges = suites.iter().any(|suite| suite.concern() == Concern::Generation);
+    distinct("samples", &file.samples)?;
+    distinct("latents", &file.latents)?;
+    let mut judged = Vec::new();
+    for samples in &file.samples {
+        judged.push(Judged::Samples(samples.parse()?));
+    }
+    for latents in &file.latents {
+        let choice: LatentsChoice = latents.parse().map_err(PlanError::from)?;
+        judged.push(Judged::Latents(choice));
+    }
+    if !judges {
+        return Ok(judged);
+    }
+    if judged.is_empty() {
+        return Err(PlanError::Nothing { what: "samples or latents for its suite `generation`" })?;
+    }
+    if file.reference.is_none() && file.data.is_empty() {
+        return Err(PlanError::NoReference)?;
+    }
+    if !file.latents.is_empty() && file.tokenizers.is_empty() {
+        return Err(PlanError::NoDecoder)?;
+    }
+    Ok(judged)
+}
+
+fn some(what: &'static str, values: &[String]) -> Result<(), PlanError> {
+    if values.is_empty() { Err(PlanError::Nothing { what }) } else { Ok(()) }
 }
 
 /// Each tokenizer, data set and protocol once: two rows that look alike would be read as one.
 fn distinct(what: &'static str, values: &[String]) -> Result<(), PlanError> {
-    if values.is_empty() {
-        return Err(PlanError::Nothing { what });
-    }
     match values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
         Some((_, value)) => Err(PlanError::Twice { what, value: value.clone() }),
         None => Ok(()),

@@ -1,12 +1,16 @@
-use prismbench_core::{Protocol, Record, TokenizerSpec};
-use prismbench_suites::{Measurement, Pass, Pictures, Report, Suite};
+use prismbench_core::{Protocol, Record, Weights};
+use prismbench_suites::{Measurement, Pass, Report, Suite};
 use sha2::{Digest, Sha256};
 
 /// What every record of one pass has in common. The only place that builds a [`Record`].
 pub(crate) struct Common<'a> {
     pub(crate) run: &'a str,
     pub(crate) suite: &'a dyn Suite,
-    pub(crate) pictures: &'a Pictures<'a>,
+    /// Id of the data set, or of what samples are compared with.
+    pub(crate) dataset: &'a str,
+    /// Which part of it.
+    pub(crate) split: &'a str,
+    pub(crate) resolution: String,
     pub(crate) protocol: &'a Protocol,
     pub(crate) reference_sha256: &'a str,
 }
@@ -39,14 +43,15 @@ impl Common<'_> {
             variant: subject.variant.to_owned(),
             latent: String::new(),
             suite: format!("{}@{}", self.suite.id(), self.suite.version()),
-            dataset: self.pictures.dataset.id().to_owned(),
-            split: self.pictures.part.name().to_owned(),
-            resolution: self.pictures.resolution(),
+            dataset: self.dataset.to_owned(),
+            split: self.split.to_owned(),
+            resolution: self.resolution.clone(),
             n: measurement.n,
             metric: measurement.metric.versioned_id(),
             dialect: measurement.dialect.clone(),
             setting: measurement.setting.clone(),
             outcome: measurement.outcome.clone(),
+            warnings: measurement.warnings.clone(),
             unit: measurement.metric.unit,
             better: measurement.metric.better,
             protocol: self.protocol.name.clone(),
@@ -65,9 +70,9 @@ impl Common<'_> {
     }
 }
 
-/// One hash over all of a tokenizer's weights: that of the file where there is one only.
-pub(crate) fn weights_sha256(spec: &TokenizerSpec) -> String {
-    match spec.weights.as_slice() {
+/// One hash over all weights of a subject: that of the file where there is one only.
+pub(crate) fn sha256_of_all(weights: &[Weights]) -> String {
+    match weights {
         [] => String::new(),
         [one] => one.sha256.clone(),
         many => {
@@ -94,7 +99,7 @@ pub(crate) fn sample_columns(
     };
     prismbench_reports::SampleColumns {
         tokenizer: subject.id.to_owned(),
-        dataset: common.pictures.dataset.id().to_owned(),
+        dataset: common.dataset.to_owned(),
         protocol: common.protocol.name.clone(),
         protocol_sha256: common.protocol.sha256_for(common.suite.concern()),
         indices: pass.pictures.indices.clone(),

@@ -1,3 +1,5 @@
+mod generation;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
-use crate::records::{Common, Subject, sample_columns, weights_sha256};
+use crate::records::{Common, Subject, sample_columns, sha256_of_all};
 use crate::run_folder::RunFolder;
 use crate::saving::Arrays;
 
@@ -67,8 +69,12 @@ impl Runner<'_, '_> {
         for name in networks::unused(plan) {
             self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
         }
+        let judges = |suite: &&Box<dyn Suite>| suite.concern() == Concern::Generation;
+        if plan.suites.iter().any(|suite| judges(&suite)) {
+            self.generation()?;
+        }
         for data in &plan.data {
-            for suite in &plan.suites {
+            for suite in plan.suites.iter().filter(|suite| !judges(suite)) {
                 let sets = data.open(suite.learns())?;
                 for (protocol, networks) in plan.protocols.iter().zip(networks) {
                     let (pictures, training) = self.pictures(&sets, suite.as_ref(), protocol);
@@ -246,7 +252,9 @@ impl Runner<'_, '_> {
             device: &self.device,
             batch,
             seed,
+            protocol: job.protocol,
             networks: job.networks,
+            allow_unlike_reference: self.plan.allow_unlike_reference,
             training: job.training,
             text_tower: job.text_tower,
             reference: self.plan.reference.as_deref(),
@@ -321,14 +329,16 @@ impl Runner<'_, '_> {
         let common = Common {
             run: &run,
             suite: job.suite,
-            pictures: &job.pictures,
+            dataset: job.pictures.dataset.id(),
+            split: job.pictures.part.name(),
+            resolution: job.pictures.resolution(),
             protocol: job.protocol,
             reference_sha256: &pass.pictures.sha256,
         };
         let (mut records, mut samples) = (Vec::new(), Vec::new());
         for (loaded, report) in group.iter().zip(&pass.reports) {
             let spec = loaded.tokenizer.spec();
-            let weights_sha256 = weights_sha256(spec);
+            let weights_sha256 = sha256_of_all(&spec.weights);
             let subject = Subject { id: &spec.id, variant: &loaded.variant, weights_sha256 };
             records.extend(common.of_report(&subject, report));
             samples.push(sample_columns(&common, &subject, pass, report));

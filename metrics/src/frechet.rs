@@ -34,6 +34,44 @@ pub const RFID: MetricDef = MetricDef {
     ),
 };
 
+/// Fréchet distance of a generator's samples to a reference in Inception's pooled features.
+pub const GFID: MetricDef = MetricDef {
+    id: "gfid",
+    title: "gFID",
+    unit: Unit::One,
+    better: Better::Lower,
+    version: 1,
+    definition: frechet!(
+        "the 2048 pooled ones of the Inception network of 2015-12-05, the reference being real \
+         pictures that the samples do not stem from, or their moments (ADM: the training set). Heusel \
+         et al., NeurIPS 2017; guided-diffusion evaluator.py"
+    ),
+};
+
+/// gFID extrapolated to infinitely many samples.
+pub const FID_INFINITY: MetricDef = MetricDef {
+    id: "fid-infinity",
+    title: "FID∞",
+    unit: Unit::One,
+    better: Better::Lower,
+    version: 1,
+    definition: "the gFID of 15 growing parts of the samples as a line in 1 / n: its intercept. Chong \
+        and Forsyth, CVPR 2020, as dgm-eval, with seeded draws",
+};
+
+/// The distance that real pictures have to the reference: no generator is to be blamed for it.
+pub const FLOOR_FID: MetricDef = MetricDef {
+    id: "floor-fid",
+    title: "floor FID",
+    unit: Unit::One,
+    better: Better::Neither,
+    version: 1,
+    definition: frechet!(
+        "as gFID, of the real pictures that were given besides the reference: what the best of all \
+         generators would reach at their number"
+    ),
+};
+
 /// Fréchet distance in Inception's spatial features.
 pub const SFID: MetricDef = MetricDef {
     id: "sfid",

@@ -46,8 +46,8 @@ pub use error::MetricError;
 pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
 pub use features::{FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
-    FD_RANDOM, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity, RFID, SFID,
-    frechet_distance, frechet_infinity,
+    FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity,
+    GFID, RFID, SFID, frechet_distance, frechet_infinity,
 };
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};

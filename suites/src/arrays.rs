@@ -13,7 +13,8 @@ mod archive;
 mod element;
 mod error;
 
-use archive::{Archive, Member};
+pub(crate) use archive::Archive;
+use archive::Member;
 pub use element::Element;
 pub use error::ArrayError;
 
@@ -147,7 +148,7 @@ fn check(
 }
 
 /// A new file in the folder of `path`, removed unless it is kept.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".arrays-");

@@ -7,12 +7,14 @@ mod crop;
 mod extraction;
 mod feature_file;
 mod filtered;
+mod generation;
 mod networks;
 mod pictures;
 mod probing;
 mod reconstruction;
 mod retrieval;
 mod seen;
+mod sets;
 mod spectrum;
 mod spool;
 mod suite;
@@ -22,6 +24,10 @@ pub use crop::CropError;
 pub use extraction::{Extracted, Extraction, embed, extract};
 pub use feature_file::FeatureFileError;
 pub use filtered::{band_limited, filtered};
+pub use generation::{
+    Decoded, Drawn, Finished, GenerationSuite, LatentScale, MomentsFile, MomentsFileError,
+    ReferenceChoice, SampleSource, Statistics, Unlike,
+};
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;
@@ -37,6 +43,7 @@ pub use suite::{
 pub fn suites() -> Vec<Box<dyn Suite>> {
     vec![
         Box::new(ReconstructionSuite),
+        Box::new(GenerationSuite),
         Box::new(ProbingSuite),
         Box::new(RetrievalSuite),
         Box::new(SpectrumSuite),
@@ -44,5 +51,6 @@ pub fn suites() -> Vec<Box<dyn Suite>> {
 }
 
 pub use prismbench_data::{
-    DataError, DataSpec, Dataset, DecodeError, NpzError, Pending, Samples, Synthetic, open,
+    DataError, DataSpec, Dataset, DecodeError, LatentFileError, LatentFiles, NpzError, Pending,
+    Samples, Synthetic, open,
 };

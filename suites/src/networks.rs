@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 use prismbench_core::{MetricDef, Weights};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, FD_RANDOM, FeatureNetwork, INCEPTION_SCORE, Inception, KID, LPIPS, Lpips,
-    PRECISION, RECALL, RFID, RandomFilters, SFID,
+    COVERAGE, DENSITY, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureNetwork, GFID, INCEPTION_SCORE,
+    Inception, KID, LPIPS, Lpips, PRECISION, RECALL, RFID, RandomFilters, SFID,
 };
 
 /// The feature networks that a suite may use, made for one protocol.
@@ -62,8 +62,19 @@ impl NetworkKind {
     /// The network of the metric with this id; `None` for one that needs no network.
     #[must_use]
     pub fn of(metric: &str) -> Option<Self> {
-        const INCEPTIONS: [&MetricDef; 8] =
-            [&RFID, &SFID, &INCEPTION_SCORE, &KID, &PRECISION, &RECALL, &DENSITY, &COVERAGE];
+        const INCEPTIONS: [&MetricDef; 11] = [
+            &RFID,
+            &SFID,
+            &INCEPTION_SCORE,
+            &KID,
+            &PRECISION,
+            &RECALL,
+            &DENSITY,
+            &COVERAGE,
+            &GFID,
+            &FID_INFINITY,
+            &FLOOR_FID,
+        ];
         if INCEPTIONS.iter().any(|known| known.id == metric) {
             Some(Self::Inception)
         } else if metric == LPIPS.id {

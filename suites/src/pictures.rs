@@ -61,6 +61,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// A picture that is not of a data set.
+    pub(crate) fn new(index: u64, id: String, label: Option<u32>, image: RgbImage) -> Self {
+        let digest = digest(&id, &image);
+        Self { index, id, label, captions: Vec::new(), image, digest }
+    }
+
     /// Who it is.
     #[must_use]
     pub fn key(&self) -> SampleKey<'_> {
@@ -254,8 +260,7 @@ fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, Pictur
             return Err(PictureError::Crop { id, protocol: protocol.name.clone(), cause });
         }
     };
-    let digest = digest(&id, &image);
-    Ok(Prepared { index, id, label, captions, image, digest })
+    Ok(Prepared { captions, ..Prepared::new(index, id, label, image) })
 }
 
 fn digest(id: &str, image: &RgbImage) -> [u8; 32] {

@@ -158,6 +158,7 @@ impl Sets {
             outcome,
             n: self.test.as_ref().map_or(0, |labels| labels.len() as u64),
             reference: Some(self.reference.clone()),
+            warnings: Vec::new(),
         }
     }
 }

@@ -228,6 +228,7 @@ fn without_network(
         outcome,
         n: 0,
         reference: None,
+        warnings: Vec::new(),
     }
 }
 

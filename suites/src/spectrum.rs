@@ -164,6 +164,7 @@ impl Rows<'_> {
                 outcome: outcome.clone(),
                 n: self.n,
                 reference: None,
+                warnings: Vec::new(),
             });
         }
     }

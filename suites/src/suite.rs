@@ -3,11 +3,14 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
 use prismbench_core::{
-    Concern, Latents, MetricDef, Outcome, Reconstruction, Tokenizer, TokenizerError,
+    Concern, Latents, MetricDef, Outcome, Protocol, Reconstruction, Tokenizer, TokenizerError,
 };
+use prismbench_data::LatentFileError;
+use prismbench_metrics::MetricError;
 use sha2::{Digest, Sha256};
 
 use crate::feature_file::FeatureFileError;
+use crate::generation::{MomentsFileError, Unlike};
 use crate::networks::Networks;
 use crate::pictures::{PictureError, Pictures, Prepared, Skipped};
 
@@ -70,8 +73,13 @@ pub struct Context<'a> {
     pub batch: usize,
     /// Seed of what is drawn.
     pub seed: u64,
+    /// What decides the numbers.
+    pub protocol: &'a Protocol,
     /// The feature networks of the protocol.
     pub networks: &'a Networks,
+    /// Whether moments that were made otherwise than this run makes features may serve as a reference;
+    /// rows that they decide are marked.
+    pub allow_unlike_reference: bool,
     /// Pictures to learn from, for a suite that [learns](Suite::learns).
     pub training: Option<Pictures<'a>>,
     /// The tokenizer whose text tower the protocol names.
@@ -165,6 +173,8 @@ pub struct Measurement {
     pub n: u64,
     /// sha256 of the pictures that it compares with, where they are not those that were measured.
     pub reference: Option<String>,
+    /// What a reader must know beyond the number.
+    pub warnings: Vec<String>,
 }
 
 /// Why a suite gave no report.
@@ -188,6 +198,82 @@ pub enum SuiteError {
     /// Something is to be learnt, and there is nothing to learn from.
     #[error("there are no pictures to learn from; name them with --data train=DATA,test=DATA")]
     NoTraining,
+    /// A suite that judges samples was given none.
+    #[error(
+        "there are no samples to judge; name pictures with --samples, latents with --latents and a \
+         tokenizer, or a generator with --generator and a tokenizer"
+    )]
+    NoSamples,
+    /// There is nothing to compare samples with.
+    #[error(
+        "there is nothing to compare the samples with; name a reference with --reference, or real \
+         pictures with --data"
+    )]
+    NoReference,
+    /// A sample of another resolution.
+    #[error(
+        "sample `{sample}` has {}x{} pixels and the protocol's size is {expected}; samples are not \
+         resized: choose the size with --set size=N, and a reference of that size",
+        found.0, found.1
+    )]
+    SampleSize {
+        /// The sample.
+        sample: String,
+        /// Columns and rows.
+        found: (usize, usize),
+        /// Side of the protocol's pictures.
+        expected: usize,
+    },
+    /// Decoded samples that are no 8-bit pictures.
+    #[error("the network is defined on 8-bit pictures, and `quantiser = \"none\"` gives none")]
+    NotQuantised,
+    /// Moments that were made otherwise than this run makes features.
+    #[error(
+        "the reference `{}` was made with {} = {}, this run has {}: make one with `prismbench stats` \
+         under this protocol, or allow it with --allow-unlike-reference, which marks the rows",
+        path.display(), unlike.field, unlike.found, unlike.expected
+    )]
+    Unlike {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The first field that differs.
+        unlike: Box<Unlike>,
+    },
+    /// Features of the pictures of a reconstruction run, where the moments of a reference are needed.
+    #[error(
+        "`{}` holds features that a reconstruction run saved, which are of the pictures that were \
+         reconstructed; samples are compared with a reference of their own: `prismbench stats IMAGES \
+         -o FILE` makes one, or name the pictures with --data",
+        path.display()
+    )]
+    ReconstructionReference {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// Latents that no tokenizer decodes.
+    #[error(
+        "the latents `{files}` are {found} each, and no tokenizer of this run takes that at {size} \
+         pixels: {}", if tokenizers.is_empty() { "none is named (--tokenizer)".to_owned() } else { tokenizers.join(", ") }
+    )]
+    LatentShape {
+        /// The files.
+        files: String,
+        /// Shape of one latent.
+        found: String,
+        /// Side of the protocol's pictures.
+        size: usize,
+        /// What each tokenizer takes.
+        tokenizers: Vec<String>,
+    },
+    /// Latents cannot be read.
+    #[error(transparent)]
+    Latents(#[from] LatentFileError),
+    /// Moments do not serve as a reference.
+    #[error(transparent)]
+    Moments(#[from] MomentsFileError),
+    /// Moments cannot be taken.
+    #[error("take the moments of the features")]
+    Metric(#[from] MetricError),
     /// A feature network failed on the originals.
     #[error("take the features of {}", picture.as_ref().map_or("the originals".to_owned(), |id| format!("picture `{id}`")))]
     Network {

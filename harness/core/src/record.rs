@@ -35,6 +35,9 @@ pub struct Record {
     /// The value, or why there is none.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// What a reader must know beyond the number; most have nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Unit of the value.
     pub unit: Unit,
     /// Direction, carried along so that a reader needs no registry.

@@ -11,10 +11,12 @@ use super::rows::{RowSource, Rows, numbered};
 use super::{DataError, Dataset, Pending, Samples, check_range};
 
 mod array;
+mod arrays;
 mod column;
 mod error;
 
-use array::Array;
+pub(super) use array::Array;
+pub use arrays::NpzArrays;
 pub use error::NpzError;
 
 /// Most pixels of one picture, as for files.

@@ -3,12 +3,13 @@ use std::path::Path;
 
 use prismbench_baselines::TokenizerRef;
 use prismbench_core::nearest;
-use prismbench_suites::{ReconstructionSuite, Suite};
+use prismbench_suites::{GenerationSuite, ReconstructionSuite, Suite};
 use serde::{Deserialize, Serialize};
 
 use super::PlanError;
 use crate::cli::RunArgs;
 use crate::data_sets::DataChoice;
+use crate::judged::LatentsChoice;
 
 /// A plan file as it is written. Its keys are described in `default.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,8 +19,14 @@ pub(super) struct PlanFile {
     pub(super) name: String,
     #[serde(default = "reconstruction")]
     pub(super) suites: Vec<String>,
+    #[serde(default)]
     pub(super) tokenizers: Vec<String>,
+    #[serde(default)]
     pub(super) data: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) samples: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) latents: Vec<String>,
     #[serde(default = "held_out")]
     pub(super) fit: String,
     #[serde(default = "default_protocol")]
@@ -28,6 +35,8 @@ pub(super) struct PlanFile {
     pub(super) metrics: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<String>,
+    #[serde(default, rename = "allow-unlike-reference", skip_serializing_if = "is_false")]
+    pub(super) allow_unlike_reference: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<u64>,
     #[serde(default)]
@@ -42,16 +51,19 @@ pub(super) struct PlanFile {
     pub(super) weights: BTreeMap<String, String>,
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "format",
     "name",
     "suites",
     "tokenizers",
     "data",
+    "samples",
+    "latents",
     "fit",
     "protocols",
     "metrics",
     "reference",
+    "allow-unlike-reference",
     "limit",
     "seed",
     "bad",
@@ -63,6 +75,11 @@ pub(super) const HELD_OUT: &str = "held-out";
 
 fn reconstruction() -> Vec<String> {
     vec![ReconstructionSuite.id().to_owned()]
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn held_out() -> String {
@@ -92,6 +109,12 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
     file.data.iter_mut().for_each(beside);
     if file.fit != HELD_OUT {
         beside(&mut file.fit);
+    }
+    file.samples.iter_mut().for_each(beside);
+    for latents in &mut file.latents {
+        if let Ok(choice) = latents.parse::<LatentsChoice>() {
+            *latents = choice.beside(folder).to_string();
+        }
     }
     for path in file.reference.iter_mut().chain(file.weights.values_mut()) {
         *path = folder.join(&*path).display().to_string();
@@ -126,6 +149,16 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
             *values = given.to_vec();
         }
     }
+    if !args.samples.is_empty() || !args.latents.is_empty() {
+        // What is judged brings the rest along: nothing of the plan belongs to it.
+        file.suites = vec![GenerationSuite.id().to_owned()];
+        file.tokenizers.clear();
+        file.data.clear();
+        file.metrics.clear();
+    }
+    replace(&mut file.samples, &args.samples);
+    replace(&mut file.latents, &args.latents);
+    file.allow_unlike_reference |= args.allow_unlike_reference;
     if !args.data.is_empty() {
         // The plan's pictures for fitting belong to the plan's data.
         file.fit = held_out();

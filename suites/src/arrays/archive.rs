@@ -24,7 +24,7 @@ const MAX_NARROW: u64 = (1 << 31) - 1;
 
 /// A zip file that is being written to `sink`, which is at its beginning.
 #[derive(Debug)]
-pub(super) struct Archive<W> {
+pub(crate) struct Archive<W> {
     sink: W,
     /// Bytes written.
     at: u64,
@@ -55,7 +55,7 @@ struct Entry {
 }
 
 impl<W: Write + Seek> Archive<W> {
-    pub(super) fn new(sink: W) -> Self {
+    pub(crate) fn new(sink: W) -> Self {
         Self { sink, at: 0, entries: Vec::new() }
     }
 
@@ -94,8 +94,15 @@ impl<W: Write + Seek> Archive<W> {
         Ok(())
     }
 
+    /// A whole member: its first bytes, and the others.
+    pub(crate) fn add(&mut self, name: &'static str, first: &[u8], rest: &[u8]) -> io::Result<()> {
+        let mut member = self.begin(name, first.len())?;
+        self.write(&mut member, rest)?;
+        self.end(member, first)
+    }
+
     /// Writes the directory and hands back the sink, flushed.
-    pub(super) fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         let start = self.at;
         let entries: Vec<u8> = self.entries.iter().flat_map(Entry::central_header).collect();
         self.append(&entries)?;

@@ -68,6 +68,11 @@ impl Origin {
         Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
+    /// Names and values, in the order of the names.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Names a cache entry: the origin and the set that the pictures or texts are of.
     pub(crate) fn key(&self, dataset: &str) -> String {
         let text = format!("{:?}\n{dataset}", self.0);

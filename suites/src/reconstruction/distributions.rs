@@ -1,26 +1,22 @@
 //! Metrics of all reconstructions together: their features against those of the originals.
 
-mod originals;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use std::io;
 use std::path::Path;
 
-use prismbench_core::{Choice, MetricDef, Outcome, Protocol, Reconstruction};
+use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, FD_RANDOM, FeatureNetwork, Features, INCEPTION_SCORE, KID, MetricError,
-    NetworkError, PRECISION, RECALL, RFID, SFID, Tap, inception_score,
+    COVERAGE, DENSITY, FD_RANDOM, FeatureNetwork, FeatureSet, Features, INCEPTION_SCORE, KID,
+    MetricError, PRECISION, RECALL, RFID, SFID, Tap, inception_score,
 };
 
 use crate::feature_file::{FeatureFile, Origin};
-use crate::networks::network_id;
 use crate::pictures::Prepared;
+use crate::sets::{Memo, Own, Value, blamed, dialect, frechet, of_two_sets, tap_of};
 use crate::spool::Spool;
 use crate::{Context, Measurement, Pictures, SuiteError};
-use originals::{Originals, Own};
-use value::{Memo, Sets, Value, value};
 
 /// Feature spaces, and in each of them the originals and what every tokenizer made of them.
 pub(super) struct Distributions<'a> {
@@ -41,13 +37,12 @@ struct Space<'a> {
 pub(super) const METRICS: [&MetricDef; 9] =
     [&RFID, &SFID, &INCEPTION_SCORE, &KID, &PRECISION, &RECALL, &DENSITY, &COVERAGE, &FD_RANDOM];
 
-/// Where in Inception a metric takes its features.
-fn tap_of(metric: &MetricDef) -> Tap {
-    match metric.id {
-        id if id == SFID.id => Tap::Spatial,
-        id if id == INCEPTION_SCORE.id => Tap::LogitsUnbiased,
-        _ => Tap::Pooled,
-    }
+/// What reconstructions are compared with.
+enum Originals {
+    /// Features that were given in place of those of the originals.
+    Given(FeatureFile),
+    /// The originals' own.
+    Own(Own),
 }
 
 impl<'a> Distributions<'a> {
@@ -131,11 +126,12 @@ impl<'a> Distributions<'a> {
             for &metric in &space.metrics {
                 let mut measurement = Measurement {
                     metric,
-                    dialect: space.dialect(metric, self.protocol),
+                    dialect: dialect(space.network, metric, self.protocol),
                     setting: String::new(),
                     outcome: Outcome::Skipped { reason: "nothing was made".to_owned() },
                     n: 0,
                     reference: space.reference(metric),
+                    warnings: Vec::new(),
                 };
                 let measured = match (failure, space.made.get(subject)) {
                     (Some(outcome), _) | (None, Some(Err(outcome))) => Err(outcome.clone()),
@@ -260,7 +256,11 @@ impl<'a> Space<'a> {
                     (&given, file.pictures_sha256() == pictures)
                 }
             };
-            value(metric, protocol, memo, Sets { originals, made, paired })
+            if [&RFID, &SFID, &FD_RANDOM].contains(&metric) {
+                frechet(FeatureSet::Features(originals), made, paired.then_some(originals))
+            } else {
+                of_two_sets(metric, protocol, memo, (originals, made))
+            }
         };
         match value {
             Ok(value) => Ok((value, made.rows() as u64)),
@@ -279,32 +279,5 @@ impl<'a> Space<'a> {
             }
             _ => None,
         }
-    }
-
-    fn dialect(&self, metric: &MetricDef, protocol: &Protocol) -> String {
-        if self.network.weights().is_empty() {
-            return self.network.id().to_owned();
-        }
-        let rule = match metric.id {
-            id if id == INCEPTION_SCORE.id => format!("{}-", protocol.inception_score.id()),
-            id if id == PRECISION.id || id == RECALL.id => {
-                format!("{}-", protocol.precision_recall.id())
-            }
-            _ => String::new(),
-        };
-        network_id(&format!("{rule}{}", protocol.inception.id()), self.network)
-    }
-}
-
-/// The picture that an error of a network is about, where it is about one.
-fn blamed<'p>(
-    error: &NetworkError,
-    pictures: impl IntoIterator<Item = &'p Prepared>,
-) -> Option<String> {
-    match error {
-        NetworkError::NotFinite { image, .. } => {
-            pictures.into_iter().nth(*image).map(|picture| picture.id.clone())
-        }
-        _ => None,
     }
 }

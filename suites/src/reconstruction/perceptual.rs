@@ -91,7 +91,7 @@ impl<'a> Perceptual<'a> {
             (None, None) => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
         };
         let setting = String::new();
-        (Measurement { metric: &LPIPS, dialect, setting, outcome, n, reference: None }, values)
+        (Measurement { metric: &LPIPS, dialect, setting, outcome, n, reference: None, warnings: Vec::new() }, values)
     }
 }
 

@@ -159,6 +159,7 @@ impl Subject {
                 outcome,
                 n,
                 reference: None,
+                warnings: Vec::new(),
             });
         }
         let (no_floats, no_bits) = match self.shape {
@@ -188,6 +189,7 @@ impl Subject {
                 outcome,
                 n,
                 reference: None,
+                warnings: Vec::new(),
             });
         }
         let latent = match self.shape {

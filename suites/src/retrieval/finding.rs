@@ -135,6 +135,7 @@ impl Rows<'_> {
             n: if outcome.value().is_some() { self.n } else { 0 },
             outcome,
             reference: Some(self.reference.clone()),
+            warnings: Vec::new(),
         }
     }
 }

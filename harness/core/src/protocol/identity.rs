@@ -14,6 +14,8 @@ use super::Protocol;
 pub enum Concern {
     /// What is measured on reconstructions.
     Reconstruction,
+    /// What is measured on a generator's samples.
+    Generation,
     /// Features of pictures: what is kept of a tokenizer from one run to the next.
     Features,
     /// Classifiers of features.
@@ -47,6 +49,11 @@ impl Concern {
                     "kid-subset",
                     "precision-recall",
                 ],
+            ],
+            Self::Generation => [
+                &INPUT,
+                &LATENT,
+                &["quantiser", "inception", "inception-score", "kid-subset", "precision-recall"],
             ],
             Self::Features => [&INPUT, &LATENT, &["tap", "pooling"]],
             Self::Probing => [&INPUT, &LATENT, &["tap", "pooling", "probe"]],
@@ -102,8 +109,9 @@ fn hexadecimal(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Concern; 5] = [
+    const ALL: [Concern; 6] = [
         Concern::Reconstruction,
+        Concern::Generation,
         Concern::Features,
         Concern::Probing,
         Concern::Retrieval,
@@ -118,15 +126,15 @@ mod tests {
             assert_ne!(changed.sha256(), default.sha256());
             ALL.map(|concern| changed.sha256_for(concern) != default.sha256_for(concern))
         };
-        assert_eq!(moved("pooling", "cls"), [false, true, true, true, false]);
-        assert_eq!(moved("tap", "block:3"), [false, true, true, true, true]);
-        assert_eq!(moved("probe", "probe/knn"), [false, false, true, false, false]);
-        assert_eq!(moved("queries", "class-names"), [false, false, false, true, false]);
-        assert_eq!(moved("psnr", "rae"), [true, false, false, false, false]);
-        assert_eq!(moved("quantiser", "none"), [true, false, false, false, false]);
-        assert_eq!(moved("size", "128"), [true; 5]);
-        assert_eq!(moved("band-mask", "zigzag:3"), [true; 5]);
-        assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 5]);
+        assert_eq!(moved("pooling", "cls"), [false, false, true, true, true, false]);
+        assert_eq!(moved("tap", "block:3"), [false, false, true, true, true, true]);
+        assert_eq!(moved("probe", "probe/knn"), [false, false, false, true, false, false]);
+        assert_eq!(moved("queries", "class-names"), [false, false, false, false, true, false]);
+        assert_eq!(moved("psnr", "rae"), [true, false, false, false, false, false]);
+        assert_eq!(moved("quantiser", "none"), [true, true, false, false, false, false]);
+        assert_eq!(moved("size", "128"), [true; 6]);
+        assert_eq!(moved("band-mask", "zigzag:3"), [true; 6]);
+        assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 6]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ const BUFFER: usize = 1 << 18;
 
 /// One array of an `.npz`: where its bytes lie and what its header says. Nothing is held open.
 #[derive(Debug)]
-pub(super) struct Array {
+pub(crate) struct Array {
     name: String,
     header: Header,
     packing: Packing,
@@ -33,14 +33,14 @@ enum Packing {
 }
 
 /// Names of the arrays of a file.
-pub(super) fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<String> {
+pub(crate) fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<String> {
     let names = archive.file_names_raw().map(String::from_utf8_lossy);
     names.map(|name| name.strip_suffix(".npy").unwrap_or(&name).to_owned()).collect()
 }
 
 impl Array {
     /// Finds an array, and checks that its data fit into the file before anyone believes its shape.
-    pub(super) fn find(
+    pub(crate) fn find(
         archive: &mut ZipArchive<BufReader<File>>,
         name: &str,
         file_len: u64,
@@ -68,33 +68,33 @@ impl Array {
     }
 
     /// The array's name in the file, without `.npy`.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn shape(&self) -> &[u64] {
+    pub(crate) fn shape(&self) -> &[u64] {
         &self.header.shape
     }
 
     /// Whether its middle can be gone to without reading what comes before.
-    pub(super) fn is_sought_in(&self) -> bool {
+    pub(crate) fn is_sought_in(&self) -> bool {
         self.packing == Packing::Stored
     }
 
     /// numpy's type string.
-    pub(super) fn descr(&self) -> &str {
+    pub(crate) fn descr(&self) -> &str {
         &self.header.descr
     }
 
     /// Refuses another element type; `kind` leaves out the byte order.
-    pub(super) fn expect_type(&self, kind: &str, expected: &str) -> Result<(), NpzError> {
+    pub(crate) fn expect_type(&self, kind: &str, expected: &str) -> Result<(), NpzError> {
         match self.descr().strip_prefix(['|', '<', '>', '=']) {
             Some(found) if found == kind => Ok(()),
             _ => Err(self.wrong_type(expected)),
         }
     }
 
-    pub(super) fn wrong_type(&self, expected: &str) -> NpzError {
+    pub(crate) fn wrong_type(&self, expected: &str) -> NpzError {
         NpzError::Type {
             array: self.name.clone(),
             expected: expected.to_owned(),
@@ -103,7 +103,7 @@ impl Array {
     }
 
     /// A reader of the data from byte `skip` on.
-    pub(super) fn open(&self, path: &Path, skip: u64) -> Result<Box<dyn Read + Send>, NpzError> {
+    pub(crate) fn open(&self, path: &Path, skip: u64) -> Result<Box<dyn Read + Send>, NpzError> {
         let mut file = File::open(path).map_err(NpzError::Read)?;
         let skip = skip.saturating_add(self.header.len);
         let (ahead, discard) = match self.packing {

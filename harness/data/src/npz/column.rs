@@ -40,14 +40,16 @@ pub(super) fn labels(array: &Array, path: &Path, len: u64) -> Result<Vec<u32>, N
 
 /// Texts out of N strings of numpy's fixed-width UTF-32.
 pub(super) fn texts(array: &Array, path: &Path, len: u64) -> Result<Vec<String>, NpzError> {
-    let (big_endian, kind) = split_type(array);
-    let expected = "ids, as `numpy.array(ids, dtype=str)` gives";
-    let width = kind.strip_prefix('U').and_then(|width| width.parse::<usize>().ok());
-    let width = width.filter(|&width| width <= MAX_TEXT);
-    let Some(width) = width else { return Err(array.wrong_type(expected)) };
+    text_width(array)?;
     check_len(array, len)?;
+    texts_of(array, path, len)
+}
+
+/// The same whatever the shape of the array, which has `len` elements.
+pub(super) fn texts_of(array: &Array, path: &Path, len: u64) -> Result<Vec<String>, NpzError> {
+    let (big_endian, _) = split_type(array);
     let mut texts = Vec::new();
-    each(array, path, len, 4 * width, |element| {
+    each(array, path, len, 4 * text_width(array)?, |element| {
         let characters = element.chunks_exact(4).map(|word| integer(word, big_endian) as u32);
         // Shorter texts are padded with zeros.
         let text: Option<String> =
@@ -60,6 +62,13 @@ pub(super) fn texts(array: &Array, path: &Path, len: u64) -> Result<Vec<String>,
         Ok(())
     })?;
     Ok(texts)
+}
+
+fn text_width(array: &Array) -> Result<usize, NpzError> {
+    let (_, kind) = split_type(array);
+    let width = kind.strip_prefix('U').and_then(|width| width.parse().ok());
+    let width = width.filter(|&width| width <= MAX_TEXT);
+    width.ok_or_else(|| array.wrong_type("ids, as `numpy.array(ids, dtype=str)` gives"))
 }
 
 fn split_type(array: &Array) -> (bool, &str) {

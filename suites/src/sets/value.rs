@@ -1,16 +1,16 @@
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, FrechetDistance, Interval, KID,
-    MetricError, PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets,
-    density_coverage, frechet_distance, jackknife_interval, kernel_inception_distance,
-    precision_recall,
+    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError, PRECISION,
+    PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, density_coverage, frechet_distance,
+    jackknife_interval, kernel_inception_distance, precision_recall,
 };
 
 /// A value and what a reader must know beyond it.
-pub(super) struct Value {
-    pub(super) value: f64,
-    pub(super) interval: Option<Interval>,
-    pub(super) warning: Option<String>,
+#[derive(Clone)]
+pub(crate) struct Value {
+    pub(crate) value: f64,
+    pub(crate) interval: Option<Interval>,
+    pub(crate) warning: Option<String>,
 }
 
 impl From<f64> for Value {
@@ -19,17 +19,9 @@ impl From<f64> for Value {
     }
 }
 
-/// Two sets of features.
-pub(super) struct Sets<'a> {
-    pub(super) originals: &'a dyn Features,
-    pub(super) made: &'a dyn Features,
-    /// Whether they are of the same samples in the same order.
-    pub(super) paired: bool,
-}
-
 /// Pairs of values that are computed together.
 #[derive(Default)]
-pub(super) struct Memo {
+pub(crate) struct Memo {
     precision_recall: Option<PrecisionRecall>,
     density_coverage: Option<DensityCoverage>,
 }
@@ -61,46 +53,49 @@ impl Memo {
     }
 }
 
-/// The value of a metric that compares two sets.
-pub(super) fn value(
+/// The value of a metric of single features of two sets: every one but the Fréchet distances.
+pub(crate) fn of_two_sets(
     metric: &MetricDef,
     protocol: &Protocol,
     memo: &mut Memo,
-    sets: Sets<'_>,
+    sets: (&dyn Features, &dyn Features),
 ) -> Result<Value, MetricError> {
-    let Sets { originals, made, paired } = sets;
-    let sets = (originals, made);
+    let (reference, made) = sets;
     let value = match metric.id {
-        id if id == KID.id => {
-            let size = SubsetSize::Exactly(protocol.kid_subset);
-            let subsets = Subsets { size, ..Subsets::default() };
-            kernel_inception_distance(made, originals, subsets)?.mean
-        }
         id if id == PRECISION.id => {
             memo.precision_recall(sets, protocol.precision_recall)?.precision
         }
         id if id == RECALL.id => memo.precision_recall(sets, protocol.precision_recall)?.recall,
         id if id == DENSITY.id => memo.density_coverage(sets)?.density,
         id if id == COVERAGE.id => memo.density_coverage(sets)?.coverage,
-        _ => return frechet(originals, made, paired),
+        _ => {
+            let size = SubsetSize::Exactly(protocol.kid_subset);
+            let subsets = Subsets { size, ..Subsets::default() };
+            kernel_inception_distance(made, reference, subsets)?.mean
+        }
     };
     Ok(value.into())
 }
 
-/// The Fréchet distance with its jackknife interval: pairs are left out together.
-fn frechet(
-    originals: &dyn Features,
+/// The Fréchet distance with its jackknife interval. `paired` are features of the same samples as
+/// `made`, in the same order: pairs are then left out together.
+pub(crate) fn frechet(
+    reference: FeatureSet<'_>,
     made: &dyn Features,
-    paired: bool,
+    paired: Option<&dyn Features>,
 ) -> Result<Value, MetricError> {
-    let whole = distance(originals, made)?;
+    let whole = frechet_distance(reference, FeatureSet::Features(made))?;
     let without = |left: &[usize]| {
         let made = Selected::new(made, left.to_vec());
-        if paired {
-            let originals = Selected::new(originals, left.to_vec());
-            return Ok(distance(&originals, &made)?.value);
-        }
-        Ok(distance(originals, &made)?.value)
+        let made = FeatureSet::Features(&made);
+        let distance = match paired {
+            Some(paired) => {
+                let paired = Selected::new(paired, left.to_vec());
+                frechet_distance(FeatureSet::Features(&paired), made)?
+            }
+            None => frechet_distance(reference, made)?,
+        };
+        Ok(distance.value)
     };
     let interval = match jackknife_interval(made.rows(), whole.value, without) {
         Ok(interval) => Some(interval),
@@ -111,8 +106,4 @@ fn frechet(
     let interval = interval.filter(|interval| interval.high - interval.low > 1e-6);
     let warning = whole.few.map(|few| few.to_string());
     Ok(Value { value: whole.value, interval, warning })
-}
-
-fn distance(originals: &dyn Features, made: &dyn Features) -> Result<FrechetDistance, MetricError> {
-    frechet_distance(FeatureSet::Features(originals), FeatureSet::Features(made))
 }

@@ -5,27 +5,19 @@ use prismbench_core::{Protocol, RgbImage};
 use prismbench_metrics::{FeatureNetwork, Tap};
 
 use super::blamed;
-use crate::feature_file::{AddError, FeatureFile, Kept, Origin};
+use crate::feature_file::{AddError, Kept, Origin};
 use crate::pictures::Prepared;
 use crate::spool::Spool;
 use crate::{Pictures, SuiteError};
 
-/// What reconstructions are compared with.
-pub(super) enum Originals {
-    /// Features that were given in place of those of the originals.
-    Given(FeatureFile),
-    /// The originals' own.
-    Own(Own),
-}
-
 /// Features of the pictures of this pass, some of them remembered from an earlier one.
-pub(super) struct Own {
+pub(crate) struct Own {
     taps: Vec<Tap>,
     kept: Kept,
 }
 
 impl Own {
-    pub(super) fn new(network: &dyn FeatureNetwork, taps: &[Tap], protocol: &Protocol) -> Self {
+    pub(crate) fn new(network: &dyn FeatureNetwork, taps: &[Tap], protocol: &Protocol) -> Self {
         // Nothing asks for the originals' classes.
         let taps: Vec<Tap> =
             taps.iter().copied().filter(|&tap| tap != Tap::LogitsUnbiased).collect();
@@ -35,7 +27,7 @@ impl Own {
     }
 
     /// The same with an entry of the cache.
-    pub(super) fn with_cache(
+    pub(crate) fn with_cache(
         self,
         folder: &Path,
         pictures: &Pictures<'_>,
@@ -46,7 +38,7 @@ impl Own {
     }
 
     /// Takes in the originals of a block: remembered rows, and the network's for the others.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         network: &dyn FeatureNetwork,
         block: &[Prepared],
@@ -66,17 +58,17 @@ impl Own {
     }
 
     /// The rows of tap number `place`.
-    pub(super) fn spool(&self, place: usize) -> Option<&Spool> {
+    pub(crate) fn spool(&self, place: usize) -> Option<&Spool> {
         self.kept.spool(place)
     }
 
     /// Keeps the features for the next run.
-    pub(super) fn keep(&self, warnings: &mut Vec<String>) {
+    pub(crate) fn keep(&self, warnings: &mut Vec<String>) {
         self.kept.keep(warnings);
     }
 
     /// Writes the features to `path`; false when there are none.
-    pub(super) fn write(&self, path: &Path) -> io::Result<bool> {
+    pub(crate) fn write(&self, path: &Path) -> io::Result<bool> {
         if !self.kept.has_layers() {
             return Ok(false);
         }

@@ -1,0 +1,302 @@
+use std::path::Path;
+
+use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
+use prismbench_core::{LatentShape, Protocol, Tokenizer, Weights};
+use prismbench_data::{DataSpec, Dataset};
+use prismbench_suites::{
+    Context, Decoded, Finished, GenerationSuite, LatentFiles, MomentsFile, Networks, Part, Pass,
+    Pictures, ReferenceChoice, SampleSource, Suite, SuiteError,
+};
+
+use super::{Runner, Watcher};
+use crate::data_sets;
+use crate::error::{Failure, FitError};
+use crate::judged::{Judged, LatentsChoice};
+use crate::networks;
+use crate::plan::Fit;
+use crate::progress::Progress;
+use crate::provenance::{PictureSet, WeightFile};
+use crate::records::{Common, Subject, sha256_of_all};
+
+/// What all samples under one protocol are compared with.
+struct Comparison<'a> {
+    /// What the records call it.
+    name: String,
+    moments: Option<&'a MomentsFile>,
+    /// The pictures in the file of the moments.
+    inside: Option<Pictures<'a>>,
+    /// The real pictures of the plan.
+    real: Option<Pictures<'a>>,
+    protocol: &'a Protocol,
+    networks: &'a Networks,
+}
+
+/// One row to be.
+struct Row {
+    id: String,
+    variant: String,
+    weights: Vec<Weights>,
+}
+
+impl Runner<'_, '_> {
+    /// Judges everything that the plan names, under every protocol and for every set of real pictures.
+    pub(super) fn generation(&mut self) -> Result<(), Failure> {
+        let plan = self.plan;
+        let moments = plan.reference.as_deref().map(open_moments).transpose()?;
+        let inside = match &moments {
+            Some(file) if file.has_pictures() => {
+                Some(data_sets::open(&DataSpec::Path(file.path().to_owned()))?)
+            }
+            _ => None,
+        };
+        let mut sets: Vec<Option<Box<dyn Dataset>>> = Vec::new();
+        for data in &plan.data {
+            sets.push(Some(data.open(GenerationSuite.learns())?.measured));
+        }
+        if sets.is_empty() {
+            sets.push(None);
+        }
+        for real in &sets {
+            for (protocol, networks) in plan.protocols.iter().zip(self.networks) {
+                let of = |dataset| Pictures {
+                    dataset,
+                    part: Part::All,
+                    limit: None,
+                    protocol,
+                    on_bad: plan.on_bad,
+                };
+                let name = match (&plan.reference, real) {
+                    (Some(path), _) => path.display().to_string(),
+                    (None, Some(real)) => real.id().to_owned(),
+                    (None, None) => String::new(),
+                };
+                let comparison = Comparison {
+                    name,
+                    moments: moments.as_ref(),
+                    inside: inside.as_deref().map(of),
+                    real: real.as_deref().map(of),
+                    protocol,
+                    networks,
+                };
+                for judged in &plan.judged {
+                    match judged {
+                        Judged::Samples(spec) => self.finished(spec, &comparison)?,
+                        Judged::Latents(choice) => self.latents(choice, &comparison)?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, spec: &DataSpec, comparison: &Comparison<'_>) -> Result<(), Failure> {
+        let row = Row { id: spec.to_string(), variant: String::new(), weights: Vec::new() };
+        if self.is_judged(&row, comparison) {
+            return Ok(());
+        }
+        let dataset = data_sets::open(spec)?;
+        let pictures = Pictures {
+            dataset: dataset.as_ref(),
+            part: Part::All,
+            limit: self.plan.limit,
+            protocol: comparison.protocol,
+            on_bad: self.plan.on_bad,
+        };
+        self.judge(&row, &Finished { pictures }, None, comparison)
+    }
+
+    /// Decodes latents by every tokenizer of the plan that they fit.
+    fn latents(
+        &mut self,
+        choice: &LatentsChoice,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let files = LatentFiles::open(&choice.path)
+            .map_err(|error| failed(&choice.to_string(), error.into()))?;
+        let mut unfit = Vec::new();
+        for reference in &self.plan.tokenizers {
+            let tokenizer = self.decoder(reference, comparison.protocol)?;
+            let side = comparison.protocol.size;
+            let expected = tokenizer.latent_shape(side, side);
+            if expected != LatentShape::Tensor(files.shape().to_vec()) {
+                unfit.push(format!("`{}` takes {expected}", reference.id));
+                continue;
+            }
+            let spec = tokenizer.spec();
+            let (id, variant) = (spec.id.clone(), format!("of {choice}"));
+            let row = Row { id, variant, weights: spec.weights.clone() };
+            if self.is_judged(&row, comparison) {
+                continue;
+            }
+            let samples = Decoded {
+                files: &files,
+                scale: choice.scale,
+                limit: self.plan.limit,
+                tokenizer: tokenizer.as_ref(),
+                protocol: comparison.protocol,
+            };
+            self.judge(&row, &samples, Some(tokenizer.as_ref()), comparison)?;
+        }
+        if unfit.len() == self.plan.tokenizers.len() {
+            let source = SuiteError::LatentShape {
+                files: files.id().to_owned(),
+                found: LatentShape::Tensor(files.shape().to_vec()).to_string(),
+                size: comparison.protocol.size,
+                tokenizers: unfit,
+            };
+            return Err(failed(files.id(), source));
+        }
+        for unfit in unfit {
+            self.streams.say(&format!("warning: `{}` is left out: {unfit}", files.id()));
+        }
+        Ok(())
+    }
+
+    /// A tokenizer that decodes samples.
+    fn decoder(
+        &mut self,
+        reference: &TokenizerRef,
+        protocol: &Protocol,
+    ) -> Result<Box<dyn Tokenizer>, Failure> {
+        let tokenizer = match (baselines::open(reference, &self.options(protocol))?, &self.plan.fit)
+        {
+            (Opened::Ready(tokenizer), _) => tokenizer,
+            (Opened::Unfitted(fit), Fit::On(spec)) => {
+                let dataset = data_sets::open(spec)?;
+                let all = Pictures {
+                    dataset: dataset.as_ref(),
+                    part: Part::All,
+                    limit: None,
+                    protocol,
+                    on_bad: self.plan.on_bad,
+                };
+                self.fit(fit, &all)?
+            }
+            (Opened::Unfitted(fit), Fit::HeldOut) => {
+                let (tokenizer, source) = (fit.id().to_owned(), Box::new(FitError::Nothing));
+                return Err(Failure::Fit { tokenizer, source });
+            }
+        };
+        let spec = tokenizer.spec();
+        let files = spec.weights.iter().map(WeightFile::from).collect();
+        self.folder.provenance.weights.insert(spec.id.clone(), files);
+        Ok(tokenizer)
+    }
+
+    fn is_judged(&self, row: &Row, comparison: &Comparison<'_>) -> bool {
+        let suite = format!("{}@{}", GenerationSuite.id(), GenerationSuite.version());
+        let hash = comparison.protocol.sha256_for(GenerationSuite.concern());
+        self.folder.records().iter().any(|record| {
+            record.suite == suite
+                && record.tokenizer == row.id
+                && record.variant == row.variant
+                && record.dataset == comparison.name
+                && record.protocol_sha256 == hash
+        })
+    }
+
+    fn judge(
+        &mut self,
+        row: &Row,
+        samples: &dyn SampleSource,
+        decoder: Option<&dyn Tokenizer>,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let title = format!("generation · {} · {}", row.id, comparison.protocol.name);
+        let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
+        let cache = cache.map(|folder| folder.join("features"));
+        let mut watcher = Watcher {
+            progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
+            arrays: Vec::new(),
+            streams: self.streams,
+        };
+        let interrupted = watcher.streams.interrupted;
+        let mut context = Context {
+            metrics: &self.plan.metrics,
+            device: &self.device,
+            batch: self.args.batch,
+            seed: self.plan.seed,
+            protocol: comparison.protocol,
+            networks: comparison.networks,
+            allow_unlike_reference: self.plan.allow_unlike_reference,
+            training: None,
+            text_tower: None,
+            reference: None,
+            cache: cache.as_deref(),
+            save_features: None,
+            interrupted,
+            observer: &mut watcher,
+        };
+        let reference = match comparison.moments {
+            Some(moments) => ReferenceChoice::Moments(moments, comparison.inside.as_ref()),
+            None => ReferenceChoice::Pictures,
+        };
+        let real = comparison.real.as_ref();
+        let pass = GenerationSuite.judge(samples, decoder, reference, real, &mut context);
+        watcher.progress.finish();
+        let pass = pass.map_err(|source| failed(&row.id, source))?;
+        for warning in &pass.warnings {
+            self.streams.say(&format!("warning: {warning}"));
+        }
+        self.enter(row, &pass, comparison)
+    }
+
+    /// Writes the records of a pass.
+    fn enter(
+        &mut self,
+        row: &Row,
+        pass: &Pass,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let run = self.folder.provenance.run.clone();
+        let common = Common {
+            run: &run,
+            suite: &GenerationSuite,
+            dataset: &comparison.name,
+            split: Part::All.name(),
+            resolution: resolution(comparison.protocol),
+            protocol: comparison.protocol,
+            reference_sha256: "",
+        };
+        let weights_sha256 = sha256_of_all(&row.weights);
+        let subject = Subject { id: &row.id, variant: &row.variant, weights_sha256 };
+        let records =
+            pass.reports.iter().flat_map(|report| common.of_report(&subject, report)).collect();
+        let set = PictureSet {
+            dataset: row.id.clone(),
+            split: "samples".to_owned(),
+            protocol_sha256: comparison.protocol.sha256_for(GenerationSuite.concern()),
+            sha256: pass.pictures.sha256.clone(),
+            n: pass.pictures.ids.len() as u64,
+            skipped: Vec::new(),
+        };
+        let pictures = &mut self.folder.provenance.pictures;
+        if !pictures.contains(&set) {
+            pictures.push(set);
+        }
+        self.folder.add(records, Vec::new())
+    }
+}
+
+fn failed(what: &str, source: SuiteError) -> Failure {
+    Failure::Suite { dataset: what.to_owned(), source: Box::new(source) }
+}
+
+/// Moments of a reference. Features that a reconstruction run saved are none: they are of the pictures
+/// that were reconstructed.
+fn open_moments(path: &Path) -> Result<MomentsFile, Failure> {
+    let shown = path.display().to_string();
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
+        let path = path.to_owned();
+        return Err(failed(&shown, SuiteError::ReconstructionReference { path }));
+    }
+    MomentsFile::open(path).map_err(|error| failed(&shown, error.into()))
+}
+
+/// `256` or, without a crop, `native`.
+pub(super) fn resolution(protocol: &Protocol) -> String {
+    match protocol.crop {
+        prismbench_core::Crop::None => "native".to_owned(),
+        _ => protocol.size.to_string(),
+    }
+}

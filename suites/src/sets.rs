@@ -1,0 +1,56 @@
+//! Features of two sets of pictures in one network's space: what reconstruction and generation have in
+//! common.
+
+mod own;
+mod value;
+
+use prismbench_core::{Choice, MetricDef, Protocol};
+use prismbench_metrics::{
+    FeatureNetwork, INCEPTION_SCORE, NetworkError, PRECISION, RECALL, SFID, Tap,
+};
+
+use crate::networks::network_id;
+use crate::pictures::Prepared;
+pub(crate) use own::Own;
+pub(crate) use value::{Memo, Value, frechet, of_two_sets};
+
+/// Where in Inception a metric takes its features.
+pub(crate) fn tap_of(metric: &MetricDef) -> Tap {
+    match metric.id {
+        id if id == SFID.id => Tap::Spatial,
+        id if id == INCEPTION_SCORE.id => Tap::LogitsUnbiased,
+        _ => Tap::Pooled,
+    }
+}
+
+/// The dialect of a metric in a network's space: rules, network and weights.
+pub(crate) fn dialect(
+    network: &dyn FeatureNetwork,
+    metric: &MetricDef,
+    protocol: &Protocol,
+) -> String {
+    if network.weights().is_empty() {
+        return network.id().to_owned();
+    }
+    let rule = match metric.id {
+        id if id == INCEPTION_SCORE.id => format!("{}-", protocol.inception_score.id()),
+        id if id == PRECISION.id || id == RECALL.id => {
+            format!("{}-", protocol.precision_recall.id())
+        }
+        _ => String::new(),
+    };
+    network_id(&format!("{rule}{}", protocol.inception.id()), network)
+}
+
+/// The picture that an error of a network is about, where it is about one.
+pub(crate) fn blamed<'p>(
+    error: &NetworkError,
+    pictures: impl IntoIterator<Item = &'p Prepared>,
+) -> Option<String> {
+    match error {
+        NetworkError::NotFinite { image, .. } => {
+            pictures.into_iter().nth(*image).map(|picture| picture.id.clone())
+        }
+        _ => None,
+    }
+}
