@@ -22,6 +22,8 @@ struct Cli {
 enum Command {
     /// Measure tokenizers and write a run folder; the same command again goes on where it stopped
     Run(Box<RunArgs>),
+    /// Take the moments of real pictures: a reference for the samples of generators
+    Stats(StatsArgs),
     /// Download the weights of tokenizers into the hub's cache
     Fetch(FetchArgs),
     /// Print leaderboards or the long table of run folders; measures nothing
@@ -130,6 +132,48 @@ pub(crate) enum ProgressStyle {
     None,
 }
 
+/// Writes mu, sigma, mu_s and sigma_s of Inception's features as other evaluators read them, and where
+/// they are from: network and weights, resize, crop, pictures, number.
+#[derive(Args)]
+pub(crate) struct StatsArgs {
+    /// The pictures: a folder, an .npz, ...; `list data` shows every kind
+    #[arg(value_name = "IMAGES")]
+    pub(crate) images: String,
+    /// The file to write, an .npz; an existing file is kept
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// A protocol by name, for crop, size and resize
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) protocol: Option<String>,
+    /// Change a field of the protocol (repeatable)
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Weights of the network: inception=FILE
+    #[arg(long = "weights", value_name = "NAME=FILE")]
+    pub(crate) weights: Vec<String>,
+    /// Only the first N pictures
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Leave pictures out that cannot be used
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Where features are kept from run to run and weights are looked for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Neither use nor keep features
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Pictures that go through the network at once; no number depends on it
+    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = batch)]
+    pub(crate) batch: usize,
+    /// Threads; no number depends on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How progress is shown [default: bar on a terminal, else lines]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressStyle>,
+}
+
 /// Downloads resume where they stopped, and are checked against the sha256 that the hub gives.
 ///
 /// The cache is the one of Python's huggingface_hub: HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_TOKEN and
@@ -196,6 +240,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
     };
     let done = match cli.command {
         Command::Run(args) => cmd::run::run(&args, &mut streams),
+        Command::Stats(args) => cmd::stats::run(&args, &mut streams),
         Command::Fetch(args) => cmd::fetch::run(&args, &mut streams),
         Command::Table(args) => cmd::table::run(&args, &mut streams),
         Command::List(args) => cmd::list::run(&args, &mut streams),

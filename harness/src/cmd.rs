@@ -4,4 +4,5 @@ pub(crate) mod explain;
 pub(crate) mod fetch;
 pub(crate) mod list;
 pub(crate) mod run;
+pub(crate) mod stats;
 pub(crate) mod table;

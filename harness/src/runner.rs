@@ -381,10 +381,10 @@ fn needs_fit(reference: &TokenizerRef) -> bool {
 }
 
 /// Shows progress and saves arrays while a suite runs.
-struct Watcher<'a, 's> {
-    progress: Progress,
-    arrays: Vec<Arrays>,
-    streams: &'a mut Streams<'s>,
+pub(crate) struct Watcher<'a, 's> {
+    pub(crate) progress: Progress,
+    pub(crate) arrays: Vec<Arrays>,
+    pub(crate) streams: &'a mut Streams<'s>,
 }
 
 impl Observer for Watcher<'_, '_> {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod command_line;
 mod docs;
+mod generation;
 mod invariance;
 mod layering;
 mod networks;

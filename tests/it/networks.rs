@@ -56,7 +56,7 @@ macro_rules! generated {
 }
 
 /// A folder with generated weights of Inception and of LPIPS on AlexNet, made once for all tests.
-fn weights() -> &'static Path {
+pub(crate) fn weights() -> &'static Path {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();

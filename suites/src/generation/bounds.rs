@@ -1,4 +1,6 @@
-use prismbench_core::{Encoding, ImageBatch, Quantiser, Reconstruction, RgbImage, SampleKey, Tokenizer};
+use prismbench_core::{
+    Encoding, ImageBatch, Quantiser, Reconstruction, RgbImage, SampleKey, Tokenizer,
+};
 use prismbench_metrics::{FLOOR_FID, FeatureNetwork, FeatureSet, Features as _, RFID, Tap};
 
 use super::judging::{Absent, skipped};
@@ -36,9 +38,9 @@ impl Bounds {
         let Some(originals) = own.spool(0) else { return Ok(Self::default()) };
         let mut bounds = Self { count, ..Self::default() };
         if wants(FLOOR_FID.id) && reference.is_apart() {
-            bounds.floor = reference.set(Tap::Pooled, 0).map(|set| {
-                frechet(set, originals, None).map_err(|error| error.to_string())
-            });
+            bounds.floor = reference
+                .set(Tap::Pooled, 0)
+                .map(|set| frechet(set, originals, None).map_err(|error| error.to_string()));
         }
         if let Some(decoder) = decoder.filter(|_| wants(RFID.id)) {
             let made = reconstructed(decoder, real, network, context)?;

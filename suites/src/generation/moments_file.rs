@@ -137,6 +137,18 @@ impl MomentsFile {
         Ok(Self { path: path.to_owned(), pooled, spatial, fingerprint, origin, has_pictures })
     }
 
+    /// Refuses a path where there is something already.
+    ///
+    /// # Errors
+    /// [`MomentsFileError::Exists`].
+    pub fn refuse_existing(path: &Path) -> Result<(), MomentsFileError> {
+        // A dangling link is in the way, too.
+        match fs::symlink_metadata(path) {
+            Ok(_) => Err(MomentsFileError::Exists { path: path.to_owned() }),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -199,8 +211,7 @@ fn provenance(
     path: &Path,
 ) -> Result<Option<BTreeMap<String, String>>, MomentsFileError> {
     let Some(texts) = arrays.texts(PROVENANCE, 1)? else { return Ok(None) };
-    let bad =
-        |problem: String| MomentsFileError::Provenance { path: path.to_owned(), problem };
+    let bad = |problem: String| MomentsFileError::Provenance { path: path.to_owned(), problem };
     let text = texts.first().map_or("", String::as_str);
     let mut fields: BTreeMap<String, String> =
         serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
@@ -244,9 +255,7 @@ pub(super) fn write(
     origin: &Origin,
     more: &[(&str, String)],
 ) -> Result<(), MomentsFileError> {
-    if fs::symlink_metadata(path).is_ok() {
-        return Err(MomentsFileError::Exists { path: path.to_owned() });
-    }
+    MomentsFile::refuse_existing(path)?;
     let mut fields: BTreeMap<&str, &str> = origin.fields().collect();
     fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
     fields.insert("format", FORMAT);

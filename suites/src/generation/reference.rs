@@ -38,8 +38,7 @@ impl<'a> Reference<'a> {
             ReferenceChoice::Moments(moments, own) => (Some(moments), own.or(real)),
             ReferenceChoice::Pictures => (None, real),
         };
-        let mut reference =
-            Self { moments, pictures: None, sha256: String::new(), count: 0 };
+        let mut reference = Self { moments, pictures: None, sha256: String::new(), count: 0 };
         if let (None, None) = (moments, pictures) {
             return Err(SuiteError::NoReference);
         }

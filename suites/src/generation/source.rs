@@ -103,7 +103,12 @@ impl SampleSource for Finished<'_> {
 }
 
 impl Decoded<'_> {
-    fn latents(&self, values: Vec<f32>, count: usize, device: &Device) -> Result<Latents, SuiteError> {
+    fn latents(
+        &self,
+        values: Vec<f32>,
+        count: usize,
+        device: &Device,
+    ) -> Result<Latents, SuiteError> {
         let shape = [&[count], self.files.shape()].concat();
         let tensor = Tensor::from_vec(values, shape, device).map_err(TokenizerError::from)?;
         let latents = Latents::Tensor(tensor);

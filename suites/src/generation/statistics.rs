@@ -32,8 +32,7 @@ impl Statistics {
     ) -> Result<Self, SuiteError> {
         const TAPS: [Tap; 2] = [Tap::Pooled, Tap::Spatial];
         let mut warnings = Vec::new();
-        let (own, sha256, count) =
-            features(pictures, (network, &TAPS), context, &mut warnings)?;
+        let (own, sha256, count) = features(pictures, (network, &TAPS), context, &mut warnings)?;
         let moments = |place: usize| -> Result<Moments, SuiteError> {
             // There is a spool for each tap.
             let Some(rows) = own.spool(place) else { return Err(SuiteError::NoReference) };

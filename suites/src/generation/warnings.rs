@@ -32,7 +32,8 @@ pub(super) fn of(
             "{n} samples against {references} references: sets of other sizes give other numbers"
         ));
     }
-    if is(&[&INCEPTION_SCORE]) && dialect == InceptionScoreDialect::Adm && sorted_by_class(samples) {
+    if is(&[&INCEPTION_SCORE]) && dialect == InceptionScoreDialect::Adm && sorted_by_class(samples)
+    {
         warnings.push(
             "the samples are sorted by class, and blocks of 5,000 in their order hold few classes \
              each: shuffle them, or take `inception-score = \"tfid\"`"
@@ -91,7 +92,9 @@ mod tests {
         assert!(said(&GFID, &sorted, 4).contains("of 4 samples, where published"));
         assert_eq!(said(&PRECISION, &sorted, 4), "");
         assert!(said(&PRECISION, &sorted, 10).contains("4 samples against 10 references"));
-        assert!(said(&GFID, &samples(&[0], ".JPEG"), 1).contains("1 of 1 samples are files of lossy"));
+        assert!(
+            said(&GFID, &samples(&[0], ".JPEG"), 1).contains("1 of 1 samples are files of lossy")
+        );
         assert!(!said(&GFID, &samples(&[0], ".png"), 1).contains("lossy"));
         let shuffled = of(&INCEPTION_SCORE, &sorted, 4, InceptionScoreDialect::TorchFidelity);
         assert_eq!(shuffled.len(), 1);

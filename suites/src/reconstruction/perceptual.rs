@@ -91,7 +91,18 @@ impl<'a> Perceptual<'a> {
             (None, None) => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
         };
         let setting = String::new();
-        (Measurement { metric: &LPIPS, dialect, setting, outcome, n, reference: None, warnings: Vec::new() }, values)
+        (
+            Measurement {
+                metric: &LPIPS,
+                dialect,
+                setting,
+                outcome,
+                n,
+                reference: None,
+                warnings: Vec::new(),
+            },
+            values,
+        )
     }
 }
 

@@ -88,10 +88,8 @@ impl Part {
                 floats.push((name.as_str(), (array, float)));
             }
         }
-        let absent = || LatentFileError::NoLatents {
-            path: path.to_owned(),
-            found: arrays.names().to_vec(),
-        };
+        let absent =
+            || LatentFileError::NoLatents { path: path.to_owned(), found: arrays.names().to_vec() };
         let (name, (array, float)) = chosen(floats).ok_or_else(absent)?;
         let (len, shape) = sides(path, name, array.shape())?;
         let mut labels = None;
@@ -126,7 +124,8 @@ impl Part {
         let start_of = |info: &TensorInfo| start + info.data_offsets.0 as u64;
         let source = Source::Plain { path: path.to_owned(), start: start_of(info) };
         let mut labels = None;
-        if let Some((name, info)) = LABELS.iter().find_map(|&name| Some((name, *tensors.get(name)?)))
+        if let Some((name, info)) =
+            LABELS.iter().find_map(|&name| Some((name, *tensors.get(name)?)))
         {
             if wide(info) != [len] {
                 let (path, array) = (path.to_owned(), name.to_owned());
@@ -234,9 +233,9 @@ fn little_endian(bytes: &[u8]) -> u64 {
 impl RowSource for Source {
     fn open(&self, skip: u64) -> Result<Box<dyn Read + Send>, DataError> {
         match self {
-            Self::Npz { path, array } => array
-                .open(path, skip)
-                .map_err(|cause| DataError::Npz { path: path.clone(), cause }),
+            Self::Npz { path, array } => {
+                array.open(path, skip).map_err(|cause| DataError::Npz { path: path.clone(), cause })
+            }
             Self::Plain { path, start } => {
                 let open = || -> std::io::Result<_> {
                     let mut file = File::open(path)?;

@@ -52,9 +52,8 @@ impl NpzArrays {
     ) -> Result<Option<(Vec<usize>, Vec<f64>)>, DataError> {
         let Some(array) = self.find(name)? else { return Ok(None) };
         let read = || -> Result<_, NpzError> {
-            let float = Float::of_numpy(array.descr()).ok_or_else(|| {
-                array.wrong_type("floating-point numbers of 16, 32 or 64 bits")
-            })?;
+            let float = Float::of_numpy(array.descr())
+                .ok_or_else(|| array.wrong_type("floating-point numbers of 16, 32 or 64 bits"))?;
             let count = count(&array, most)?;
             let mut bytes = vec![0; count * float.bytes()];
             let mut reader = array.open(&self.path, 0)?;
@@ -99,10 +98,8 @@ impl NpzArrays {
 fn archive(path: &Path) -> Result<(ZipArchive<BufReader<File>>, u64), DataError> {
     let file = File::open(path).map_err(|cause| DataError::io(path, cause))?;
     let file_len = file.metadata().map_err(|cause| DataError::io(path, cause))?.len();
-    let archive = ZipArchive::new(BufReader::new(file)).map_err(|cause| DataError::Npz {
-        path: path.to_owned(),
-        cause: NpzError::Zip(cause),
-    })?;
+    let archive = ZipArchive::new(BufReader::new(file))
+        .map_err(|cause| DataError::Npz { path: path.to_owned(), cause: NpzError::Zip(cause) })?;
     Ok((archive, file_len))
 }
 

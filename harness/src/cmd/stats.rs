@@ -1,0 +1,89 @@
+use candle_core::Device;
+use prismbench_suites::{
+    Context, GenerationSuite, Lent, MomentsFile, Part, Pictures, Statistics, Suite,
+};
+
+use crate::cli::{RunArgs, StatsArgs};
+use crate::error::Failure;
+use crate::networks;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::runner::Watcher;
+use crate::{Exit, Streams};
+
+/// Takes the moments of real pictures and writes them as a reference.
+pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    let failed = |source| Failure::Suite { dataset: args.images.clone(), source: Box::new(source) };
+    // Nothing is computed for a target that cannot be.
+    MomentsFile::refuse_existing(&args.out).map_err(|error| failed(error.into()))?;
+    let plan = Plan::resolve(&as_a_run(args))?;
+    let (Some(protocol), Some(data)) = (plan.protocols.first(), plan.data.first()) else {
+        return Ok(Exit::Internal);
+    };
+    let threads = args.threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
+    let device = Device::Cpu;
+    let networks = pool.install(|| networks::lend(&plan, protocol, &device))?;
+    let Lent::Ready(network) = &networks.inception else { return Ok(Exit::Internal) };
+    let sets = data.open(GenerationSuite.learns())?;
+    let pictures = Pictures {
+        dataset: sets.measured.as_ref(),
+        part: Part::All,
+        limit: plan.limit,
+        protocol,
+        on_bad: plan.on_bad,
+    };
+    let cache = networks::cache_folder(&plan).filter(|_| !args.no_cache);
+    let cache = cache.map(|folder| folder.join("features"));
+    let title = format!("stats · {}", args.images);
+    let mut watcher = Watcher {
+        progress: Progress::new(args.progress, streams, title, pictures.count()),
+        arrays: Vec::new(),
+        streams,
+    };
+    let interrupted = watcher.streams.interrupted;
+    let mut context = Context {
+        metrics: &plan.metrics,
+        device: &device,
+        batch: args.batch,
+        seed: plan.seed,
+        protocol,
+        networks: &networks,
+        allow_unlike_reference: false,
+        training: None,
+        text_tower: None,
+        reference: None,
+        cache: cache.as_deref(),
+        save_features: None,
+        interrupted,
+        observer: &mut watcher,
+    };
+    let statistics = pool.install(|| Statistics::of(&pictures, network, &mut context));
+    watcher.progress.finish();
+    let statistics = statistics.map_err(failed)?;
+    for warning in &statistics.warnings {
+        streams.say(&format!("warning: {warning}"));
+    }
+    statistics.write(&args.out).map_err(|error| failed(error.into()))?;
+    streams.say(&format!("moments of {} pictures", statistics.count));
+    writeln!(streams.out, "{}", args.out.display()).map_err(Failure::Output)?;
+    Ok(Exit::Done)
+}
+
+/// A run that judges the pictures by the network that the moments are of: what it would need is what
+/// is needed here.
+fn as_a_run(args: &StatsArgs) -> RunArgs {
+    RunArgs {
+        samples: vec![args.images.clone()],
+        data: vec![args.images.clone()],
+        metrics: vec!["gfid".to_owned()],
+        protocols: args.protocol.iter().cloned().collect(),
+        set: args.set.clone(),
+        weights: args.weights.clone(),
+        limit: args.limit,
+        skip_bad: args.skip_bad,
+        cache: args.cache.clone(),
+        ..RunArgs::default()
+    }
+}

@@ -1,0 +1,287 @@
+//! Samples of generators against references, through the program and with generated weights.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use prismbench::Exit;
+use serde_json::Value;
+
+use crate::networks::weights;
+use crate::program::{Ran, prismbench, records, run_in};
+
+/// Runs a command with the generated weights and a cache of the test's own; `@` stands for the folder.
+fn program(folder: &Path, arguments: &[&str]) -> Ran {
+    let inception = format!("inception={}", weights().join("inception.safetensors").display());
+    let here = |argument: &&str| argument.replace('@', &format!("{}/", folder.display()));
+    let always = ["--weights", &inception, "--cache", "@cache", "--progress", "none"];
+    let all: Vec<String> = arguments.iter().chain(&always).map(here).collect();
+    prismbench(&all.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn judge(folder: &Path, arguments: &[&str]) -> Ran {
+    let run = ["run", "--set", "size=64", "--force", "--out", "@run"];
+    program(folder, &[&run[..], arguments].concat())
+}
+
+/// Saves what a tokenizer makes of procedural scenes; the file of pictures and that of latents.
+fn made(folder: &Path, name: &str, data: &str, tokenizer: &str) -> (PathBuf, PathBuf) {
+    let arguments = ["--data", data, "-t", tokenizer, "--set", "size=64", "-m", "psnr"];
+    let save = ["--save", "reconstructions,latents"];
+    run_in(&folder.join(name), &[&arguments[..], &save].concat()).expect(Exit::Done);
+    let arrays = fs::read_dir(folder.join(name).join("run/arrays")).unwrap();
+    let arrays = arrays.map(|entry| entry.unwrap().path()).next().unwrap();
+    (arrays.join("reconstructions.npz"), arrays.join("latents.npz"))
+}
+
+fn value(folder: &Path, metric: &str) -> f64 {
+    let records = records(&folder.join("run"));
+    let found = records
+        .iter()
+        .find(|record| record["metric"].as_str().unwrap().starts_with(&format!("{metric}@")));
+    found.unwrap_or_else(|| panic!("no {metric}"))["value"]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{metric}: {found:?}"))
+}
+
+/// The pixels of 1,000 pictures.
+fn pixels(path: &Path) -> Vec<u8> {
+    const BYTES: usize = 1000 * 64 * 64 * 3;
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    std::io::copy(&mut archive.by_name("arr_0.npy").unwrap(), &mut bytes).unwrap();
+    bytes.split_off(bytes.len() - BYTES)
+}
+
+/// Against torch-fidelity, pytorch-fid, torchmetrics, prdc and a numpy re-statement of ADM's evaluator
+/// on the same 1,000 samples and 1,000 real pictures with the same weights; tolerances of section 14 of
+/// the specification: relative 1e-4 for FID, KID and IS, 1e-3 for sFID, one sample for the counts.
+#[test]
+fn the_reference_evaluators_say_the_same_of_a_thousand_samples() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/generation/generation.json");
+    let golden: Value = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (real, _) = made(folder.path(), "real", "synthetic:91:1000", "identity");
+    let (samples, _) = made(folder.path(), "samples", "synthetic:92:1000", "dct:16");
+    let digest = prismbench_weights::sha256(&[pixels(&real), pixels(&samples)].concat());
+    assert_eq!(digest, golden["pictures"], "the pictures are others than the oracle's");
+    let (real, samples) = (real.display().to_string(), samples.display().to_string());
+    program(folder.path(), &["stats", &real, "-o", "@ref.npz", "--set", "size=64"])
+        .expect(Exit::Done);
+    let metrics: Vec<&str> =
+        ["gfid", "sfid", "is", "kid", "precision", "recall", "density", "coverage"]
+            .iter()
+            .flat_map(|metric| ["-m", metric])
+            .collect();
+    let against = [
+        "--samples",
+        &samples,
+        "--reference",
+        "@ref.npz",
+        "--data",
+        &real,
+        "--set",
+        "kid-subset=200",
+    ];
+    judge(folder.path(), &[&against[..], &metrics].concat()).expect(Exit::Done);
+    let near = |metric: &str, expected: &Value, tolerance: f64| {
+        let (found, expected) = (value(folder.path(), metric), expected.as_f64().unwrap());
+        assert!((found - expected).abs() <= tolerance, "{metric}: {found}, {expected} expected");
+    };
+    for package in ["torch-fidelity", "pytorch-fid", "torchmetrics", "singular-values"] {
+        let expected = &golden["fid"][package];
+        near("gfid", expected, 1e-4 * expected.as_f64().unwrap());
+    }
+    let sfid = &golden["sfid"]["singular-values"];
+    near("sfid", sfid, 1e-3 * sfid.as_f64().unwrap());
+    let score = &golden["is"]["tfid-mean"];
+    near("is", score, 1e-4 * score.as_f64().unwrap());
+    let kid = &golden["kid"]["mean"];
+    near("kid", kid, 1e-4 * kid.as_f64().unwrap().abs());
+    let neighbours = &golden["neighbours"];
+    near("precision", &neighbours["exact"]["precision"], 1.5e-3);
+    near("recall", &neighbours["exact"]["recall"], 1.5e-3);
+    near("density", &neighbours["density"], 1.5e-3);
+    near("coverage", &neighbours["coverage"], 1.5e-3);
+    // ADM's own rules, from the features that are kept by now.
+    let adm = [
+        "--set",
+        "inception-score=adm",
+        "--set",
+        "precision-recall=adm-fp16",
+        "-m",
+        "is",
+        "-m",
+        "precision",
+        "-m",
+        "recall",
+    ];
+    judge(folder.path(), &[&against[..], &adm].concat()).expect(Exit::Done);
+    let score = &golden["is"]["adm"];
+    near("is", score, 1e-4 * score.as_f64().unwrap());
+    // Coarse distances have many ties, and a feature's last digit decides some of them.
+    near("precision", &neighbours["adm-fp16"]["precision"], 5e-3);
+    near("recall", &neighbours["adm-fp16"]["recall"], 5e-3);
+}
+
+/// Records without what differs between two runs on purpose.
+fn numbers(folder: &Path) -> Vec<(String, String, Value)> {
+    let text = |record: &Value, field: &str| record[field].as_str().unwrap().to_owned();
+    let all = records(&folder.join("run"));
+    all.iter()
+        .map(|record| (text(record, "metric"), text(record, "dialect"), record["value"].clone()))
+        .collect()
+}
+
+#[test]
+fn latents_are_decoded_to_the_pictures_that_their_tokenizer_made_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pictures, latents) = made(folder.path(), "made", "synthetic:3:24", "dct:16");
+    let (pictures, latents) =
+        (pictures.display().to_string(), format!("raw:{}", latents.display()));
+    let against =
+        ["--data", "synthetic:4:24", "-m", "gfid", "-m", "is", "-m", "precision", "-m", "rfid"];
+    judge(folder.path(), &[&["--samples", &pictures][..], &against].concat()).expect(Exit::Done);
+    let finished = numbers(folder.path());
+    assert!(finished.iter().any(|(metric, ..)| metric == "rfid@1"));
+    judge(folder.path(), &[&["--latents", &latents, "-t", "dct:16"][..], &against].concat())
+        .expect(Exit::Done);
+    let decoded = numbers(folder.path());
+    for (before, after) in finished.iter().zip(&decoded) {
+        match before.0.as_str() {
+            "rfid@1" => {
+                assert!(before.2.is_null(), "without a decoder there is no rFID of one");
+                assert!(after.2.as_f64().unwrap() > 0.0);
+            }
+            _ => assert_eq!(before, after),
+        }
+    }
+    // Batches and threads decide nothing.
+    let other =
+        ["--latents", &latents, "-t", "dct:16", "--batch", "5", "--threads", "1", "--no-cache"];
+    judge(folder.path(), &[&other[..], &against].concat()).expect(Exit::Done);
+    assert_eq!(numbers(folder.path()), decoded);
+}
+
+#[test]
+fn warnings_are_part_of_the_records() {
+    let folder = tempfile::tempdir().unwrap();
+    judge(
+        folder.path(),
+        &["--samples", "synthetic:3:24", "--data", "synthetic:4:30", "-m", "gfid", "-m", "recall"],
+    )
+    .expect(Exit::Done);
+    let records = records(&folder.path().join("run"));
+    let warnings = |metric: &str| {
+        let record = records.iter().find(|record| record["metric"] == metric).unwrap();
+        record["warnings"].to_string()
+    };
+    assert!(warnings("gfid@1").contains("too few for 2048 features"));
+    assert!(warnings("gfid@1").contains("of 24 samples, where published"));
+    assert!(warnings("recall@1").contains("24 samples against 30 references"));
+}
+
+#[test]
+fn a_reference_that_was_made_otherwise_is_refused_or_marks_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = [
+        "stats",
+        "synthetic:4:24",
+        "-o",
+        "@ref.npz",
+        "--set",
+        "size=64",
+        "--set",
+        "inception=half-pixel",
+    ];
+    program(folder.path(), &stats).expect(Exit::Done);
+    let against =
+        ["--samples", "synthetic:3:24", "--reference", "@ref.npz", "-m", "gfid", "-m", "precision"];
+    let said = judge(folder.path(), &against).expect(Exit::Usage).err;
+    assert!(said.contains("made with inception = half-pixel, this run has tf1"), "{said}");
+    assert!(said.contains("--allow-unlike-reference"), "{said}");
+    judge(folder.path(), &[&against[..], &["--allow-unlike-reference"]].concat())
+        .expect(Exit::Done);
+    let records = records(&folder.path().join("run"));
+    let gfid = &records[0];
+    assert!(gfid["dialect"].as_str().unwrap().ends_with("-against-inception=half-pixel"), "{gfid}");
+    assert!(gfid["dataset"].as_str().unwrap().ends_with("/ref.npz"));
+    let precision = &records[1];
+    assert!(precision["reason"].as_str().unwrap().contains("moments alone"), "{precision}");
+    // Nothing is overwritten.
+    let said = program(folder.path(), &stats).expect(Exit::Usage).err;
+    assert!(said.contains("is there already"), "{said}");
+}
+
+/// An `.npz` of one array of f32 zeros, with one value changed.
+fn latents(path: &Path, shape: &[u64], change: Option<(usize, f32)>) {
+    let mut values = vec![0.0_f32; shape.iter().product::<u64>() as usize];
+    if let Some((at, value)) = change {
+        values[at] = value;
+    }
+    let mut zip = zip::ZipWriter::new(fs::File::create(path).unwrap());
+    zip.start_file("latents.npy", zip::write::SimpleFileOptions::default()).unwrap();
+    let sides: Vec<String> = shape.iter().map(u64::to_string).collect();
+    let header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}\n", sides.join(", "));
+    zip.write_all(b"\x93NUMPY\x01\0").unwrap();
+    zip.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
+    zip.write_all(header.as_bytes()).unwrap();
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    zip.write_all(&bytes).unwrap();
+    zip.finish().unwrap();
+}
+
+#[test]
+fn what_cannot_be_judged_is_named_with_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    // dct:16 at 64 pixels has 48 x 8 x 8.
+    latents(&path("other.npz"), &[2, 4, 8, 8], None);
+    latents(&path("nan.npz"), &[3, 48, 8, 8], Some((2 * 48 * 64 + 7, f32::NAN)));
+    fs::write(path("features.safetensors"), "").unwrap();
+    let real = ["--data", "synthetic:4:24", "-m", "gfid"];
+    let refused = |arguments: &[&str], exit: Exit, words: &[&str]| {
+        let said = judge(folder.path(), arguments).expect(exit).err_without(folder.path());
+        for word in words {
+            assert!(said.contains(word), "`{word}` is not in: {said}");
+        }
+    };
+    let with = |arguments: &[&'static str]| [arguments, &real[..]].concat();
+    refused(
+        &["--samples", "synthetic:3:8"],
+        Exit::Usage,
+        &["nothing to compare them with", "--reference"],
+    );
+    refused(
+        &with(&["--latents", "raw:@nan.npz"]),
+        Exit::Usage,
+        &["names no tokenizer that decodes"],
+    );
+    refused(
+        &with(&["--latents", "@nan.npz", "-t", "dct:16"]),
+        Exit::Usage,
+        &["normalised:FILE", "raw:FILE"],
+    );
+    refused(
+        &with(&["--latents", "raw:@other.npz", "-t", "dct:16"]),
+        Exit::Usage,
+        &["are 4x8x8 each", "`dct:16` takes 48x8x8"],
+    );
+    refused(
+        &with(&["--latents", "raw:@nan.npz", "-t", "dct:16"]),
+        Exit::Usage,
+        &["latent 2 of `DIR/nan.npz` has NaN at place 7"],
+    );
+    refused(
+        &["--samples", "synthetic:3:8", "--reference", "@features.safetensors", "-m", "gfid"],
+        Exit::Usage,
+        &["a reconstruction run saved", "prismbench stats IMAGES"],
+    );
+    refused(
+        &with(&["--samples", "synthetic:3:8", "--set", "size=32"]),
+        Exit::Usage,
+        &["pixels and the protocol's size is 32", "--set size=N"],
+    );
+    refused(&with(&["--suite", "generation"]), Exit::Usage, &["samples or latents"]);
+}
