@@ -35,6 +35,7 @@ pub(crate) fn record(tokenizer: &str, metric: &str, outcome: Outcome) -> Record 
         dtype: "f32".to_owned(),
         seconds: 1.25,
         source: "measured".to_owned(),
+        warnings: Vec::new(),
         tool_version: "0.1.0".to_owned(),
     }
 }

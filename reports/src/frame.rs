@@ -11,8 +11,8 @@ pub const COMPARABLE: [&str; 7] =
 /// The long frame: a row per record, the columns of [`Record`] in its order, in every export.
 ///
 /// The outcome takes seven columns: `outcome` (the word), `value`, `low`, `high`, `infinite` and
-/// `finite_mean` (null where there is none), and `note` (the reason or explanation as text, else
-/// empty). All other text is never null; an empty text means that there is none.
+/// `finite_mean` (null where there is none), and `note` (the reason, explanation or warnings as text,
+/// else empty). All other text is never null; an empty text means that there is none.
 ///
 /// # Errors
 /// [`ReportError::Record`] for a number that is not finite or an interval that is none.
@@ -106,7 +106,7 @@ fn outcome(records: &[Record]) -> Vec<Column> {
             _ => None,
         })
         .collect();
-    let notes: Vec<_> = records.iter().map(|r| r.outcome.note()).collect();
+    let notes: Vec<_> = records.iter().map(note).collect();
     vec![
         text("outcome", records, |r| r.outcome.word()),
         number("value", |outcome| interval(outcome).0),
@@ -116,6 +116,14 @@ fn outcome(records: &[Record]) -> Vec<Column> {
         number("finite_mean", finite_mean),
         Column::new("note".into(), notes),
     ]
+}
+
+/// What is said of a record beside its number: the reason for having none, or warnings.
+fn note(record: &Record) -> String {
+    match record.outcome.note() {
+        reason if reason.is_empty() => record.warnings.join("; "),
+        reason => reason,
+    }
 }
 
 fn circumstances(records: &[Record]) -> Vec<Column> {
