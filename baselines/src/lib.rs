@@ -2,14 +2,19 @@
 //! [`prismbench_core::Tokenizer`].
 //!
 //! [`TokenizerRef`] is how one is asked for, [`registry`] lists what there is, [`open`] makes it.
+//! Generators of their latents have [`GeneratorRef`], [`generators()`] and [`open_generator`].
 //!
 //! **Invariant:** nothing here knows suites, metrics or reports, and nothing prints.
 
 mod autoencoder_kl;
+#[cfg(test)]
+#[path = "../tests/it/checksum.rs"]
+mod checksum;
 mod dct;
 mod encoders;
 mod error;
 mod exec;
+mod generators;
 mod grid;
 mod hub;
 mod identity;
@@ -22,6 +27,9 @@ mod openvision3;
 mod patches;
 mod pca;
 mod rae;
+#[cfg(test)]
+#[path = "../../tests/oracle/recipe.rs"]
+mod recipe;
 mod recon;
 mod reference;
 mod registry;
@@ -32,6 +40,7 @@ mod vit;
 
 pub use error::OpenError;
 pub use exec::{ExecError, FrameError, end_programs};
+pub use generators::{GeneratorEntry, GeneratorRef, PublishedGuide, generators, open_generator};
 pub use hub::{FetchError, Hub};
 pub use model::{HubFile, Model, Part};
 pub use open::{Fit, OpenOptions, Opened, open};

@@ -95,6 +95,7 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
             let opening = Opening {
                 id,
                 model,
+                flag: "--tokenizer",
                 path: reference.weights.as_deref(),
                 revision: reference.revision(),
                 hub: &options.hub,

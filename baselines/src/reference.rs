@@ -77,10 +77,7 @@ impl TokenizerRef {
     /// Whether there is a revision, no path, and the revision may become part of a path and of an
     /// address.
     fn has_usable_revision(&self) -> bool {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let revision = self.revision().unwrap_or_default();
-        let is_name = !revision.is_empty() && revision.chars().all(fits);
-        is_name && !revision.starts_with('.') && self.weights.is_none()
+        self.weights.is_none() && self.revision().is_some_and(is_usable_revision)
     }
 
     /// What the reference names, once its syntax holds.
@@ -166,6 +163,13 @@ impl Kind {
             _ => return None,
         })
     }
+}
+
+/// Whether a revision may become part of a path and of an address.
+pub(crate) fn is_usable_revision(revision: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let is_name = !revision.is_empty() && revision.chars().all(fits);
+    is_name && !revision.starts_with('.')
 }
 
 fn is_verbatim(text: &str) -> bool {

@@ -15,9 +15,13 @@ mod group_norm;
 mod layer_norm;
 mod linear;
 mod maps;
+mod modulation;
 mod pool;
+mod rms_norm;
+mod rotary;
 mod softmax;
 mod sums;
+mod swiglu;
 #[cfg(test)]
 mod testing;
 mod tokens;
@@ -35,8 +39,12 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub(crate) use maps::Buffer;
 pub use maps::{MapShape, Maps};
+pub use modulation::Modulation;
 pub use pool::{Pool, global_average};
+pub use rms_norm::RmsNorm;
+pub use rotary::Rotary;
 pub use softmax::{softmax, softmax_rows};
+pub use swiglu::swiglu;
 pub use upsample::{upsample_bilinear, upsample_nearest};
 pub use window::{Padding, Window};
 

@@ -9,14 +9,11 @@ use serde::Deserialize;
 
 use super::architecture::Quantiser;
 use super::*;
-use checksum::Checksum;
+use crate::checksum::Checksum;
+use crate::recipe;
 
-#[path = "../../tests/it/checksum.rs"]
-mod checksum;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;
-#[path = "../../../tests/oracle/recipe.rs"]
-mod recipe;
 
 /// Of the standard deviation. Measured 1.3e-5 with Winograd's convolutions; PyTorch in single
 /// precision is 1e-5 from itself in double. The subtlest mistake tried, an epsilon of 1e-5 in the

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use candle_core::DType;
 use safetensors::View;
 
 use crate::planned::Planned;
@@ -39,7 +40,8 @@ pub(crate) fn write(path: &Path, dictionaries: &[(&str, &[Planned])]) {
     for planned in dictionaries.iter().flat_map(|(_, tensors)| *tensors) {
         let length = planned.shape.iter().product::<usize>() as i64;
         file.write_all(&length.to_le_bytes()).unwrap();
-        file.write_all(&planned.tensor().data()).unwrap();
+        let tensor = planned.tensor().to_dtype(DType::F16).unwrap();
+        file.write_all(&tensor.data()).unwrap();
     }
     file.flush().unwrap();
 }

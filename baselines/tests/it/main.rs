@@ -9,6 +9,8 @@ mod codecs;
 mod contract;
 mod exec;
 mod generated;
+mod generator_weights;
+mod generators;
 mod golden;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;

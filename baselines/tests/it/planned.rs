@@ -27,6 +27,8 @@ pub(crate) fn planned(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> 
 
 /// Before the name of a tensor whose values are a 1024th of what the recipe makes.
 pub(crate) const FAINT: &str = "faint ";
+/// And of one whose values are a quarter.
+const QUARTER: &str = "quarter ";
 
 impl Planned {
     /// The values that the tensor has in the oracle, rounded to f16.
@@ -49,6 +51,12 @@ impl Planned {
                 return (std.tensor().sqr().unwrap() - 1e-5).unwrap();
             }
             "mae positions" => mae_positions(self.shape[2], (self.shape[1] - 1).isqrt()),
+            // Without the row of the class token.
+            "grid positions" => {
+                mae_positions(self.shape[2], self.shape[1].isqrt()).split_off(self.shape[2])
+            }
+            "rotary cos" => rotary(&self.shape, f64::cos),
+            "rotary sin" => rotary(&self.shape, f64::sin),
             // Several tensors, one below the other.
             names if names.contains('+') => {
                 let count = names.split('+').count();
@@ -57,9 +65,13 @@ impl Planned {
                 let parts = names.split('+').map(|name| planned(name, shape.clone()).tensor());
                 return Tensor::cat(&parts.collect::<Vec<_>>(), 0).unwrap();
             }
-            faint if faint.starts_with(FAINT) => {
-                let values = recipe::tensor(&faint[FAINT.len()..], &self.shape);
-                let values: Vec<f32> = values.into_iter().map(|x| x / 1024.0).collect();
+            small if small.starts_with(FAINT) || small.starts_with(QUARTER) => {
+                let (part, name) = match small.strip_prefix(FAINT) {
+                    Some(name) => (1024.0, name),
+                    None => (4.0, &small[QUARTER.len()..]),
+                };
+                let values = recipe::tensor(name, &self.shape);
+                let values: Vec<f32> = values.into_iter().map(|x| x / part).collect();
                 let tensor = Tensor::from_vec(values, &*self.shape, &Device::Cpu).unwrap();
                 return tensor.to_dtype(DType::F16).unwrap();
             }
@@ -82,6 +94,9 @@ impl Planned {
                 | "_latents_std"
                 | "variance"
                 | "mae positions"
+                | "grid positions"
+                | "rotary cos"
+                | "rotary sin"
         )
     }
 }
@@ -98,6 +113,20 @@ fn mae_positions(width: usize, side: usize) -> Vec<f32> {
         (if (channel / quarter).is_multiple_of(2) { angle.sin() } else { angle.cos() }) as f32
     };
     (0..width * (side * side + 1)).map(value).collect()
+}
+
+/// Cosines or sines of rotary embeddings for a square grid of positions: rows in the first half, columns
+/// in the second, each angle twice.
+fn rotary(shape: &[usize], function: fn(f64) -> f64) -> Vec<f32> {
+    let &[positions, width] = shape else { panic!("{shape:?} is no table of angles") };
+    let (side, half) = (positions.isqrt(), width / 2);
+    let value = |index: usize| {
+        let (position, channel) = (index / width, index % width);
+        let place = if channel < half { position / side } else { position % side };
+        let rate = 10_000_f64.powf((channel % half / 2 * 2) as f64 / -(half as f64));
+        function(place as f64 * rate) as f32
+    };
+    (0..positions * width).map(value).collect()
 }
 
 /// Writes safetensors, a few tensors at a time: the largest file here has half a billion numbers.

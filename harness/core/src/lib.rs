@@ -13,6 +13,7 @@ mod image;
 mod image_dialects;
 mod inception_resize;
 mod joint_space;
+mod label_rule;
 mod latents;
 mod lpips_trunk;
 mod metric;
@@ -22,6 +23,7 @@ mod probe_recipe;
 mod protocol;
 mod record;
 mod sample;
+mod sampling;
 mod seed;
 mod thousandths;
 mod tokenizer;
@@ -37,6 +39,7 @@ pub use image::{ImageBatch, Reconstruction, RgbImage};
 pub use image_dialects::{MsSsimDialect, PsnrDialect, SsimDialect};
 pub use inception_resize::InceptionResize;
 pub use joint_space::{JointSpace, RetrievalQueries};
+pub use label_rule::{LabelRule, UnevenLabels};
 pub use latents::{LatentShape, Latents};
 pub use lpips_trunk::LpipsTrunk;
 pub use metric::{Better, MetricDef, Unit};
@@ -46,5 +49,9 @@ pub use probe_recipe::{HeadChoice, ProbeRecipe};
 pub use protocol::{Concern, Crop, Protocol, ProtocolError, Quantiser, Resampler, ResizeFilter};
 pub use record::{Outcome, Record};
 pub use sample::Sample;
+pub use sampling::{
+    GridPoints, Guidance, GuidanceInterval, GuidanceScale, GuidanceTerms, Integrator, Sampling,
+    ShiftFactor, TimeShift,
+};
 pub use seed::Stream;
 pub use tokenizer::{Tokenizer, TokenizerSpec, Weights};
