@@ -24,7 +24,7 @@ enum Command {
     Run(Box<RunArgs>),
     /// Take the moments of real pictures: a reference for the samples of generators
     Stats(StatsArgs),
-    /// Download the weights of tokenizers into the hub's cache
+    /// Download the weights of tokenizers and generators into the hub's cache
     Fetch(FetchArgs),
     /// Print leaderboards or the long table of run folders; measures nothing
     Table(TableArgs),
@@ -53,6 +53,20 @@ pub(crate) struct RunArgs {
     /// raw:FILE, an .npz, a .safetensors or a folder of them (repeatable)
     #[arg(long = "latents", value_name = "SCALE:FILE")]
     pub(crate) latents: Vec<String>,
+    /// A generator of latents, run here, decoded by every --tokenizer and judged: ID[@REVISION] or
+    /// ID=PATH; -n says how many samples [default: 50000] (repeatable)
+    #[arg(long = "generator", value_name = "REF")]
+    pub(crate) generators: Vec<String>,
+    /// How generators are sampled: INTEGRATOR:POINTS[,GUIDANCE][,shift:SHIFT], as in
+    /// euler:50,cfg:1.5@0.1..0.9 [default: as each is published]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) sampling: Option<String>,
+    /// The weaker generator that autoguidance compares with
+    #[arg(long, value_name = "REF")]
+    pub(crate) guide: Option<String>,
+    /// Classes of the samples: balanced or uniform [default: balanced]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) labels: Option<String>,
     /// A protocol by name (repeatable)
     #[arg(short, long = "protocol", value_name = "NAME")]
     pub(crate) protocols: Vec<String>,
@@ -180,9 +194,9 @@ pub(crate) struct StatsArgs {
 /// HF_HUB_OFFLINE mean what they mean there.
 #[derive(Args)]
 pub(crate) struct FetchArgs {
-    /// A tokenizer with published weights: ID[@REVISION]
+    /// A tokenizer or generator with published weights: ID[@REVISION]
     #[arg(required = true, value_name = "ID")]
-    pub(crate) tokenizers: Vec<String>,
+    pub(crate) models: Vec<String>,
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,
@@ -203,7 +217,7 @@ pub(crate) struct TableArgs {
 
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// tokenizers, suites, metrics, protocols or data [default: all]
+    /// tokenizers, generators, suites, metrics, protocols or data [default: all]
     pub(crate) what: Option<String>,
 }
 

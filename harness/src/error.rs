@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 
 use prismbench_baselines::{FetchError, OpenError, ReconError};
-use prismbench_core::{ProtocolError, TokenizerError, UnknownChoice};
+use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice};
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
 use prismbench_suites::{ArrayError, DataError, FeatureFileError, PictureError, SuiteError};
@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Report(#[from] ReportError),
     #[error(transparent)]
     Choice(#[from] UnknownChoice),
+    #[error(transparent)]
+    Labels(#[from] UnevenLabels),
     #[error("metric `{metric}` needs the weights of the network `{network}`, which are not there")]
     NetworkMissing { metric: String, network: String, remedy: String },
     #[error(transparent)]
@@ -41,8 +43,8 @@ pub(crate) enum Failure {
     FetchInterrupted,
     #[error("the download ended without a word")]
     FetchEnded,
-    #[error("`{tokenizer}` has no weights to fetch")]
-    NothingToFetch { tokenizer: String },
+    #[error("`{model}` has no weights to fetch")]
+    NothingToFetch { model: String },
     #[error("there is no {what} called `{found}`")]
     Unknown { what: &'static str, found: String, nearest: Option<String> },
     #[error("`{}` holds another run", path.display())]
@@ -158,7 +160,7 @@ impl Failure {
             Self::Fetch(error) => Some(error.remedy()),
             Self::FetchInterrupted => Some("the same command goes on where it stopped".to_owned()),
             Self::NothingToFetch { .. } => {
-                Some("`prismbench list tokenizers` shows which have some".to_owned())
+                Some("`prismbench list tokenizers` and `list generators` show which have some".to_owned())
             }
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use prismbench_baselines::GeneratorRef;
 use prismbench_data::DataSpec;
 use prismbench_suites::LatentScale;
 
@@ -14,6 +15,8 @@ pub(crate) enum Judged {
     Samples(DataSpec),
     /// Latents that somebody's generator wrote.
     Latents(LatentsChoice),
+    /// A generator that is run here.
+    Generator(GeneratorRef),
 }
 
 /// `normalised:FILE` or `raw:FILE`.

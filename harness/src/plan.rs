@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use prismbench_baselines::TokenizerRef;
-use prismbench_core::{Concern, Protocol, Quantiser, nearest};
+use prismbench_baselines::{GeneratorRef, TokenizerRef};
+use prismbench_core::{BadSetting, Concern, LabelRule, Protocol, Quantiser, Sampling, nearest};
 use prismbench_data::DataSpec;
 use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
 use sha2::{Digest, Sha256};
@@ -26,6 +26,12 @@ pub(crate) struct Plan {
     pub(crate) data: Vec<DataChoice>,
     /// What the generation suite judges.
     pub(crate) judged: Vec<Judged>,
+    /// How generators are sampled; none for as each is published.
+    pub(crate) sampling: Option<Sampling>,
+    /// The weaker generator of autoguidance.
+    pub(crate) guide: Option<GeneratorRef>,
+    /// Which classes are drawn.
+    pub(crate) labels: LabelRule,
     pub(crate) fit: Fit,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) metrics: Vec<String>,
@@ -79,6 +85,8 @@ pub(crate) enum PlanError {
     Scale(#[from] NoScale),
     #[error("the plan judges samples and names nothing to compare them with")]
     NoReference,
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
     #[error("the plan judges latents and names no tokenizer that decodes them")]
     NoDecoder,
     #[error("`--weights {found}` is not NAME=FILE")]
@@ -127,6 +135,10 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     }
     distinct("tokenizers", &ids)?;
     distinct("data", &file.data)?;
+    let sampling: Option<Sampling> =
+        file.sampling.as_deref().map(str::parse).transpose().map_err(PlanError::from)?;
+    let guide: Option<GeneratorRef> = file.guide.as_deref().map(str::parse).transpose()?;
+    let labels = file.labels.as_deref().map_or(Ok(LabelRule::Balanced), str::parse)?;
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
     let on_bad = checked(&file, &metrics)?;
@@ -144,6 +156,9 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         tokenizers,
         data,
         judged,
+        sampling,
+        guide,
+        labels,
         fit,
         protocols,
         metrics,
@@ -251,6 +266,7 @@ fn judged(file: &PlanFile, suites: &[Box<dyn Suite>]) -> Result<Vec<Judged>, Fai
     let judges = suites.iter().any(|suite| suite.concern() == Concern::Generation);
     distinct("samples", &file.samples)?;
     distinct("latents", &file.latents)?;
+    distinct("generators", &file.generators)?;
     let mut judged = Vec::new();
     for samples in &file.samples {
         judged.push(Judged::Samples(samples.parse()?));
@@ -259,16 +275,22 @@ fn judged(file: &PlanFile, suites: &[Box<dyn Suite>]) -> Result<Vec<Judged>, Fai
         let choice: LatentsChoice = latents.parse().map_err(PlanError::from)?;
         judged.push(Judged::Latents(choice));
     }
+    for generator in &file.generators {
+        judged.push(Judged::Generator(generator.parse()?));
+    }
     if !judges {
         return Ok(judged);
     }
     if judged.is_empty() {
-        return Err(PlanError::Nothing { what: "samples or latents for its suite `generation`" })?;
+        return Err(PlanError::Nothing {
+            what: "samples, latents or generators for its suite `generation`",
+        })?;
     }
     if file.reference.is_none() && file.data.is_empty() {
         return Err(PlanError::NoReference)?;
     }
-    if !file.latents.is_empty() && file.tokenizers.is_empty() {
+    let decodes = !file.latents.is_empty() || !file.generators.is_empty();
+    if decodes && file.tokenizers.is_empty() {
         return Err(PlanError::NoDecoder)?;
     }
     Ok(judged)

@@ -4,7 +4,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use prismbench_baselines::{FetchError, Hub, HubFile, TokenizerRef};
+use prismbench_baselines::{
+    FetchError, GeneratorRef, Hub, HubFile, Model, TokenizerRef, generators,
+};
 
 use crate::cli::FetchArgs;
 use crate::error::Failure;
@@ -18,20 +20,19 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) fn run(args: &FetchArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let hub = Hub::from_environment();
     // All references are checked before the first download.
-    let references = args.tokenizers.iter().map(|text| parse(text));
-    for reference in references.collect::<Result<Vec<_>, _>>()? {
-        let model = reference.model().into_iter();
-        for part in model.flat_map(|model| model.parts) {
-            let revision = reference.revision();
+    let wanted = args.models.iter().map(|text| Wanted::parse(text));
+    for wanted in wanted.collect::<Result<Vec<_>, _>>()? {
+        for part in wanted.model.parts {
+            let revision = wanted.revision();
             let here = part.files.iter().find_map(|file| hub.find(file, revision));
             let path = match (here, part.files.first()) {
                 (Some(path), _) => {
-                    streams.say(&format!("{}: already here", reference.id));
+                    streams.say(&format!("{}: already here", wanted.id));
                     path
                 }
                 (None, Some(file)) => fetch(&hub, *file, revision, args, streams)?,
                 (None, None) => {
-                    let id = &reference.id;
+                    let id = &wanted.id;
                     streams.say(&format!("{id}: no repository is known to have all of it"));
                     continue;
                 }
@@ -42,14 +43,35 @@ pub(crate) fn run(args: &FetchArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn parse(text: &str) -> Result<TokenizerRef, Failure> {
-    let reference: TokenizerRef = text.parse()?;
-    let on_hub =
-        |model: &prismbench_baselines::Model| model.parts.iter().any(|part| !part.files.is_empty());
-    if !reference.model().is_some_and(on_hub) || reference.weights.is_some() {
-        return Err(Failure::NothingToFetch { tokenizer: text.to_owned() });
+/// A model with published weights, tokenizer or generator.
+struct Wanted {
+    id: String,
+    model: &'static Model,
+}
+
+impl Wanted {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let family = text.split('@').next().unwrap_or_default();
+        let (id, model, is_local) = match generators().iter().any(|entry| entry.family == family) {
+            true => {
+                let reference: GeneratorRef = text.parse()?;
+                (reference.id.clone(), reference.model(), reference.weights.is_some())
+            }
+            false => {
+                let reference: TokenizerRef = text.parse()?;
+                (reference.id.clone(), reference.model(), reference.weights.is_some())
+            }
+        };
+        let on_hub = |model: &&Model| model.parts.iter().any(|part| !part.files.is_empty());
+        match model.filter(on_hub) {
+            Some(model) if !is_local => Ok(Self { id, model }),
+            _ => Err(Failure::NothingToFetch { model: text.to_owned() }),
+        }
     }
-    Ok(reference)
+
+    fn revision(&self) -> Option<&str> {
+        self.id.split_once('@').map(|(_, revision)| revision)
+    }
 }
 
 /// The download runs beside, so that an interrupt ends the command at once; the next attempt goes on

@@ -1,4 +1,4 @@
-use prismbench_baselines::{Entry, Hub, Model, Needs, registry};
+use prismbench_baselines::{Entry, GeneratorEntry, Hub, Model, Needs, generators, registry};
 use prismbench_core::{Protocol, nearest};
 use prismbench_suites::suites;
 
@@ -6,7 +6,7 @@ use crate::cli::ListArgs;
 use crate::error::Failure;
 use crate::{Exit, Streams};
 
-const WHAT: [&str; 5] = ["tokenizers", "suites", "metrics", "protocols", "data"];
+const WHAT: [&str; 6] = ["tokenizers", "generators", "suites", "metrics", "protocols", "data"];
 
 /// Prints what this build knows.
 pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -39,6 +39,7 @@ const DATA: [(&str, &str); 10] = [
 fn section(what: &str) -> String {
     let rows: Vec<(String, String)> = match what {
         "tokenizers" => tokenizers(),
+        "generators" => listed_generators(),
         "suites" => suites()
             .iter()
             .map(|suite| {
@@ -82,6 +83,24 @@ fn section(what: &str) -> String {
 fn tokenizers() -> Vec<(String, String)> {
     let hub = Hub::from_environment();
     registry().iter().map(|entry| tokenizer(entry, &hub)).collect()
+}
+
+fn listed_generators() -> Vec<(String, String)> {
+    let hub = Hub::from_environment();
+    let row = |entry: &GeneratorEntry| {
+        let mut text = format!("{}; sampled by {}", entry.summary, entry.sampling);
+        if let Some(tokenizer) = entry.tokenizer {
+            text.push_str(&format!("; latents of {tokenizer}"));
+        }
+        if let Some(model) = entry.model {
+            text.push_str(&format!("\n{}", weights(model, &hub)));
+        }
+        if let Some(guide) = entry.guide {
+            text.push_str(&format!("\npublished with {} by {}", guide.guidance, guide.id));
+        }
+        (entry.syntax.clone(), text)
+    };
+    generators().iter().map(row).collect()
 }
 
 fn tokenizer(entry: &Entry, hub: &Hub) -> (String, String) {

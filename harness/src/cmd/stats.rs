@@ -4,6 +4,7 @@ use prismbench_suites::{
 };
 
 use crate::cli::{RunArgs, StatsArgs};
+use crate::data_sets::DataChoice;
 use crate::error::Failure;
 use crate::networks;
 use crate::plan::Plan;
@@ -13,9 +14,8 @@ use crate::{Exit, Streams};
 
 /// Takes the moments of real pictures and writes them as a reference.
 pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
-    let failed = |source| Failure::Suite { dataset: args.images.clone(), source: Box::new(source) };
     // Nothing is computed for a target that cannot be.
-    MomentsFile::refuse_existing(&args.out).map_err(|error| failed(error.into()))?;
+    MomentsFile::refuse_existing(&args.out).map_err(|error| failed(args, error.into()))?;
     let plan = Plan::resolve(&as_a_run(args))?;
     let (Some(protocol), Some(data)) = (plan.protocols.first(), plan.data.first()) else {
         return Ok(Exit::Internal);
@@ -23,9 +23,26 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let threads = args.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
-    let device = Device::Cpu;
-    let networks = pool.install(|| networks::lend(&plan, protocol, &device))?;
+    let networks = pool.install(|| networks::lend(&plan, protocol, &Device::Cpu))?;
     let Lent::Ready(network) = &networks.inception else { return Ok(Exit::Internal) };
+    let taken = pool.install(|| take(args, &plan, network, (&networks, protocol, data), streams));
+    let statistics = taken?;
+    for warning in &statistics.warnings {
+        streams.say(&format!("warning: {warning}"));
+    }
+    statistics.write(&args.out).map_err(|error| failed(args, error.into()))?;
+    streams.say(&format!("moments of {} pictures", statistics.count));
+    writeln!(streams.out, "{}", args.out.display()).map_err(Failure::Output)?;
+    Ok(Exit::Done)
+}
+
+fn take(
+    args: &StatsArgs,
+    plan: &Plan,
+    network: &Inception,
+    (networks, protocol, data): (&Networks, &Protocol, &DataChoice),
+    streams: &mut Streams<'_>,
+) -> Result<Statistics, Failure> {
     let sets = data.open(GenerationSuite.learns())?;
     let pictures = Pictures {
         dataset: sets.measured.as_ref(),
@@ -34,7 +51,7 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
         protocol,
         on_bad: plan.on_bad,
     };
-    let cache = networks::cache_folder(&plan).filter(|_| !args.no_cache);
+    let cache = networks::cache_folder(plan).filter(|_| !args.no_cache);
     let cache = cache.map(|folder| folder.join("features"));
     let title = format!("stats · {}", args.images);
     let mut watcher = Watcher {
@@ -45,11 +62,11 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let interrupted = watcher.streams.interrupted;
     let mut context = Context {
         metrics: &plan.metrics,
-        device: &device,
+        device: &Device::Cpu,
         batch: args.batch,
         seed: plan.seed,
         protocol,
-        networks: &networks,
+        networks,
         allow_unlike_reference: false,
         training: None,
         text_tower: None,
@@ -59,16 +76,13 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
         interrupted,
         observer: &mut watcher,
     };
-    let statistics = pool.install(|| Statistics::of(&pictures, network, &mut context));
+    let statistics = Statistics::of(&pictures, network, &mut context);
     watcher.progress.finish();
-    let statistics = statistics.map_err(failed)?;
-    for warning in &statistics.warnings {
-        streams.say(&format!("warning: {warning}"));
-    }
-    statistics.write(&args.out).map_err(|error| failed(error.into()))?;
-    streams.say(&format!("moments of {} pictures", statistics.count));
-    writeln!(streams.out, "{}", args.out.display()).map_err(Failure::Output)?;
-    Ok(Exit::Done)
+    statistics.map_err(|source| failed(args, source))
+}
+
+fn failed(args: &StatsArgs, source: SuiteError) -> Failure {
+    Failure::Suite { dataset: args.images.clone(), source: Box::new(source) }
 }
 
 /// A run that judges the pictures by the network that the moments are of: what it would need is what

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use prismbench_baselines::TokenizerRef;
+use prismbench_baselines::{GeneratorRef, TokenizerRef};
 use prismbench_core::nearest;
 use prismbench_suites::{GenerationSuite, ReconstructionSuite, Suite};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,14 @@ pub(super) struct PlanFile {
     pub(super) samples: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) latents: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) generators: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sampling: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) guide: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) labels: Option<String>,
     #[serde(default = "held_out")]
     pub(super) fit: String,
     #[serde(default = "default_protocol")]
@@ -51,7 +59,7 @@ pub(super) struct PlanFile {
     pub(super) weights: BTreeMap<String, String>,
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 22] = [
     "format",
     "name",
     "suites",
@@ -59,6 +67,10 @@ const KEYS: [&str; 18] = [
     "data",
     "samples",
     "latents",
+    "generators",
+    "sampling",
+    "guide",
+    "labels",
     "fit",
     "protocols",
     "metrics",
@@ -116,6 +128,11 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
             *latents = choice.beside(folder).to_string();
         }
     }
+    for generator in file.generators.iter_mut().chain(&mut file.guide) {
+        if let Ok(reference) = generator.parse::<GeneratorRef>() {
+            *generator = reference.beside(folder).to_string();
+        }
+    }
     for path in file.reference.iter_mut().chain(file.weights.values_mut()) {
         *path = folder.join(&*path).display().to_string();
     }
@@ -149,7 +166,7 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
             *values = given.to_vec();
         }
     }
-    if !args.samples.is_empty() || !args.latents.is_empty() {
+    if [&args.samples, &args.latents, &args.generators].iter().any(|given| !given.is_empty()) {
         // What is judged brings the rest along: nothing of the plan belongs to it.
         file.suites = vec![GenerationSuite.id().to_owned()];
         file.tokenizers.clear();
@@ -158,6 +175,16 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
     }
     replace(&mut file.samples, &args.samples);
     replace(&mut file.latents, &args.latents);
+    replace(&mut file.generators, &args.generators);
+    for (value, given) in [
+        (&mut file.sampling, &args.sampling),
+        (&mut file.guide, &args.guide),
+        (&mut file.labels, &args.labels),
+    ] {
+        if given.is_some() {
+            value.clone_from(given);
+        }
+    }
     file.allow_unlike_reference |= args.allow_unlike_reference;
     if !args.data.is_empty() {
         // The plan's pictures for fitting belong to the plan's data.

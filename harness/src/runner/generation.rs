@@ -1,11 +1,12 @@
 use std::path::Path;
 
-use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
-use prismbench_core::{LatentShape, Protocol, Tokenizer, Weights};
+use indicatif::HumanDuration;
+use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
+use prismbench_core::{Choice, Generator, LatentShape, Protocol, Tokenizer, Weights};
 use prismbench_data::{DataSpec, Dataset};
 use prismbench_suites::{
-    Context, Decoded, Finished, GenerationSuite, LatentFiles, MomentsFile, Networks, Part, Pass,
-    Pictures, ReferenceChoice, SampleSource, Suite, SuiteError,
+    Context, Decoded, Drawn, Finished, GenerationSuite, LatentFiles, MomentsFile, Networks, Part,
+    Pass, Pictures, ReferenceChoice, SampleSource, Suite, SuiteError,
 };
 
 use super::{Runner, Watcher};
@@ -17,6 +18,9 @@ use crate::plan::Fit;
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, WeightFile};
 use crate::records::{Common, Subject, sha256_of_all};
+
+/// Samples that are drawn where nothing else is said: those of published tables.
+const SAMPLES: u64 = 50_000;
 
 /// What all samples under one protocol are compared with.
 struct Comparison<'a> {
@@ -82,6 +86,7 @@ impl Runner<'_, '_> {
                     match judged {
                         Judged::Samples(spec) => self.finished(spec, &comparison)?,
                         Judged::Latents(choice) => self.latents(choice, &comparison)?,
+                        Judged::Generator(reference) => self.drawn(reference, &comparison)?,
                     }
                 }
             }
@@ -137,17 +142,90 @@ impl Runner<'_, '_> {
             };
             self.judge(&row, &samples, Some(tokenizer.as_ref()), comparison)?;
         }
-        if unfit.len() == self.plan.tokenizers.len() {
-            let source = SuiteError::LatentShape {
-                files: files.id().to_owned(),
-                found: LatentShape::Tensor(files.shape().to_vec()).to_string(),
-                size: comparison.protocol.size,
-                tokenizers: unfit,
+        let found = LatentShape::Tensor(files.shape().to_vec()).to_string();
+        self.fits(files.id(), found, unfit, comparison)
+    }
+
+    /// Draws latents and decodes them by every tokenizer of the plan that they fit.
+    fn drawn(
+        &mut self,
+        reference: &GeneratorRef,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let (plan, options) = (self.plan, self.options(comparison.protocol));
+        let generator =
+            baselines::open_generator(reference, plan.sampling, plan.guide.as_ref(), &options)?;
+        let spec = generator.spec();
+        let files = spec.weights.iter().map(WeightFile::from).collect();
+        self.folder.provenance.weights.insert(spec.id.clone(), files);
+        let count = plan.limit.unwrap_or(SAMPLES);
+        let classes = plan.labels.labels(count, spec.classes, plan.seed)?;
+        let mut unfit = Vec::new();
+        for reference in &plan.tokenizers {
+            let tokenizer = self.decoder(reference, comparison.protocol)?;
+            let side = comparison.protocol.size;
+            let expected = tokenizer.latent_shape(side, side);
+            if expected != LatentShape::Tensor(spec.latent.to_vec()) {
+                unfit.push(format!("`{}` takes {expected}", reference.id));
+                continue;
+            }
+            let decoder = &tokenizer.spec().id;
+            let labels = plan.labels.id();
+            let row = Row {
+                id: spec.id.clone(),
+                variant: format!("{}, {labels} labels, decoded by {decoder}", spec.sampling),
+                weights: [&spec.weights[..], &tokenizer.spec().weights[..]].concat(),
             };
-            return Err(failed(files.id(), source));
+            if self.is_judged(&row, comparison) {
+                continue;
+            }
+            self.forecast(generator.as_ref(), count)?;
+            let samples = Drawn {
+                generator: generator.as_ref(),
+                classes: &classes,
+                seed: plan.seed,
+                tokenizer: tokenizer.as_ref(),
+                protocol: comparison.protocol,
+            };
+            self.judge(&row, &samples, Some(tokenizer.as_ref()), comparison)?;
+        }
+        let found = LatentShape::Tensor(spec.latent.to_vec()).to_string();
+        self.fits(&spec.id, found, unfit, comparison)
+    }
+
+    /// Says beforehand how long drawing will take.
+    fn forecast(&mut self, generator: &dyn Generator, count: u64) -> Result<(), Failure> {
+        let spec = generator.spec();
+        let batch = (self.args.batch as u64).min(count).max(1);
+        let one = generator
+            .estimate(batch as usize)
+            .map_err(|error| failed(&spec.id, SuiteError::Batch(error)))?;
+        let all = one.mul_f64(count as f64 / batch as f64);
+        self.streams.say(&format!(
+            "{count} samples by `{}`, {} calls of its network each ({:.0} GMAC a sample): about {}",
+            spec.id,
+            spec.calls,
+            spec.multiply_accumulates as f64 / 1e9,
+            HumanDuration(all)
+        ));
+        Ok(())
+    }
+
+    /// Refuses latents that no tokenizer takes, and names those that do not.
+    fn fits(
+        &mut self,
+        what: &str,
+        found: String,
+        unfit: Vec<String>,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        if unfit.len() == self.plan.tokenizers.len() {
+            let (files, size) = (what.to_owned(), comparison.protocol.size);
+            let source = SuiteError::LatentShape { files, found, size, tokenizers: unfit };
+            return Err(failed(what, source));
         }
         for unfit in unfit {
-            self.streams.say(&format!("warning: `{}` is left out: {unfit}", files.id()));
+            self.streams.say(&format!("warning: `{what}` is not decoded by all: {unfit}"));
         }
         Ok(())
     }
