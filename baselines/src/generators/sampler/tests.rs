@@ -65,8 +65,8 @@ fn samples_of_the_tiny_network_are_the_references() {
         let found = values(&sampler.denoise(latents(), &[3, 7]).unwrap());
         assert_row(integrator, &found, row);
         let found: f64 = found.iter().map(|&x| f64::from(x)).sum();
-        // 192 of them, with errors of either sign: PyTorch's own sum of `euler` is 1e-4 away.
-        assert!((found - sum).abs() < 5e-4, "{integrator}: {found}, expected {sum}");
+        // Of magnitudes that sum to 200; PyTorch's own sum of `euler` is 1e-4 from that in double.
+        assert!((found - sum).abs() < 2e-3, "{integrator}: {found}, expected {sum}");
     }
 }
 
