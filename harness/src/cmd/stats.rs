@@ -1,6 +1,9 @@
 use candle_core::Device;
+use prismbench_core::Protocol;
+use prismbench_metrics::Inception;
 use prismbench_suites::{
-    Context, GenerationSuite, Lent, MomentsFile, Part, Pictures, Statistics, Suite,
+    Context, GenerationSuite, Lent, MomentsFile, Networks, Part, Pictures, Statistics, Suite,
+    SuiteError,
 };
 
 use crate::cli::{RunArgs, StatsArgs};
