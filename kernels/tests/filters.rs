@@ -54,6 +54,12 @@ fn filter(size: Size, shape: Shape, pass: Pass, thousandths: u32) -> PlaneFilter
     PlaneFilter::new(size, shape, pass, Cutoff::from_thousandths(thousandths).unwrap())
 }
 
+fn filtered(filter: &PlaneFilter, planes: &[f32]) -> Vec<f32> {
+    let mut out = vec![f32::NAN; planes.len()];
+    filter.apply(planes, &mut out);
+    out
+}
+
 impl Case {
     fn filter(&self) -> PlaneFilter {
         let size = Size::new(self.width, self.height);
@@ -66,8 +72,8 @@ impl Case {
     }
 
     fn check(&self) -> f64 {
-        let mut found = planes(Size::new(self.width, self.height), self.seed, 60);
-        self.filter().apply(&mut found);
+        let size = Size::new(self.width, self.height);
+        let found = filtered(&self.filter(), &planes(size, self.seed, 60));
         let n = found.len();
         let at = |i: usize| f64::from(found[i * (n - 1) / (self.values.len() - 1)]);
         let wide = || found.iter().map(|&value| f64::from(value));
@@ -102,8 +108,8 @@ fn the_reference_values_of_the_specification_are_reproduced() {
     let first = planes(size, 1, 4)[..size.area()].to_vec();
     for (cutoff, expected) in reference["dct_lowpass_ch0"].as_object().unwrap() {
         let thousandths = (1000.0 * cutoff.parse::<f64>().unwrap()).round() as u32;
-        let mut low = first.clone();
-        filter(size, Shape::DctRadialAxis, Pass::Low, thousandths).apply(&mut low);
+        let filter = filter(size, Shape::DctRadialAxis, Pass::Low, thousandths);
+        let mut low = filtered(&filter, &first);
         low.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
         let mean = low.iter().map(|&value| f64::from(value)).sum::<f64>() / low.len() as f64;
         let at = |row: usize, column: usize| f64::from(low[256 * row + column]);
@@ -121,9 +127,8 @@ fn low_and_high_give_the_picture_back_with_its_mean_counted_once() {
         let picture = planes(size, seed, 60);
         for (_, shape) in SHAPES {
             for thousandths in [50, 400, 1000] {
-                let (mut low, mut high) = (picture.clone(), picture.clone());
-                filter(size, shape, Pass::Low, thousandths).apply(&mut low);
-                filter(size, shape, Pass::High, thousandths).apply(&mut high);
+                let pass = |pass| filtered(&filter(size, shape, pass, thousandths), &picture);
+                let (low, high) = (pass(Pass::Low), pass(Pass::High));
                 for (plane, (low, high)) in picture
                     .chunks(size.area())
                     .zip(low.chunks(size.area()).zip(high.chunks(size.area())))
@@ -145,8 +150,7 @@ fn a_filter_that_keeps_everything_changes_no_bit() {
     for size in [Size::new(256, 256), Size::new(45, 64), Size::new(1, 1)] {
         let picture = planes(size, 3, 60);
         for shape in [Shape::DctRadialCorner, Shape::DctSquare, Shape::DctZigzag] {
-            let mut found = picture.clone();
-            filter(size, shape, Pass::Low, 1000).apply(&mut found);
+            let found = filtered(&filter(size, shape, Pass::Low, 1000), &picture);
             assert!(found.iter().zip(&picture).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
     }
@@ -158,8 +162,7 @@ fn bands_add_up_to_the_picture() {
     let picture = planes(size, 5, 60);
     let mut sum = vec![0.0; picture.len()];
     for band in 0..11 {
-        let mut part = picture.clone();
-        PlaneFilter::zigzag_band(size, band, 10).apply(&mut part);
+        let part = filtered(&PlaneFilter::zigzag_band(size, band, 10), &picture);
         // There is no eleventh.
         assert!(band < 10 || part.iter().all(|&value| value.abs() < 1e-30));
         sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += f64::from(value));
@@ -172,7 +175,7 @@ fn bands_add_up_to_the_picture() {
 fn planes_without_pixels_are_no_planes() {
     for size in [Size::new(0, 0), Size::new(0, 4), Size::new(4, 0)] {
         for (_, shape) in SHAPES {
-            filter(size, shape, Pass::High, 500).apply(&mut []);
+            assert!(filtered(&filter(size, shape, Pass::High, 500), &[]).is_empty());
         }
     }
 }
@@ -186,21 +189,20 @@ proptest! {
     ) {
         let size = Size::new(width, height);
         let pass = if is_low { Pass::Low } else { Pass::High };
-        let filter = filter(size, SHAPES[shape].1, pass, thousandths);
+        let cutoff = Cutoff::from_thousandths(thousandths).unwrap();
+        let shape = SHAPES[shape].1;
+        let filter = PlaneFilter::new(size, shape, pass, cutoff);
         let picture = planes(size, seed, 60);
-        let mut expected = picture.clone();
-        filter.apply(&mut expected);
+        let expected = filtered(&filter, &picture);
         for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
-            let mut found = picture.clone();
-            filter.clone().for_set(set).apply(&mut found);
-            prop_assert_eq!(&found, &expected, "{:?}", set);
+            let filter = PlaneFilter::for_set(set, size, shape, pass, cutoff);
+            prop_assert_eq!(&filtered(&filter, &picture), &expected, "{:?}", set);
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        let mut twice = [picture.clone(), picture.clone()].concat();
-        pool.install(|| filter.apply(&mut twice));
+        let twice = [picture.clone(), picture.clone()].concat();
+        let twice = pool.install(|| filtered(&filter, &twice));
         prop_assert_eq!(&twice[picture.len()..], &expected[..]);
-        let mut alone = picture[size.area()..2 * size.area()].to_vec();
-        filter.apply(&mut alone);
-        prop_assert_eq!(&alone[..], &expected[size.area()..2 * size.area()]);
+        let second = size.area()..2 * size.area();
+        prop_assert_eq!(&filtered(&filter, &picture[second.clone()])[..], &expected[second]);
     }
 }

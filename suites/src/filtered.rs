@@ -59,10 +59,11 @@ fn size(images: &ImageBatch) -> Size {
 
 fn apply(images: &ImageBatch, filter: &PlaneFilter) -> Result<ImageBatch, TokenizerError> {
     let tensor = images.tensor();
-    let mut planes: Vec<f32> = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?;
-    filter.apply(&mut planes);
-    planes.par_iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
-    ImageBatch::new(Tensor::from_vec(planes, tensor.shape(), tensor.device())?)
+    let planes: Vec<f32> = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?;
+    let mut out = vec![0.0; planes.len()];
+    filter.apply(&planes, &mut out);
+    out.par_iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+    ImageBatch::new(Tensor::from_vec(out, tensor.shape(), tensor.device())?)
 }
 
 #[cfg(test)]

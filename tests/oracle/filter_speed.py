@@ -55,18 +55,19 @@ def record_scipy(seconds):
             return low if which == "low" else planes - low + planes.mean((-2, -1), keepdims=True)
 
         found = call()
-        calls, start = [], time.perf_counter()
+        calls, start, cpu = [], time.perf_counter(), time.process_time()
         while time.perf_counter() - start < seconds or not calls:
             begun = time.perf_counter()
             call()
             calls.append(time.perf_counter() - begun)
-        print(name, statistics.median(calls), float(found.reshape(-1)[40_000]), sep="\t", flush=True)
+        cpu = (time.process_time() - cpu) / len(calls)
+        print(name, float(found.reshape(-1)[40_000]), min(calls), cpu, flush=True)
 
 
 def record(command, **variables):
-    """Seconds per call and one value, by filter."""
-    lines = (line.split("\t") for line in printed(command, **variables) if line.count("\t") == 2)
-    return {name: (float(seconds), float(value)) for name, seconds, value in lines}
+    """One value, the wall seconds of the fastest call and the CPU seconds of a mean one, by filter."""
+    lines = (line.split() for line in printed(command, **variables) if line.startswith(tuple(FILTERS)))
+    return {name: tuple(float(number) for number in numbers) for name, *numbers in lines}
 
 
 def main():
@@ -82,15 +83,18 @@ def main():
         theirs.append(record([sys.executable, __file__, "--scipy", seconds]))
     if ours[0].keys() != theirs[0].keys():
         sys.exit(f"different filters: {sorted(ours[0].keys() ^ theirs[0].keys())}")
-    print(f"{'filter':26} {'ours, ms':>9} {'scipy, ms':>9} {'ratio':>6}   per picture")
+    print(f"{'filter, per picture':26} {'ours, ms':>9} {'scipy, ms':>9} {'ratio':>6}   {'CPU':>8} {'CPU':>8} {'ratio':>6}")
     for name in ours[0]:
-        gap = abs(ours[0][name][1] - theirs[0][name][1])
+        gap = abs(ours[0][name][0] - theirs[0][name][0])
         if gap > 1e-5:
             sys.exit(f"{name}: one value differs by {gap}")
-        pairs = [(1e3 * a[name][0] / PICTURES, 1e3 * b[name][0] / PICTURES) for a, b in zip(ours, theirs)]
-        mine, other = (statistics.median(column) for column in zip(*pairs))
-        ratio = statistics.median(b / a for a, b in pairs)
-        print(f"{name:26} {mine:9.3f} {other:9.3f} {ratio:6.1f}")
+        cells = []
+        for at in (1, 2):
+            pairs = [(1e3 * a[name][at] / PICTURES, 1e3 * b[name][at] / PICTURES) for a, b in zip(ours, theirs)]
+            mine, other = (statistics.median(column) for column in zip(*pairs))
+            cells.append((mine, other, statistics.median(b / a for a, b in pairs)))
+        (a, b, wall), (c, d, cpu) = cells
+        print(f"{name:26} {a:9.3f} {b:9.3f} {wall:6.1f}   {c:8.3f} {d:8.3f} {cpu:6.1f}")
 
 
 if __name__ == "__main__":

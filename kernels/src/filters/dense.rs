@@ -2,10 +2,12 @@ use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use pulp::Simd;
 
-use super::lines::{LINE, Lines};
+use super::lines::{self, Lines, Room, VECTORS};
 
 /// Outputs that are summed side by side.
 const TILE: usize = 4;
+/// Inputs of one chain: a longer one would lose digits. Decides bits.
+const CHAIN: usize = 32;
 
 /// The orthonormal matrix of an odd length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,33 +91,44 @@ impl Dense {
         }
     }
 
-    /// Each output one chain of fused products and sums, in the order of the inputs.
+    /// Each output the sum of chains of fused products and sums, in the order of the inputs.
     #[inline(always)]
-    pub(super) fn apply<S: Simd>(&self, simd: S, lines: &mut Lines, backwards: bool) {
+    pub(super) fn apply<S: Simd>(
+        &self,
+        simd: S,
+        lines: &mut Lines<S>,
+        Room { rows, outputs }: &mut Room,
+        backwards: bool,
+    ) {
         let n = self.slots.len();
-        let Lines { block, rows, outputs } = lines;
-        let block = block.as_chunks_mut::<LINE>().0;
         rows.resize(TILE * n, 0.0);
-        outputs.resize(n, [0.0; LINE]);
+        outputs.resize(n * lines::count::<S>(), 0.0);
+        let outputs = lines::lines::<S>(outputs);
         for first in (0..n).step_by(TILE) {
             for (row, number) in rows.chunks_exact_mut(n).zip(first..n) {
                 self.row(number, backwards, row);
             }
-            for vector in 0..LINE / S::F32_LANES {
+            for vector in 0..VECTORS {
                 let mut sums = [simd.splat_f32s(0.0); TILE];
-                for (p, &slot) in self.slots.iter().enumerate() {
-                    let x = S::as_simd_f32s(&block[slot as usize]).0[vector];
-                    for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(n)) {
-                        *sum = simd.mul_add_f32s(simd.splat_f32s(row[p]), x, *sum);
+                for (chain, slots) in self.slots.chunks(CHAIN).enumerate() {
+                    let mut parts = [simd.splat_f32s(0.0); TILE];
+                    for (p, &slot) in (chain * CHAIN..).zip(slots) {
+                        let x = lines[slot as usize][vector];
+                        for (part, row) in parts.iter_mut().zip(rows.chunks_exact(n)) {
+                            *part = simd.mul_add_f32s(simd.splat_f32s(row[p]), x, *part);
+                        }
+                    }
+                    for (sum, part) in sums.iter_mut().zip(parts) {
+                        *sum = simd.add_f32s(*sum, part);
                     }
                 }
                 for (output, sum) in outputs[first..].iter_mut().zip(sums) {
-                    S::as_mut_simd_f32s(output).0[vector] = sum;
+                    output[vector] = sum;
                 }
             }
         }
         for (&slot, output) in self.slots.iter().zip(outputs) {
-            block[slot as usize] = *output;
+            lines[slot as usize] = *output;
         }
     }
 }

@@ -9,49 +9,7 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use super::dense::{Dense, Kind};
-
-/// A symmetric operation on a few slots of a line.
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    /// `(a + b, a - b)`.
-    Butterfly([u32; 2]),
-    /// `(c a + s b, s a - c b)`.
-    Reflection(Reflection),
-    /// Both times the root of 2.
-    Stretch([u32; 2]),
-    /// Not symmetric; its transpose is another [`Dense`].
-    Dense(Dense),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reflection {
-    pub(super) slots: [u32; 2],
-    pub(super) cos: f32,
-    pub(super) sin: f32,
-}
-
-impl Step {
-    pub(super) fn slots(&self) -> &[u32] {
-        match self {
-            Self::Butterfly(slots) | Self::Stretch(slots) => slots,
-            Self::Reflection(reflection) => &reflection.slots,
-            Self::Dense(dense) => &dense.slots,
-        }
-    }
-
-    fn transposed(mut self, place: &[u32]) -> Self {
-        let slots = match &mut self {
-            Self::Butterfly(slots) | Self::Stretch(slots) => slots.as_mut_slice(),
-            Self::Reflection(reflection) => &mut reflection.slots,
-            Self::Dense(dense) => {
-                dense.transpose();
-                &mut dense.slots
-            }
-        };
-        slots.iter_mut().for_each(|slot| *slot = place[*slot as usize]);
-        self
-    }
-}
+use super::step::{Pair, Step, Turn};
 
 /// Collects the steps of a transform. Values stay in their slots; nothing is ever permuted, the
 /// functions say which slot a frequency ends in.
@@ -73,7 +31,7 @@ impl Factors {
         let (front, back) = slots.split_at(n / 2);
         let back: Vec<u32> = back.iter().rev().copied().collect();
         for (&a, &b) in front.iter().zip(&back) {
-            self.steps.push(Step::Butterfly([a, b]));
+            self.pair([a, b], Turn::Butterfly);
         }
         let (even, odd) = (self.cosine(front), self.quarter_wave(&back));
         even.into_iter().zip(odd).flat_map(|(even, odd)| [even, odd]).collect()
@@ -98,21 +56,21 @@ impl Factors {
             let angle = PI * (2 * p + 1) as f64 / (4 * n) as f64;
             let (cos, sin) = ((gain * libm::cos(angle)) as f32, (gain * libm::sin(angle)) as f32);
             // Where p is odd the slots change places, which changes the sign of b.
-            let reflection = match p % 2 {
-                0 => Reflection { slots: [x, y], cos, sin },
-                _ => Reflection { slots: [y, x], cos: sin, sin: cos },
+            let (slots, turn) = match p % 2 {
+                0 => ([x, y], Turn::Reflection { cos, sin }),
+                _ => ([y, x], Turn::Reflection { cos: sin, sin: cos }),
             };
-            self.steps.push(Step::Reflection(reflection));
-            a.push(reflection.slots[0]);
-            b.push(reflection.slots[1]);
+            self.pair(slots, turn);
+            a.push(slots[0]);
+            b.push(slots[1]);
         }
         let (a, b) = (self.cosine(&a), self.cosine(&b));
         if half > 1 {
-            self.steps.push(Step::Stretch([a[0], b[0]]));
+            self.pair([a[0], b[0]], Turn::Stretch);
         }
         let mut by_frequency = vec![a[0]];
         for (&a, &b) in a[1..].iter().zip(b[1..].iter().rev()) {
-            self.steps.push(Step::Butterfly([a, b]));
+            self.pair([a, b], Turn::Butterfly);
             by_frequency.extend([a, b]);
         }
         by_frequency.push(b[0]);
@@ -127,8 +85,11 @@ impl Factors {
         for (&local, &slot) in inner.cosine(&local).iter().zip(slots) {
             place[local as usize] = slot;
         }
-        let steps = inner.steps.into_iter().rev().map(|step| step.transposed(&place));
-        self.steps.extend(steps);
+        for mut step in inner.steps.into_iter().rev() {
+            step.transpose();
+            step.slots_mut().iter_mut().for_each(|slot| *slot = place[*slot as usize]);
+            self.steps.push(step);
+        }
         place
     }
 
@@ -144,10 +105,9 @@ impl Factors {
         let (front, back) = slots.split_at(half);
         if half % 2 == 1 {
             // Alternating signs turn the odd frequencies of the difference into those of half a line.
-            let swap = |p: usize| {
-                if p.is_multiple_of(2) { [front[p], back[p]] } else { [back[p], front[p]] }
-            };
-            self.steps.extend((0..half).map(|p| Step::Butterfly(swap(p))));
+            let swap =
+                |p: usize| if p % 2 == 0 { [front[p], back[p]] } else { [back[p], front[p]] };
+            (0..half).for_each(|p| self.pair(swap(p), Turn::Butterfly));
             let sums: Vec<u32> = (0..half).map(|p| swap(p)[0]).collect();
             let differences: Vec<u32> = (0..half).map(|p| swap(p)[1]).collect();
             let even = self.fourier(&sums).into_iter().map(|(slot, f)| (slot, 2 * f));
@@ -155,15 +115,15 @@ impl Factors {
             return even.chain(odd).collect();
         }
         for (&a, &b) in front.iter().zip(back) {
-            self.steps.push(Step::Butterfly([a, b]));
+            self.pair([a, b], Turn::Butterfly);
         }
         let mut found: Vec<(u32, usize)> =
             self.fourier(front).into_iter().map(|(slot, f)| (slot, 2 * f)).collect();
         // cos(pi (2k + 1) p / half) changes its sign about the middle, the sine does not: each is a
         // DCT-III of a quarter of the line, the sine's backwards and with signs that cancel.
         let quarter = half / 2;
-        self.steps.push(Step::Stretch([back[0], back[quarter]]));
-        self.steps.extend((1..quarter).map(|p| Step::Butterfly([back[p], back[half - p]])));
+        self.pair([back[0], back[quarter]], Turn::Stretch);
+        (1..quarter).for_each(|p| self.pair([back[p], back[half - p]], Turn::Butterfly));
         let cosines: Vec<u32> = (0..quarter).map(|p| back[(half - p) % half]).collect();
         let sines: Vec<u32> = (0..quarter).map(|p| back[quarter - p]).collect();
         for part in [cosines, sines] {
@@ -171,6 +131,10 @@ impl Factors {
             found.extend(odd.map(|(k, slot)| (slot, 2 * k + 1)));
         }
         found
+    }
+
+    fn pair(&mut self, slots: [u32; 2], turn: Turn) {
+        self.steps.push(Step::Pair(Pair { slots, turn }));
     }
 
     fn dense(&mut self, kind: Kind, slots: &[u32]) -> Vec<u32> {

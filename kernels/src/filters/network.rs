@@ -1,5 +1,7 @@
 use super::dense::Dense;
-use super::factors::{Factors, Reflection, Step};
+use super::factors::Factors;
+use super::fusion::fused;
+use super::step::{Pair, Quad, QuadKind, Step, Turn};
 
 /// The basis that a line is taken apart in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +25,8 @@ impl Basis {
 /// Steps of one kind that touch no slot twice.
 #[derive(Clone, Debug)]
 pub(super) enum Run {
-    Butterflies(Vec<[u32; 2]>),
-    Reflections(Vec<Reflection>),
-    Stretches(Vec<[u32; 2]>),
+    Pairs(Vec<Pair>),
+    Quads { kind: QuadKind, is_transposed: bool, all: Vec<Quad> },
     Dense(Dense),
 }
 
@@ -33,10 +34,11 @@ pub(super) enum Run {
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     pub(super) runs: Vec<Run>,
-    /// Slots whose frequency is wanted, with it, from the lowest.
-    pub(super) kept: Vec<(u32, usize)>,
-    /// The other slots. After the forward transform they hold nothing of use; before the backward one
-    /// they must be 0.
+    /// Slots whose frequency is wanted, from the lowest.
+    pub(super) kept: Vec<u32>,
+    /// The frequency of each of them.
+    pub(super) frequencies: Vec<usize>,
+    /// The other slots. After the forward transform they hold nothing of use.
     pub(super) dropped: Vec<u32>,
     /// Forward and backward together multiply by this power of 2.
     pub(super) gain: f64,
@@ -54,10 +56,11 @@ impl Network {
         .into_iter()
         .partition(|&(_, frequency)| wanted(frequency));
         kept.sort_by_key(|&(slot, frequency)| (frequency, slot));
-        let steps = needed(factors.steps, n, &kept);
+        let steps = fused(needed(factors.steps, n, &kept), n);
         let gain = (1_u64 << n.trailing_zeros()) as f64;
         let dropped = dropped.into_iter().map(|(slot, _)| slot).collect();
-        Self { runs: runs(steps, n), kept, dropped, gain }
+        let (kept, frequencies) = kept.into_iter().unzip();
+        Self { runs: runs(steps, n), kept, frequencies, dropped, gain }
     }
 }
 
@@ -87,29 +90,55 @@ fn runs(steps: Vec<Step>, n: usize) -> Vec<Run> {
         step.slots().iter().for_each(|&slot| levels[slot as usize] = level);
         ordered.push((level, step));
     }
-    let kind = |step: &Step| match step {
-        Step::Butterfly(_) => 0,
-        Step::Reflection(_) => 1,
-        Step::Stretch(_) => 2,
-        Step::Dense(_) => 3,
-    };
-    ordered.sort_by_key(|(level, step)| (*level, kind(step)));
+    ordered.sort_by_key(|(level, step)| (*level, Kind::of(step)));
     let mut runs = Vec::new();
-    let mut last = 0;
+    let mut last = None;
     for (level, step) in ordered {
-        let same = level == last;
-        last = level;
-        match (step, runs.last_mut()) {
-            (Step::Butterfly(slots), Some(Run::Butterflies(all))) if same => all.push(slots),
-            (Step::Reflection(one), Some(Run::Reflections(all))) if same => all.push(one),
-            (Step::Stretch(slots), Some(Run::Stretches(all))) if same => all.push(slots),
-            (Step::Butterfly(slots), _) => runs.push(Run::Butterflies(vec![slots])),
-            (Step::Reflection(one), _) => runs.push(Run::Reflections(vec![one])),
-            (Step::Stretch(slots), _) => runs.push(Run::Stretches(vec![slots])),
-            (Step::Dense(dense), _) => runs.push(Run::Dense(dense)),
+        let group = (level, Kind::of(&step));
+        let begins = last != Some(group);
+        last = Some(group);
+        match (step, runs.last_mut().filter(|_| !begins)) {
+            (Step::Pair(pair), Some(Run::Pairs(all))) => all.push(pair),
+            (Step::Quad(quad), Some(Run::Quads { all, .. })) => all.push(quad),
+            (step, _) => runs.push(Run::beginning_with(step)),
         }
     }
     runs
+}
+
+/// What steps of one run have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Butterfly,
+    Reflection,
+    Stretch,
+    Quad { kind: QuadKind, is_transposed: bool },
+    Dense,
+}
+
+impl Kind {
+    fn of(step: &Step) -> Self {
+        match step {
+            Step::Pair(Pair { turn: Turn::Butterfly, .. }) => Self::Butterfly,
+            Step::Pair(Pair { turn: Turn::Reflection { .. }, .. }) => Self::Reflection,
+            Step::Pair(Pair { turn: Turn::Stretch, .. }) => Self::Stretch,
+            &Step::Quad(Quad { kind, is_transposed, .. }) => Self::Quad { kind, is_transposed },
+            Step::Dense(_) => Self::Dense,
+        }
+    }
+}
+
+impl Run {
+    fn beginning_with(step: Step) -> Self {
+        match step {
+            Step::Pair(pair) => Self::Pairs(vec![pair]),
+            Step::Quad(quad) => {
+                let Quad { kind, is_transposed, .. } = quad;
+                Self::Quads { kind, is_transposed, all: vec![quad] }
+            }
+            Step::Dense(dense) => Self::Dense(dense),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -120,37 +149,33 @@ mod tests {
 
     use super::*;
     use crate::InstructionSet;
-    use crate::filters::lines::{LINE, Lines};
+    use crate::filters::lines::{Room, count, lines};
 
     /// Sides with every kind of step: powers of 2, odd ones, odd multiples of 2 and of more.
     const LENGTHS: [usize; 17] = [1, 2, 3, 4, 5, 6, 8, 12, 14, 16, 28, 37, 40, 64, 100, 224, 256];
 
-    struct Both<'a>(&'a Network, &'a mut Lines);
+    /// Forward, what the slots hold then, and backward, of `[slot][line]`.
+    struct Both<'a>(&'a Network, &'a mut Vec<f32>);
 
     impl WithSimd for Both<'_> {
-        type Output = Vec<[f32; LINE]>;
+        type Output = Vec<f32>;
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-            self.0.forward(simd, self.1);
-            let spectrum = self.1.slots().to_vec();
-            self.0.dropped.iter().for_each(|&slot| self.1.slots()[slot as usize] = [0.0; LINE]);
-            self.0.backward(simd, self.1);
+            let mut room = Room::default();
+            let n = self.0.kept.len() + self.0.dropped.len();
+            *self.1 = (0..n * count::<S>())
+                .map(|at| line(n, at % count::<S>())[at / count::<S>()] as f32)
+                .collect();
+            self.0.forward(simd, lines::<S>(self.1), &mut room);
+            let spectrum = self.1.clone();
+            self.0.backward(simd, lines::<S>(self.1), &mut room);
             spectrum
         }
     }
 
     fn line(n: usize, number: usize) -> Vec<f64> {
         (0..n).map(|i| ((i * i * 37 + i * number + 11) % 101) as f64 / 50.0 - 1.0).collect()
-    }
-
-    fn filled(n: usize) -> Lines {
-        let mut lines = Lines::new(n);
-        for number in 0..LINE {
-            let line = line(n, number);
-            lines.slots().iter_mut().zip(line).for_each(|(slot, x)| slot[number] = x as f32);
-        }
-        lines
     }
 
     /// Energy of a frequency by the definition of the orthonormal transform.
@@ -170,34 +195,30 @@ mod tests {
         (cos * cos + sin * sin) * if is_single { 1.0 } else { 2.0 } / n
     }
 
-    fn largest(n: usize) -> f64 {
-        (0..LINE).flat_map(|number| line(n, number)).fold(0.0, |max, x| max.max(x.abs()))
-    }
-
     #[test]
     fn a_network_is_the_orthonormal_transform_times_its_gain() {
-        for (basis, n) in
-            LENGTHS.into_iter().flat_map(|n| [(Basis::Cosine, n), (Basis::Fourier, n)])
-        {
+        let bases = LENGTHS.into_iter().flat_map(|n| [(Basis::Cosine, n), (Basis::Fourier, n)]);
+        for (basis, n) in bases {
             let network = Network::new(basis, n, |_| true);
             assert_eq!((network.kept.len(), network.dropped.len()), (n, 0));
-            let mut lines = filled(n);
-            let spectrum = InstructionSet::Best.run(Both(&network, &mut lines));
-            for number in 0..LINE {
+            let mut back = Vec::new();
+            let spectrum = InstructionSet::Best.run(Both(&network, &mut back));
+            let side_by_side = back.len() / n;
+            for number in 0..side_by_side {
                 let line = line(n, number);
+                let value = |slot: usize| f64::from(spectrum[slot * side_by_side + number]);
                 for frequency in 0..basis.frequencies(n) {
-                    let of = network.kept.iter().filter(|&&(_, f)| f == frequency);
-                    let found =
-                        of.map(|&(slot, _)| f64::from(spectrum[slot as usize][number]).powi(2));
-                    let found = found.sum::<f64>() / network.gain;
-                    let expected = energy(basis, &line, frequency);
+                    let of = network.kept.iter().zip(&network.frequencies);
+                    let of = of.filter(|&(_, &f)| f == frequency);
+                    let found = of.map(|(&slot, _)| value(slot as usize).powi(2)).sum::<f64>();
+                    let gap = (found / network.gain - energy(basis, &line, frequency)).abs();
                     // f32 against f64: a few units of the last place of the whole line's energy.
-                    let tolerance = 2e-6 * line.iter().map(|x| x * x).sum::<f64>();
-                    assert!((found - expected).abs() < tolerance, "{basis:?} {n} {frequency}");
+                    let whole = line.iter().map(|x| x * x).sum::<f64>();
+                    assert!(gap < 2e-6 * whole, "{basis:?} {n} {frequency}");
                 }
-                for (slot, &expected) in lines.slots().iter().zip(&line) {
-                    let found = f64::from(slot[number]) / network.gain;
-                    assert!((found - expected).abs() < 1e-6 * largest(n), "{basis:?} {n}");
+                for (slot, &expected) in line.iter().enumerate() {
+                    let found = f64::from(back[slot * side_by_side + number]) / network.gain;
+                    assert!((found - expected).abs() < 1e-6, "{basis:?} {n}");
                 }
             }
         }
@@ -209,20 +230,22 @@ mod tests {
             let (whole, part) =
                 (Network::new(basis, n, |_| true), Network::new(basis, n, |f| f < n / 10));
             let count = |network: &Network| {
-                let pairs = network.runs.iter().map(|run| match run {
-                    Run::Butterflies(all) | Run::Stretches(all) => all.len(),
-                    Run::Reflections(all) => all.len(),
+                let steps = network.runs.iter().map(|run| match run {
+                    Run::Pairs(all) => all.len(),
+                    Run::Quads { all, .. } => 4 * all.len(),
                     Run::Dense(dense) => dense.slots.len(),
                 });
-                pairs.sum::<usize>()
+                steps.sum::<usize>()
             };
             assert!(count(&part) < count(&whole), "{basis:?} {n}");
-            let (mut all, mut some) = (filled(n), filled(n));
-            let wanted = InstructionSet::Best.run(Both(&part, &mut some));
-            let expected = InstructionSet::Best.run(Both(&whole, &mut all));
-            for &(slot, _) in &part.kept {
+            let spectrum =
+                |network: &Network| InstructionSet::Best.run(Both(network, &mut Vec::new()));
+            let (found, expected) = (spectrum(&part), spectrum(&whole));
+            let side_by_side = found.len() / n;
+            for &slot in &part.kept {
+                let range = slot as usize * side_by_side..(slot as usize + 1) * side_by_side;
                 // Fewer steps are grouped otherwise: a few units of the last place of values below 16.
-                for (a, b) in wanted[slot as usize].iter().zip(&expected[slot as usize]) {
+                for (a, b) in found[range.clone()].iter().zip(&expected[range]) {
                     assert!((a - b).abs() < 4e-6, "{basis:?} {n}: {a} and {b}");
                 }
             }

@@ -1,12 +1,16 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lines::{LINE, Lines};
+use super::lines::{Room, VECTORS, count, lines};
 use super::mask::{Cutoff, Mask, Pass, Shape};
 use super::network::Network;
+use super::turning::{Tiles, gather, scatter};
+use crate::aligned::Aligned;
 use crate::bands::even_parts;
-use crate::transpose::transpose;
 use crate::{InstructionSet, Size};
+
+/// Values between two tiles: tiles that lie a power of 2 apart share few places of a cache.
+const GAP: usize = 16;
 
 /// A low-pass or high-pass filter for planes of one size.
 ///
@@ -27,19 +31,31 @@ pub struct PlaneFilter {
 /// Transform, weigh, transform back.
 #[derive(Clone, Debug)]
 struct LowPass {
-    width: usize,
     down: Network,
     across: Network,
-    /// For each sixteen of the vertical frequencies that are kept, `[horizontal frequency][of the
-    /// sixteen]`; the gain of the transforms is taken out.
-    weights: Vec<[f32; LINE]>,
+    /// For the vertical frequencies that are kept, as many at a time as lines lie side by side:
+    /// `[horizontal frequency][of these]`. The gain of the transforms is taken out.
+    weights: Vec<f32>,
 }
 
 impl PlaneFilter {
     /// For planes of this size.
     #[must_use]
     pub fn new(size: Size, shape: Shape, pass: Pass, cutoff: Cutoff) -> Self {
-        Self::of_mask(size, pass, &Mask::new(shape, cutoff, size))
+        Self::for_set(InstructionSet::Best, size, shape, pass, cutoff)
+    }
+
+    /// As [`new`](Self::new), for an instruction set of one's choice: what tests compare.
+    #[must_use]
+    pub fn for_set(
+        set: InstructionSet,
+        size: Size,
+        shape: Shape,
+        pass: Pass,
+        cutoff: Cutoff,
+    ) -> Self {
+        let low = LowPass::new(set, size, &Mask::new(shape, cutoff, size));
+        Self { set, size, pass, low }
     }
 
     /// Keeps part `band` of `bands` parts, in which the DCT coefficients in zigzag order are divided
@@ -49,46 +65,51 @@ impl PlaneFilter {
     #[must_use]
     pub fn zigzag_band(size: Size, band: usize, bands: usize) -> Self {
         let kept = even_parts(size.area(), bands).nth(band).unwrap_or(0..0);
-        Self::of_mask(size, Pass::Low, &Mask::ranks(size, kept))
+        let set = InstructionSet::Best;
+        let low = LowPass::new(set, size, &Mask::ranks(size, kept));
+        Self { set, size, pass: Pass::Low, low }
     }
 
-    /// The same for an instruction set of one's choice: what tests compare.
-    #[must_use]
-    pub fn for_set(self, set: InstructionSet) -> Self {
-        Self { set, ..self }
-    }
-
-    fn of_mask(size: Size, pass: Pass, mask: &Mask) -> Self {
-        Self { set: InstructionSet::Best, size, pass, low: LowPass::new(size, mask) }
-    }
-
-    /// Filters planes of `height x width` values, row by row and one after the other, in place. What
-    /// comes out may leave the range of what came in.
+    /// Filters planes of `height x width` values, row by row and one after the other. What comes out
+    /// may leave the range of what came in.
     ///
     /// # Panics
-    /// When the planes are not whole.
-    pub fn apply(&self, planes: &mut [f32]) {
+    /// When the planes are not whole or `out` is not as long.
+    pub fn apply(&self, planes: &[f32], out: &mut [f32]) {
         let area = self.size.area();
         assert!(planes.len().is_multiple_of(area.max(1)), "planes must be whole");
-        if area == 0 || (self.low.is_none() && self.pass == Pass::Low) {
+        assert_eq!(planes.len(), out.len(), "one output for each value");
+        if area == 0 {
             return;
         }
+        let pairs = planes.par_chunks_exact(area).zip(out.par_chunks_exact_mut(area));
         let scratch = || Scratch::new(self);
-        planes.par_chunks_exact_mut(area).for_each_init(scratch, |scratch, plane| {
-            self.set.run(Plane { filter: self, plane, scratch });
+        pairs.for_each_init(scratch, |scratch, (plane, out)| {
+            self.set.run(Plane { filter: self, plane, out, scratch });
         });
+    }
+}
+
+/// Lines that a set transforms side by side.
+struct Count;
+
+impl WithSimd for Count {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        count::<S>()
     }
 }
 
 impl LowPass {
     /// `None` where every weight is 1.
-    fn new(size: Size, mask: &Mask) -> Option<Self> {
-        let Size { width, height } = size;
+    fn new(set: InstructionSet, size: Size, mask: &Mask) -> Option<Self> {
         if size.area() == 0 {
             return None;
         }
         let basis = mask.basis();
-        let (rows, columns) = (basis.frequencies(height), basis.frequencies(width));
+        let (rows, columns) = (basis.frequencies(size.height), basis.frequencies(size.width));
         let pairs = || (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x)));
         if pairs().all(|(y, x)| mask.weight(y, x) >= 1.0) {
             return None;
@@ -97,43 +118,50 @@ impl LowPass {
         for (y, x) in pairs().filter(|&(y, x)| mask.weight(y, x) > 0.0) {
             (is_row[y], is_column[x]) = (true, true);
         }
-        let down = Network::new(basis, height, |frequency| is_row[frequency]);
-        let across = Network::new(basis, width, |frequency| is_column[frequency]);
+        let down = Network::new(basis, size.height, |frequency| is_row[frequency]);
+        let across = Network::new(basis, size.width, |frequency| is_column[frequency]);
         let scale = 1.0 / (down.gain * across.gain);
-        let mut weights = Vec::with_capacity(down.kept.len().div_ceil(LINE) * across.kept.len());
-        for rows in down.kept.chunks(LINE) {
-            for &(_, x) in &across.kept {
-                let mut line = [0.0; LINE];
-                for (weight, &(_, y)) in line.iter_mut().zip(rows) {
-                    *weight = (mask.weight(y, x) * scale) as f32;
-                }
-                weights.push(line);
+        let side_by_side = set.run(Count);
+        let mut weights = Vec::new();
+        for rows in down.frequencies.chunks(side_by_side) {
+            for &x in &across.frequencies {
+                weights.extend(rows.iter().map(|&y| (mask.weight(y, x) * scale) as f32));
+                weights.resize(weights.len() + side_by_side - rows.len(), 0.0);
             }
         }
-        Some(Self { width, down, across, weights })
+        Some(Self { down, across, weights })
     }
 }
 
 /// Room for one plane.
 struct Scratch {
-    lines: Lines,
-    /// `[vertical frequency][column]`, then `[vertical frequency][column]` once filtered; rows and
-    /// columns padded to whole lines.
-    spectrum: Vec<f32>,
+    room: Room,
+    /// The plane and then its columns' transforms.
+    tiles: Aligned,
+    /// Values of a tile, with its gap.
+    stride: usize,
+    /// Rows that are transformed.
+    block: Aligned,
 }
 
 impl Scratch {
     fn new(filter: &PlaneFilter) -> Self {
         let Size { width, height } = filter.size;
-        let rows = filter.low.as_ref().map_or(0, |low| low.down.kept.len());
-        let spectrum = rows.next_multiple_of(LINE) * width.next_multiple_of(LINE);
-        Self { lines: Lines::new(width.max(height)), spectrum: vec![0.0; spectrum] }
+        let side_by_side = filter.set.run(Count);
+        let (tiles, stride) = (width.div_ceil(side_by_side), height * side_by_side + GAP);
+        let (tiles, block) = match filter.low {
+            Some(_) => (tiles * stride, tiles * side_by_side * side_by_side),
+            None => (0, 0),
+        };
+        let (tiles, block) = (Aligned::zeros(tiles), Aligned::zeros(block));
+        Self { room: Room::default(), tiles, stride, block }
     }
 }
 
 struct Plane<'a> {
     filter: &'a PlaneFilter,
-    plane: &'a mut [f32],
+    plane: &'a [f32],
+    out: &'a mut [f32],
     scratch: &'a mut Scratch,
 }
 
@@ -142,114 +170,56 @@ impl WithSimd for Plane<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { filter: PlaneFilter { pass, low, .. }, plane, scratch } = self;
-        let high = (*pass == Pass::High).then(|| mean(plane) as f32);
-        match (low, high) {
-            (Some(low), _) => {
-                let Scratch { lines, spectrum } = &mut *scratch;
-                low.columns_forward(simd, plane, lines, spectrum);
-                low.rows(simd, lines, spectrum);
-                low.columns_backward(simd, scratch, plane, high);
+        let Self { filter: PlaneFilter { size, pass, low, .. }, plane, out, scratch } = self;
+        let mean = match pass {
+            Pass::Low => None,
+            Pass::High => Some(mean(plane) as f32),
+        };
+        match (low, mean) {
+            (Some(low), mean) => {
+                let Scratch { room, tiles, stride, block } = scratch;
+                let mut tiles = Tiles { values: tiles, stride: *stride };
+                tiles.fill(simd, plane, size.width);
+                low.apply(simd, &mut tiles, block, room);
+                tiles.empty(simd, (plane, size.width), mean, out);
             }
-            (None, Some(mean)) => plane.fill(mean),
-            (None, None) => {}
+            (None, Some(mean)) => out.fill(mean),
+            (None, None) => out.copy_from_slice(plane),
         }
     }
 }
 
 impl LowPass {
-    /// Columns of a plane to the vertical frequencies that are kept.
     #[inline(always)]
-    fn columns_forward<S: Simd>(
-        &self,
-        simd: S,
-        plane: &[f32],
-        lines: &mut Lines,
-        spectrum: &mut [f32],
-    ) {
-        let (width, stride) = (self.width, self.width.next_multiple_of(LINE));
-        for column in (0..width).step_by(LINE) {
-            for (slot, row) in lines.slots().iter_mut().zip(plane.chunks_exact(width)) {
-                *slot = padded(&row[column..]);
-            }
-            self.down.forward(simd, lines);
-            let slots = lines.slots();
-            for (row, &(slot, _)) in spectrum.chunks_exact_mut(stride).zip(&self.down.kept) {
-                row[column..column + LINE].copy_from_slice(&slots[slot as usize]);
-            }
+    fn apply<S: Simd>(&self, simd: S, tiles: &mut Tiles<'_>, block: &mut [f32], room: &mut Room) {
+        for tile in tiles.values.chunks_exact_mut(tiles.stride) {
+            self.down.forward(simd, lines::<S>(tile), room);
         }
-    }
-
-    /// Each vertical frequency to its horizontal ones, weighed, and back.
-    #[inline(always)]
-    fn rows<S: Simd>(&self, simd: S, lines: &mut Lines, spectrum: &mut [f32]) {
-        let (width, stride) = (self.width, self.width.next_multiple_of(LINE));
-        let groups = spectrum.chunks_exact_mut(LINE * stride);
-        for (rows, weights) in groups.zip(self.weights.chunks_exact(self.across.kept.len().max(1)))
-        {
-            transpose(rows, &mut lines.block, (stride, LINE), (LINE, width));
-            self.across.forward(simd, lines);
-            let slots = lines.slots();
-            for (&(slot, _), weights) in self.across.kept.iter().zip(weights) {
-                for (value, weight) in slots[slot as usize].iter_mut().zip(weights) {
-                    *value *= weight;
+        let weights = self.weights.chunks_exact((self.across.kept.len() * count::<S>()).max(1));
+        for (slots, weights) in self.down.kept.chunks(count::<S>()).zip(weights) {
+            gather(simd, tiles, slots, block);
+            let lines = lines::<S>(block);
+            self.across.forward(simd, lines, room);
+            let weights = S::as_simd_f32s(weights).0.as_chunks::<VECTORS>().0;
+            for (&slot, weights) in self.across.kept.iter().zip(weights) {
+                for (value, &weight) in lines[slot as usize].iter_mut().zip(weights) {
+                    *value = simd.mul_f32s(*value, weight);
                 }
             }
-            for &slot in &self.across.dropped {
-                slots[slot as usize] = [0.0; LINE];
-            }
-            self.across.backward(simd, lines);
-            transpose(&lines.block, rows, (LINE, stride), (width, LINE));
+            self.across.backward(simd, lines, room);
+            scatter(simd, block, slots, tiles);
+        }
+        for tile in tiles.values.chunks_exact_mut(tiles.stride) {
+            self.down.backward(simd, lines::<S>(tile), room);
         }
     }
-
-    /// Back to columns of the plane; where there is a mean, what the low-pass leaves, plus it.
-    #[inline(always)]
-    fn columns_backward<S: Simd>(
-        &self,
-        simd: S,
-        Scratch { lines, spectrum }: &mut Scratch,
-        plane: &mut [f32],
-        high: Option<f32>,
-    ) {
-        let (width, stride) = (self.width, self.width.next_multiple_of(LINE));
-        for column in (0..width).step_by(LINE) {
-            let slots = lines.slots();
-            for &slot in &self.down.dropped {
-                slots[slot as usize] = [0.0; LINE];
-            }
-            for (row, &(slot, _)) in spectrum.chunks_exact(stride).zip(&self.down.kept) {
-                slots[slot as usize] = padded(&row[column..]);
-            }
-            self.down.backward(simd, lines);
-            for (row, low) in plane.chunks_exact_mut(width).zip(lines.slots()) {
-                for (value, &mut low) in row[column..].iter_mut().zip(low) {
-                    *value = match high {
-                        Some(mean) => *value - low + mean,
-                        None => low,
-                    };
-                }
-            }
-        }
-    }
-}
-
-/// The first values of a row, with zeros behind them where it ends.
-#[inline(always)]
-fn padded(row: &[f32]) -> [f32; LINE] {
-    if let Some(&whole) = row.first_chunk() {
-        return whole;
-    }
-    let mut line = [0.0; LINE];
-    line[..row.len()].copy_from_slice(row);
-    line
 }
 
 /// In f64, sixteen sums side by side.
 #[inline(always)]
 fn mean(plane: &[f32]) -> f64 {
-    let mut parts = [0.0_f64; LINE];
-    let (lines, rest) = plane.as_chunks::<LINE>();
+    let mut parts = [0.0_f64; 16];
+    let (lines, rest) = plane.as_chunks::<16>();
     for line in lines {
         for (part, &value) in parts.iter_mut().zip(line) {
             *part += f64::from(value);
