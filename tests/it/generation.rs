@@ -285,3 +285,23 @@ fn what_cannot_be_judged_is_named_with_its_remedy() {
     );
     refused(&with(&["--suite", "generation"]), Exit::Usage, &["samples or latents"]);
 }
+
+#[test]
+fn a_generator_that_cannot_be_run_is_refused_before_anything_is_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = ["--data", "synthetic:4:24", "-m", "gfid", "-t", "dct:16"];
+    let refused = |arguments: &[&str], exit: Exit, words: &[&str]| {
+        let said = judge(folder.path(), &[arguments, &real].concat()).expect(exit).err;
+        for word in words {
+            assert!(said.contains(word), "`{word}` is not in: {said}");
+        }
+    };
+    refused(&["--generator", "ditdh-xxl"], Exit::Usage, &["did you mean `ditdh-xl`?"]);
+    let path = "lightningdit-s=@absent.safetensors";
+    refused(&["--generator", path], Exit::Missing, &["no weights at"]);
+    let heun = ["--generator", path, "--sampling", "heun:50"];
+    refused(&heun, Exit::Usage, &["heun2:POINTS"]);
+    let auto = ["--generator", path, "--sampling", "euler:50,autoguidance:1.42"];
+    refused(&auto, Exit::Usage, &["needs a weaker generator to guide it"]);
+    refused(&["--generator", path, "--labels", "equal"], Exit::Usage, &["balanced", "uniform"]);
+}
