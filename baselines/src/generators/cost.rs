@@ -54,8 +54,8 @@ mod tests {
         let s = Config::ditdh(16, StackConfig::new(384, 12, 6));
         assert!((giga(xl) - 162.0).abs() < 1.5, "{}", giga(xl));
         assert!((giga(xl) - giga(s) - 113.0).abs() < 1.5, "{}", giga(s));
-        // Two tokens of 3 channels, one block of 4 with 5 hidden channels, by hand: time 2 3 4 + 4 4,
-        // embedding 2 3 4 (of one token: a side of 1), block 4 16 + 3 20 + 2 4 + 6 16, last 4 8 + 4 3.
+        // One token of 3 channels, one block of 4 with 5 hidden channels, by hand: time 2 3 4 + 4 4,
+        // embedding 3 4, block 4 16 + 3 20 + 2 4 + 6 16, last layer 4 8 + 4 3.
         let encoder = StackConfig { width: 4, depth: 1, heads: 2, hidden: 5 };
         let small =
             Config { channels: 3, side: 1, frequencies: 3, ..Config::lightningdit(encoder) };

@@ -211,6 +211,16 @@ fn a_latent_does_not_see_its_batch_or_the_threads() {
     }
 }
 
+/// How far the velocities of so many latents are from the oracle's.
+fn difference(config: &Config, count: usize, golden: &serde_json::Value) -> f64 {
+    let network = network(config, Fill::Generated);
+    let mut stream = prismbench_core::Stream::new("generator oracle", 0, 0);
+    let noise: Vec<f32> = (0..count * 768 * 256).map(|_| stream.normal() as f32).collect();
+    let x = Tensor::from_vec(noise, (count, 768, 16, 16), &Device::Cpu).unwrap();
+    let found = network.velocity(&x, &[0.9, 0.2][..count], &[207, 1000][..count]).unwrap();
+    checksum(&golden["velocity"]).difference(&found)
+}
+
 /// The whole of DiT^DH-S, and fewer blocks of DiT^DH-XL.
 #[test]
 fn the_published_sizes_agree_with_the_oracle() {
@@ -219,14 +229,17 @@ fn the_published_sizes_agree_with_the_oracle() {
     let head = Some(StackConfig::new(2048, 1, 16));
     let xl = Config { head, ..Config::ditdh(16, StackConfig::new(1152, 2, 16)) };
     for (name, config, count) in [("ditdh-s", s, 2), ("ditdh-xl", xl, 1)] {
-        let network = network(&config, Fill::Generated);
-        let mut stream = prismbench_core::Stream::new("generator oracle", 0, 0);
-        let noise: Vec<f32> = (0..count * 768 * 256).map(|_| stream.normal() as f32).collect();
-        let x = Tensor::from_vec(noise, (count, 768, 16, 16), &Device::Cpu).unwrap();
-        let found = network.velocity(&x, &[0.9, 0.2][..count], &[207, 1000][..count]).unwrap();
-        let difference = checksum(&golden[name]["velocity"]).difference(&found);
+        let difference = difference(&config, count, &golden[name]);
         assert!(difference < PUBLISHED_TOLERANCE, "{name} differs by {difference:e}");
     }
+}
+
+#[test]
+#[ignore = "takes 9 GB"]
+fn the_whole_of_ditdh_xl_agrees_with_the_oracle() {
+    let config = Config::ditdh(16, StackConfig::new(1152, 28, 16));
+    let difference = difference(&config, 1, &golden("xl"));
+    assert!(difference < PUBLISHED_TOLERANCE, "it differs by {difference:e}");
 }
 
 #[test]
