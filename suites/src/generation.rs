@@ -96,6 +96,7 @@ impl GenerationSuite {
         real: Option<&Pictures<'a>>,
         context: &mut Context<'a>,
     ) -> Result<Pass, SuiteError> {
+        samples.check()?;
         let mut warnings = Vec::new();
         let total = samples.len();
         let mut judging = Judging::new(samples, decoder, reference, real, context, &mut warnings)?;

@@ -168,7 +168,18 @@ fn warnings_are_part_of_the_records() {
     let folder = tempfile::tempdir().unwrap();
     judge(
         folder.path(),
-        &["--samples", "synthetic:3:24", "--data", "synthetic:4:30", "-m", "gfid", "-m", "recall"],
+        &[
+            "--samples",
+            "synthetic:3:24",
+            "--data",
+            "synthetic:4:30",
+            "--set",
+            "size=288",
+            "-m",
+            "gfid",
+            "-m",
+            "recall",
+        ],
     )
     .expect(Exit::Done);
     let records = records(&folder.path().join("run"));
@@ -190,13 +201,23 @@ fn a_reference_that_was_made_otherwise_is_refused_or_marks_its_rows() {
         "-o",
         "@ref.npz",
         "--set",
-        "size=64",
+        "size=288",
         "--set",
         "inception=half-pixel",
     ];
     program(folder.path(), &stats).expect(Exit::Done);
-    let against =
-        ["--samples", "synthetic:3:24", "--reference", "@ref.npz", "-m", "gfid", "-m", "precision"];
+    let against = [
+        "--samples",
+        "synthetic:3:24",
+        "--set",
+        "size=288",
+        "--reference",
+        "@ref.npz",
+        "-m",
+        "gfid",
+        "-m",
+        "precision",
+    ];
     let said = judge(folder.path(), &against).expect(Exit::Usage).err;
     assert!(said.contains("made with inception = half-pixel, this run has tf1"), "{said}");
     assert!(said.contains("--allow-unlike-reference"), "{said}");

@@ -23,6 +23,14 @@ pub trait SampleSource {
         String::new()
     }
 
+    /// Looks at the first sample, so that what cannot be judged is said before anything is computed.
+    ///
+    /// # Errors
+    /// As [`each`](Self::each).
+    fn check(&self) -> Result<(), SuiteError> {
+        Ok(())
+    }
+
     /// Hands all samples over, `batch` at a time.
     ///
     /// # Errors
@@ -83,10 +91,25 @@ impl SampleSource for Finished<'_> {
         self.pictures.count()
     }
 
+    fn check(&self) -> Result<(), SuiteError> {
+        let first = Self { pictures: Pictures { limit: Some(1), ..self.pictures } };
+        first.in_blocks(1, &mut |_| Ok(()))
+    }
+
     fn each(
         &self,
         batch: usize,
         _: &Device,
+        take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
+    ) -> Result<(), SuiteError> {
+        self.in_blocks(batch, take)
+    }
+}
+
+impl Finished<'_> {
+    fn in_blocks(
+        &self,
+        batch: usize,
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
     ) -> Result<(), SuiteError> {
         let protocol = self.pictures.protocol;
