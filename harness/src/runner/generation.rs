@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use indicatif::HumanDuration;
+use indicatif::{HumanCount, HumanDuration};
 use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
 use prismbench_core::{Choice, Generator, LatentShape, Protocol, Tokenizer, Weights};
 use prismbench_data::{DataSpec, Dataset};
@@ -202,10 +202,11 @@ impl Runner<'_, '_> {
             .map_err(|error| failed(&spec.id, SuiteError::Batch(error)))?;
         let all = one.mul_f64(count as f64 / batch as f64);
         self.streams.say(&format!(
-            "{count} samples by `{}`, {} calls of its network each ({:.0} GMAC a sample): about {}",
+            "{count} samples by `{}`, {} calls of its network each ({} multiply-accumulates a sample): \
+             about {}",
             spec.id,
             spec.calls,
-            spec.multiply_accumulates as f64 / 1e9,
+            HumanCount(spec.multiply_accumulates),
             HumanDuration(all)
         ));
         Ok(())

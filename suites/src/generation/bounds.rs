@@ -21,9 +21,10 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Measures those bounds that are wanted and that the real pictures allow.
+    /// Measures those bounds that are wanted and that the real pictures allow, of as many of them as
+    /// there are `samples`: a distance depends on the number.
     pub(super) fn new<'a>(
-        metrics: &[&'static str],
+        (metrics, samples): (&[&'static str], u64),
         decoder: Option<&dyn Tokenizer>,
         reference: &Reference<'_>,
         real: Option<&Pictures<'a>>,
@@ -33,6 +34,8 @@ impl Bounds {
         let Some(real) = real.filter(|_| wants(RFID.id) || wants(FLOOR_FID.id)) else {
             return Ok(Self::default());
         };
+        let limit = real.limit.map_or(samples, |limit| limit.min(samples));
+        let real = &Pictures { limit: Some(limit), ..*real };
         let mut warnings = Vec::new();
         let (own, _, count) = features(real, (network, &[Tap::Pooled]), context, &mut warnings)?;
         let Some(originals) = own.spool(0) else { return Ok(Self::default()) };

@@ -70,8 +70,8 @@ impl<'a> Judging<'a> {
         judging.spools = judging.taps.iter().map(spool).collect();
         let taken = (network, judging.taps.as_slice());
         let reference = Reference::new(choice, real, taken, context, said)?;
-        judging.bounds =
-            Bounds::new(&judging.metrics, decoder, &reference, real, (network, context))?;
+        let wanted = (judging.metrics.as_slice(), samples.len());
+        judging.bounds = Bounds::new(wanted, decoder, &reference, real, (network, context))?;
         judging.reference = Some(reference);
         Ok(judging)
     }
