@@ -8,6 +8,7 @@ mod data_sets;
 mod error;
 mod exit;
 mod networks;
+mod output;
 mod plan;
 mod progress;
 mod provenance;
@@ -15,6 +16,7 @@ mod records;
 mod run_folder;
 mod runner;
 mod saving;
+mod side;
 mod streams;
 
 pub use cli::main_from;

@@ -82,4 +82,5 @@ pub use spectrum::{
     mean_square, prism_figure, shares,
 };
 pub use ssim::{SSIM, ssim};
+pub use student::student_quantile;
 pub use wilson::{clustered_wilson, wilson};

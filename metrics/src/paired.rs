@@ -27,7 +27,7 @@ pub fn paired_interval(differences: &[f64], confidence: f64) -> Option<Interval>
     let n = differences.len() as u64;
     if differences.len() < FEW {
         let (mean, error) = mean_and_error(differences);
-        let half = student::quantile(confidence, (n - 1) as f64) * error;
+        let half = student::student_quantile(confidence, (n - 1) as f64)? * error;
         return Some(Interval { low: mean - half, high: mean + half });
     }
     let mut means: Vec<f64> = (0..RESAMPLES)

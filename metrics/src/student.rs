@@ -8,8 +8,13 @@ pub(crate) fn two_sided(t: f64, freedom: f64) -> f64 {
     incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
 }
 
-/// The number that |T| stays within with this probability, in `(0, 1)`.
-pub(crate) fn quantile(confidence: f64, freedom: f64) -> f64 {
+/// The number that a |T| of Student's distribution stays within with this probability, in `(0, 1)`; of
+/// as many degrees of freedom, more than 0. `None` for others.
+#[must_use]
+pub fn student_quantile(confidence: f64, freedom: f64) -> Option<f64> {
+    if !(confidence > 0.0 && confidence < 1.0 && freedom > 0.0) {
+        return None;
+    }
     let (mut low, mut high) = (0.0, 1.0);
     while two_sided(high, freedom) > 1.0 - confidence && high < 1e300 {
         high *= 2.0;
@@ -18,7 +23,7 @@ pub(crate) fn quantile(confidence: f64, freedom: f64) -> f64 {
     loop {
         let middle = 0.5 * (low + high);
         if middle <= low || middle >= high {
-            return middle;
+            return Some(middle);
         }
         if two_sided(middle, freedom) > 1.0 - confidence { low = middle } else { high = middle }
     }
@@ -82,9 +87,16 @@ mod tests {
             let found = two_sided(t, freedom);
             let p = number("p");
             assert!((found - p).abs() <= 1e-11 * p + 1e-300, "t {t}, {freedom}: {found} {p}");
-            let found = quantile(number("confidence"), freedom);
+            let found = student_quantile(number("confidence"), freedom).unwrap();
             let expected = number("quantile");
             assert!((found / expected - 1.0).abs() < 1e-9, "{freedom}: {found} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_distribution_has_no_quantile() {
+        for (confidence, freedom) in [(0.0, 3.0), (1.0, 3.0), (f64::NAN, 3.0), (0.9, 0.0)] {
+            assert_eq!(student_quantile(confidence, freedom), None);
         }
     }
 
@@ -93,6 +105,6 @@ mod tests {
         assert!((two_sided(0.0, 5.0) - 1.0).abs() < 1e-15);
         assert!(two_sided(f64::INFINITY, 5.0).abs() < 1e-300);
         // One degree of freedom is Cauchy's distribution: the quartiles are at 1.
-        assert!((quantile(0.5, 1.0) - 1.0).abs() < 1e-12);
+        assert!((student_quantile(0.5, 1.0).unwrap() - 1.0).abs() < 1e-12);
     }
 }

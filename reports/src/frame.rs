@@ -1,7 +1,7 @@
 use polars::prelude::{Column, DataFrame, PolarsResult};
 use prismbench_core::{Better, Outcome, Record, Unit};
 
-use crate::ReportError;
+use crate::{Contents, PublishedRow, ReportError};
 
 /// The columns that must agree before two rows may be ranked against each other: same task, same
 /// pictures, same number of them, same protocol.
@@ -27,6 +27,38 @@ pub fn frame(records: &[Record]) -> Result<DataFrame, ReportError> {
     }
     let columns = [identity(records), outcome(records), circumstances(records)].concat();
     DataFrame::new(records.len(), columns).map_err(ReportError::frame("build the frame of records"))
+}
+
+/// The long frame of what was measured and published. Published rows bring four columns more: `paper`,
+/// `paper_version`, `confidence` and `contradicted`, empty or null for measured ones; their `note` is the
+/// source's.
+pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportError> {
+    let Contents { records, published } = contents;
+    if published.is_empty() {
+        return frame(records);
+    }
+    let mut all = records.to_vec();
+    all.extend(published.iter().map(PublishedRow::record));
+    let mut frame = frame(&all)?;
+    let text = |name: &str, field: fn(&PublishedRow) -> &str| {
+        let measured = records.iter().map(|_| "");
+        Column::new(name.into(), measured.chain(published.iter().map(field)).collect::<Vec<_>>())
+    };
+    let measured_notes = records.iter().map(|record| record.outcome.note());
+    let notes = measured_notes.chain(published.iter().map(|row| row.note.clone()));
+    let contradicted = records.iter().map(|_| None);
+    let contradicted = contradicted.chain(published.iter().map(|row| Some(row.contradicted)));
+    let columns = [
+        Column::new("note".into(), notes.collect::<Vec<_>>()),
+        text("paper", |row| &row.paper),
+        text("paper_version", |row| &row.paper_version),
+        text("confidence", |row| &row.confidence),
+        Column::new("contradicted".into(), contradicted.collect::<Vec<_>>()),
+    ];
+    for column in columns {
+        frame.with_column(column).map_err(ReportError::frame("add the columns of published rows"))?;
+    }
+    Ok(frame)
 }
 
 /// Positions of the records that may share a ranking, group by group in order of appearance.
@@ -197,7 +229,14 @@ mod tests {
 
     #[test]
     fn units_and_directions_are_the_words_of_the_records() {
-        for unit in [Unit::Decibel, Unit::One, Unit::FloatsPerImage, Unit::BitsPerPixel] {
+        for unit in [
+            Unit::Decibel,
+            Unit::One,
+            Unit::FloatsPerImage,
+            Unit::BitsPerPixel,
+            Unit::GigaFlop,
+            Unit::Millisecond,
+        ] {
             assert_eq!(serde_json::to_value(unit).unwrap(), unit_word(unit));
         }
         for better in [Better::Higher, Better::Lower, Better::Neither] {

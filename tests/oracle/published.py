@@ -187,12 +187,20 @@ def origin(source):
     raise SystemExit(f"no paper in `{source}`")
 
 
+def suite_of(row, metric):
+    if row["suite"] == "ablation":
+        return "probing" if metric == "top1" else "reconstruction"
+    return SUITES.get(row["suite"], row["suite"])
+
+
+def dataset_of(row):
+    return "" if row["dataset"] == "-" else DATASETS.get(row["dataset"], slug(row["dataset"]))
+
+
 def cleaned(row):
     tokenizer, variant = named(row["tokenizer"], row["variant"])
     metric = METRICS.get(row["metric"], row["metric"])
-    suite = SUITES.get(row["suite"], row["suite"])
-    if row["suite"] == "ablation":
-        suite = "probing" if metric == "top1" else "reconstruction"
+    suite = suite_of(row, metric)
     part, n, dialect = split(row)
     value = Decimal(row["value"])
     if row["metric"] in PERCENT:
@@ -202,8 +210,7 @@ def cleaned(row):
     if suite != row["suite"] and row["suite"] in ("ablation", "generation_pixel") and not note:
         note = row["suite"]
     resolution = "" if row["resolution"] == "-" else row["resolution"]
-    dataset = "" if row["dataset"] == "-" else DATASETS.get(row["dataset"], slug(row["dataset"]))
-    values = (tokenizer, variant, suite, dataset, part, resolution, n, metric, dialect, setting(row), f"{value:f}",
+    values = (tokenizer, variant, suite, dataset_of(row), part, resolution, n, metric, dialect, setting(row), f"{value:f}",
               source, paper, version, row["confidence"], "", note)
     return dict(zip(COLUMNS, values))
 
@@ -229,23 +236,22 @@ def flag(rows):
             row["contradicted"] = "yes" if apart else "no"
 
 
-PAPERS = {"rae": ["rae-dit.github.io"],
-          "uae": ["arXiv 2512.19693v5 (1 Apr 2026) Table 1", "arXiv 2512.19693v5 Table 2", "arXiv 2512.19693v5 Table 5"],
-          "openvision3": ["arXiv 2601.15369v2 (12 Mar 2026) Table 2", "arXiv 2601.15369v2 Table 3"]}
+PAPERS = {"rae": "rae-dit.github.io", "uae": "arXiv 2512.19693v5", "openvision3": "arXiv 2601.15369v2"}
 
 
 def tables(raw):
-    """Per paper: section -> row -> column -> the value as text, from the raw rows alone."""
-    for paper, starts in PAPERS.items():
+    """Per paper: table -> row -> column -> values as text, a share as the percentage that is printed."""
+    for paper, start in PAPERS.items():
         found = {}
         for row in raw:
-            if not row["source"].startswith(tuple(starts)) or row["suite"] not in ("reconstruction", "generation"):
+            if not row["source"].startswith(start):
                 continue
-            section = f"{row['suite']} {row['dataset']} {row['resolution']} {origin(row['source'])[2]}"
-            name = " ".join(part for part in named(row["tokenizer"], row["variant"]) if part)
-            column = f"{METRICS.get(row['metric'], row['metric'])} {setting(row)}".strip()
-            cells = found.setdefault(section, {}).setdefault(name, {}).setdefault(column, [])
-            cells.append(row["value"])
+            metric = METRICS.get(row["metric"], row["metric"])
+            resolution = "" if row["resolution"] == "-" else row["resolution"]
+            table = "|".join([suite_of(row, metric), dataset_of(row), resolution, origin(row["source"])[2]])
+            name = "|".join(named(row["tokenizer"], row["variant"]))
+            column = "|".join([metric, split(row)[2], setting(row)])
+            found.setdefault(table, {}).setdefault(name, {}).setdefault(column, []).append(row["value"])
         yield paper, found
 
 
