@@ -4,6 +4,8 @@ mod evidence;
 mod limits;
 mod matching;
 mod output;
+#[cfg(test)]
+mod power;
 mod side;
 mod slices;
 #[cfg(test)]
