@@ -60,7 +60,7 @@ def jackknife(values):
 def main():
     normal = draws("oracle", 1, 0, 200)
     skewed = np.exp(draws("oracle", 2, 0, 150))
-    json.dump({
+    print(json.dumps({
         "bootstrap": [
             bootstrap("normal", np.round(0.05 + 0.3 * normal, 6), 0.99),
             bootstrap("skewed", np.round(skewed - 1.5, 6), 0.99),
@@ -71,8 +71,7 @@ def main():
         "mcnemar": [of_counts(*pair) for pair in
                     [(0, 1), (0, 6), (3, 12), (11, 13), (5, 19), (5, 20), (13, 13), (120, 170), (1, 400)]],
         "jackknife": [jackknife(np.round(normal[:n], 6)) for n in (20, 57, 200)],
-    }, open("/dev/stdout", "w"), indent=1)
-    print()
+    }, indent=1))
 
 
 main()

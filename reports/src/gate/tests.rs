@@ -231,8 +231,9 @@ fn files_that_are_no_baseline_are_refused_and_left_alone() {
 fn many_images_go_into_a_file_beside_that_cannot_be_another() {
     let mut run = Run::new(0.0);
     // 21,000 values: as many columns as it takes.
+    let first = run.records[0].clone();
     run.records.extend((0..1_050).map(|i| {
-        let mut record = run.records[0].clone();
+        let mut record = first.clone();
         record.setting = format!("low {i}");
         record
     }));
