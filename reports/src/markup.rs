@@ -185,7 +185,10 @@ fn push_latex(letter: char, text: &mut String) {
         '<' => text.push_str("\\textless{}"),
         '>' => text.push_str("\\textgreater{}"),
         '|' => text.push_str("\\textbar{}"),
-        '"' => text.push_str("\\textquotedbl{}"),
+        '"' => text.push_str("''"),
+        // After the end of a row these would be read as its options.
+        '[' => text.push_str("{[}"),
+        '*' => text.push_str("{*}"),
         '·' => text.push_str("$\\cdot$"),
         '–' => text.push_str("--"),
         '∞' => text.push_str("$\\infty$"),

@@ -52,7 +52,7 @@ def jackknife(values):
     values = np.asarray(values)
     groups = np.arange(len(values)) % 10
     left = np.array([values[groups != group].std(ddof=1) for group in range(10)])
-    half = stats.t.isf(0.025, 9) * np.sqrt(9 / 10 * ((left - left.mean()) ** 2).sum())
+    half = stats.t.ppf(0.975, 9) * np.sqrt(9 / 10 * ((left - left.mean()) ** 2).sum())
     estimate = values.std(ddof=1)
     return {"values": [float(x) for x in values], "interval": [float(estimate - half), float(estimate + half)]}
 

@@ -158,7 +158,7 @@ fn a_class_can_be_worse_while_the_mean_is_not() {
     let after: Vec<f64> = before
         .iter()
         .enumerate()
-        .map(|(i, value)| value + if i % 4 == 2 { -0.5 } else { 0.2 } + 0.05 * noises[i])
+        .map(|(i, value)| value + if i % 4 == 2 { -0.5 } else { 0.4 } + 0.05 * noises[i])
         .collect();
     let found = one(&side("psnr@1", &before), &side("psnr@1", &after));
     assert_eq!(found.verdict, Verdict::Better);

@@ -149,11 +149,15 @@ fn cells(row: &GateRow, sheet: &mut Sheet) -> Vec<String> {
 
 /// Two significant digits; a floor is nothing finer.
 fn floor_text(floor: f64) -> String {
-    match floor {
-        0.0..1e-12 => "0".to_owned(),
-        0.01.. => format!("{floor:.2}"),
-        _ => format!("{floor:.1e}"),
+    let mut digits = 1;
+    let mut unit = 1.0;
+    while unit > floor && digits < 12 {
+        digits += 1;
+        unit /= 10.0;
     }
+    let text = format!("{floor:.digits$}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text.is_empty() { "0".to_owned() } else { text.to_owned() }
 }
 
 /// `regressed: 65 pass, 1 regressed · runs/x against runs/y`.
@@ -242,4 +246,18 @@ fn json_of_report(report: &GateReport) -> serde_json::Value {
         "notes": report.notes,
         "rows": rows.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::floor_text;
+
+    #[test]
+    fn floors_have_two_digits() {
+        for (floor, text) in
+            [(0.02, "0.02"), (0.001, "0.001"), (0.0, "0"), (0.006_612, "0.0066"), (3.25, "3.2")]
+        {
+            assert_eq!(floor_text(floor), text);
+        }
+    }
 }
