@@ -143,9 +143,7 @@ impl Failure {
             Self::NothingPublished { .. } => {
                 Some("`prismbench list published` shows what there is".to_owned())
             }
-            Self::NoRuns { .. } => {
-                Some("give run folders, or a folder that holds some".to_owned())
-            }
+            Self::NoRuns { .. } => Some("give run folders, or a folder that holds some".to_owned()),
             Self::Pair { .. } => Some("as in `--tokenizer jpeg:75=jpeg:50`".to_owned()),
             Self::NoTokenizer { nearest, .. } => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench table"))

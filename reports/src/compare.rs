@@ -119,7 +119,11 @@ impl Comparison {
 ///
 /// # Errors
 /// [`ReportError::Twice`] when one side has two records of one thing.
-pub fn compare(before: &Side, after: &Side, rules: &[Rule]) -> Result<Vec<Comparison>, ReportError> {
+pub fn compare(
+    before: &Side,
+    after: &Side,
+    rules: &[Rule],
+) -> Result<Vec<Comparison>, ReportError> {
     let matches = matched(before, after)?;
     Ok(matches.into_iter().map(|pair| judged(pair, before, after, rules)).collect())
 }

@@ -125,7 +125,9 @@ pub enum ReportError {
         known: i64,
     },
     /// A run cannot be a baseline.
-    #[error("{metric} of `{tokenizer}` failed in this run; a baseline of it would hold nothing to that")]
+    #[error(
+        "{metric} of `{tokenizer}` failed in this run; a baseline of it would hold nothing to that"
+    )]
     Unfit {
         /// The tokenizer.
         tokenizer: String,

@@ -296,7 +296,8 @@ mod tests {
     #[test]
     fn a_table_of_a_paper_looks_unlike_one_that_was_measured() {
         let mut published = crate::published().unwrap();
-        published.retain(|row| row.matches("2512.19693v5 table 1") && row.suite == "reconstruction");
+        published
+            .retain(|row| row.matches("2512.19693v5 table 1") && row.suite == "reconstruction");
         let mut shown = Vec::new();
         for format in [Format::Text, Format::Latex] {
             let contents = Contents { records: &[], published: &published };
@@ -309,7 +310,8 @@ mod tests {
     fn nothing_to_show_is_an_error_in_every_format() {
         for &format in Format::ALL {
             let mut out = Vec::new();
-            let error = write_table(Contents::default(), format, Style::default(), &mut out).unwrap_err();
+            let error =
+                write_table(Contents::default(), format, Style::default(), &mut out).unwrap_err();
             assert!(matches!(error, ReportError::Empty), "{error}");
             assert!(out.is_empty());
         }
@@ -329,8 +331,9 @@ mod tests {
         // The made-up records have no curves: their SVG fails before it is written.
         for &format in Format::ALL.iter().filter(|&&format| format != Format::Svg) {
             let records = fixtures::everything();
-            let error = write_table(records.as_slice().into(), format, Style::default(), &mut Closed)
-                .unwrap_err();
+            let error =
+                write_table(records.as_slice().into(), format, Style::default(), &mut Closed)
+                    .unwrap_err();
             let ReportError::Output(cause) = error else { panic!("{error}") };
             assert_eq!(cause.kind(), io::ErrorKind::BrokenPipe);
         }

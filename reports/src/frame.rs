@@ -17,6 +17,12 @@ pub const COMPARABLE: [&str; 7] =
 /// # Errors
 /// [`ReportError::Record`] for a number that is not finite or an interval that is none.
 pub fn frame(records: &[Record]) -> Result<DataFrame, ReportError> {
+    check_all(records)?;
+    let columns = [identity(records), outcome(records), circumstances(records)].concat();
+    DataFrame::new(records.len(), columns).map_err(ReportError::frame("build the frame of records"))
+}
+
+fn check_all(records: &[Record]) -> Result<(), ReportError> {
     for (index, record) in records.iter().enumerate() {
         check(record).map_err(|reason| ReportError::Record {
             index,
@@ -25,8 +31,7 @@ pub fn frame(records: &[Record]) -> Result<DataFrame, ReportError> {
             reason,
         })?;
     }
-    let columns = [identity(records), outcome(records), circumstances(records)].concat();
-    DataFrame::new(records.len(), columns).map_err(ReportError::frame("build the frame of records"))
+    Ok(())
 }
 
 /// The long frame of what was measured and published. Published rows bring four columns more: `paper`,
@@ -56,7 +61,9 @@ pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportErro
         Column::new("contradicted".into(), contradicted.collect::<Vec<_>>()),
     ];
     for column in columns {
-        frame.with_column(column).map_err(ReportError::frame("add the columns of published rows"))?;
+        frame
+            .with_column(column)
+            .map_err(ReportError::frame("add the columns of published rows"))?;
     }
     Ok(frame)
 }
@@ -66,8 +73,19 @@ pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportErro
 /// `n` is the number of samples that each record is ranked under; see
 /// [`ranked_n`](crate::ranked_n::ranked_n).
 pub(crate) fn comparable(records: &[Record], n: &[u64]) -> Result<Vec<Vec<usize>>, ReportError> {
-    let group = |mut frame: DataFrame| -> PolarsResult<_> {
-        frame.with_column(Column::new("n".into(), n))?;
+    check_all(records)?;
+    let text = |name, field: fn(&Record) -> &str| text(name, records, field);
+    let columns = vec![
+        text("suite", |r| &r.suite),
+        text("dataset", |r| &r.dataset),
+        text("split", |r| &r.split),
+        text("resolution", |r| &r.resolution),
+        Column::new("n".into(), n),
+        text("protocol_sha256", |r| &r.protocol_sha256),
+        text("reference_sha256", |r| &r.reference_sha256),
+    ];
+    let group = || -> PolarsResult<_> {
+        let frame = DataFrame::new(records.len(), columns)?;
         let groups = frame.group_by_stable(COMPARABLE)?.groups()?;
         let members = groups.column("groups")?.list()?.no_null_series_iter();
         members
@@ -76,7 +94,7 @@ pub(crate) fn comparable(records: &[Record], n: &[u64]) -> Result<Vec<Vec<usize>
             })
             .collect()
     };
-    group(frame(records)?).map_err(ReportError::frame("group the records"))
+    group().map_err(ReportError::frame("group the records"))
 }
 
 /// Says what is wrong with a record's numbers, if anything is.

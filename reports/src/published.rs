@@ -171,18 +171,13 @@ impl PublishedRow {
     /// Whether every one of these words stands somewhere in its ids or its source, in any case.
     #[must_use]
     pub fn matches(&self, words: &str) -> bool {
-        let texts = [
-            &self.tokenizer,
-            &self.variant,
-            &self.suite,
-            &self.dataset,
-            &self.source,
-            &self.paper,
-        ];
+        let texts =
+            [&self.tokenizer, &self.variant, &self.suite, &self.dataset, &self.source, &self.paper];
         let all: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
-        words.to_lowercase().split_whitespace().all(|word| {
-            word == self.metric.id || all.iter().any(|text| text.contains(word))
-        })
+        words
+            .to_lowercase()
+            .split_whitespace()
+            .all(|word| word == self.metric.id || all.iter().any(|text| text.contains(word)))
     }
 
     /// The row in the columns of measured ones. What is not known is empty, and `n` is 0.
@@ -241,7 +236,8 @@ mod tests {
             let key = (ids(row), row.source.as_str(), row.note.as_str());
             assert!(keys.insert(key), "twice: {row:?}");
             for id in [&row.tokenizer, &row.variant, &row.suite, &row.dataset] {
-                let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+                let good =
+                    |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
                 assert!(id.chars().all(good), "`{id}` is no id");
             }
         }
@@ -254,9 +250,8 @@ mod tests {
         for row in &rows {
             groups.entry(ids(row)).or_default().push(row);
         }
-        let half_unit = |row: &PublishedRow| {
-            0.5 * 10_f64.powi(-(row.decimals.max(row.metric.decimals) as i32))
-        };
+        let half_unit =
+            |row: &PublishedRow| 0.5 * 10_f64.powi(-(row.decimals.max(row.metric.decimals) as i32));
         for row in &rows {
             let apart = groups[&ids(row)].iter().any(|other| {
                 let rounding = half_unit(row) + half_unit(other);
@@ -314,9 +309,8 @@ mod tests {
     fn values_have_the_decimals_that_were_printed() {
         let rows = published().unwrap();
         let text = |value: f64, metric: &str| {
-            let wanted = |row: &&PublishedRow| {
-                (row.value - value).abs() < 1e-12 && row.metric.id == metric
-            };
+            let wanted =
+                |row: &&PublishedRow| (row.value - value).abs() < 1e-12 && row.metric.id == metric;
             rows.iter().find(wanted).unwrap().text()
         };
         assert_eq!(text(0.606, "rfid"), "0.606");

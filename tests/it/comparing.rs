@@ -114,7 +114,8 @@ fn history_follows_a_metric_over_a_folder_of_runs() {
             std::fs::write(made.join(name), text).unwrap();
         }
     }
-    let all = prismbench(&["table", "--history", "psnr", runs.to_str().unwrap()]).expect(Exit::Done);
+    let all =
+        prismbench(&["table", "--history", "psnr", runs.to_str().unwrap()]).expect(Exit::Done);
     let text = all.text();
     let marked: Vec<_> = text.lines().filter(|line| line.contains('◆')).collect();
     assert!(marked[0].contains("n2") && marked[0].contains("worse"), "{text}");
@@ -123,7 +124,9 @@ fn history_follows_a_metric_over_a_folder_of_runs() {
     let arguments = ["table", "--history", "psnr", runs.to_str().unwrap(), first.to_str().unwrap()];
     assert_eq!(prismbench(&arguments).expect(Exit::Done).text(), text);
     let unknown = prismbench(&["table", "--history", "rfid", runs.to_str().unwrap()]);
-    assert!(unknown.expect(Exit::Usage).err.contains("no run has a value of `rfid`; they have psnr"));
+    assert!(
+        unknown.expect(Exit::Usage).err.contains("no run has a value of `rfid`; they have psnr")
+    );
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     let none = prismbench(&["table", "--history", "psnr", empty.to_str().unwrap()]);

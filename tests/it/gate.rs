@@ -97,7 +97,9 @@ fn missing_another_protocol_and_empty_runs_never_pass() {
 #[test]
 fn records_that_lie_are_bad_input() {
     let gated = Gated::new();
-    gated.changed("turned", |records| records.replace("\"better\":\"higher\"", "\"better\":\"lower\""));
+    gated.changed("turned", |records| {
+        records.replace("\"better\":\"higher\"", "\"better\":\"lower\"")
+    });
     let turned = gated.gate("turned", &[]).expect(Exit::Usage);
     assert!(turned.err.contains("better is Higher"), "{}", turned.err);
     gated.changed("twice", |records| {

@@ -31,10 +31,8 @@ pub(crate) fn run(args: &CompareArgs, streams: &mut Streams<'_>) -> Result<Exit,
         after = after.renamed(b, &name);
     }
     let comparisons = compare(&before, &after, &[])?;
-    let shown: Vec<Verdict> = Verdict::ALL
-        .into_iter()
-        .filter(|&verdict| args.all || verdict != Verdict::Same)
-        .collect();
+    let shown: Vec<Verdict> =
+        Verdict::ALL.into_iter().filter(|&verdict| args.all || verdict != Verdict::Same).collect();
     deliver(args.out.as_deref(), streams, |out| {
         write_comparison(&comparisons, (format, &shown), out)
     })?;

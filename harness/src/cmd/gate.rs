@@ -38,11 +38,7 @@ pub(crate) fn run(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
 }
 
 /// Replaces the values of a baseline; says first what changes by it.
-fn update(
-    args: &GateArgs,
-    format: GateFormat,
-    streams: &mut Streams<'_>,
-) -> Result<Exit, Failure> {
+fn update(args: &GateArgs, format: GateFormat, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let run = side::read(&args.run, streams)?;
     match Baseline::read(&args.baseline) {
         Ok(baseline) => write_gate(&gate(&baseline, &run)?, format, streams.out)?,

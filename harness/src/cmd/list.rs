@@ -17,7 +17,8 @@ pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
             for what in WHAT.into_iter().filter(|&what| what != "published") {
                 sections.push(format!("{what}\n{}", section(what)));
             }
-            sections.push("published\n  `prismbench list published` lists the sources\n".to_owned());
+            sections
+                .push("published\n  `prismbench list published` lists the sources\n".to_owned());
             sections.join("\n")
         }
         Some("published") => aligned(&sources()?),

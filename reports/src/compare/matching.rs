@@ -34,7 +34,10 @@ fn bare(versioned: &str) -> &str {
     versioned.split('@').next().unwrap_or(versioned)
 }
 
-pub(super) fn matched<'s>(before: &'s Side, after: &'s Side) -> Result<Vec<Match<'s>>, ReportError> {
+pub(super) fn matched<'s>(
+    before: &'s Side,
+    after: &'s Side,
+) -> Result<Vec<Match<'s>>, ReportError> {
     indexed(&before.records)?;
     let new = indexed(&after.records)?;
     let mut taken = vec![false; after.records.len()];
@@ -43,9 +46,9 @@ pub(super) fn matched<'s>(before: &'s Side, after: &'s Side) -> Result<Vec<Match
         .iter()
         .map(|record| {
             let namesakes = new.get(&thing(record))?.iter().copied();
-            let found = namesakes.into_iter().find(|&at| {
-                protocol(&after.records[at]) == protocol(record)
-            })?;
+            let found = namesakes
+                .into_iter()
+                .find(|&at| protocol(&after.records[at]) == protocol(record))?;
             taken[found] = true;
             Some(found)
         })
@@ -89,9 +92,7 @@ fn indexed(records: &[Record]) -> Result<HashMap<Thing<'_>, Vec<usize>>, ReportE
 
 /// The first field in which two records must agree and do not.
 fn difference(old: &Record, new: &Record) -> Option<String> {
-    let named = |record: &Record| {
-        format!("{} {}", record.protocol, short(&record.protocol_sha256))
-    };
+    let named = |record: &Record| format!("{} {}", record.protocol, short(&record.protocol_sha256));
     let pictures = |record: &Record| short(&record.reference_sha256).to_owned();
     let unit = |record: &Record| format!("{:?}, better {:?}", record.unit, record.better);
     let other = |name: &str, old: &str, new: &str| Some(format!("another {name}: {old} → {new}"));

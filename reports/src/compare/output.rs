@@ -77,8 +77,7 @@ pub fn write_comparison(
     if comparisons.is_empty() {
         return Err(ReportError::Empty);
     }
-    let rows: Vec<_> =
-        comparisons.iter().filter(|row| shown.contains(&row.verdict)).collect();
+    let rows: Vec<_> = comparisons.iter().filter(|row| shown.contains(&row.verdict)).collect();
     let text = match format {
         CompareFormat::Text => written(comparisons, &rows, Markup::Line),
         CompareFormat::Markdown => written(comparisons, &rows, Markup::Markdown),
@@ -121,13 +120,16 @@ fn sheet(heading: String, rows: &[&Comparison], markup: Markup) -> String {
     for row in rows {
         let Some(record) = row.subject() else { continue };
         let value = |record: &Option<Record>| {
-            record.as_ref().map_or_else(|| markup.dash().to_owned(), |r| markup.plain(&value_text(r)))
+            record
+                .as_ref()
+                .map_or_else(|| markup.dash().to_owned(), |r| markup.plain(&value_text(r)))
         };
         let mut verdict = row.verdict.word().to_owned();
         if !row.note.is_empty() {
             verdict += &sheet.footnote(row.note.clone());
         }
-        let slices = row.slices.iter().map(|slice| {
+        // Where the whole is worse, its parts tell nothing new.
+        let slices = row.slices.iter().filter(|_| row.verdict != Verdict::Worse).map(|slice| {
             let gain = gain_text(record.unit, Some(slice.gain), None);
             format!("{}: {gain} over {} images", slice.name, slice.n)
         });

@@ -127,7 +127,9 @@ impl Baseline {
                     let (values, digest) = (values.clone(), digest.clone());
                     if values.iter().any(|value| value.is_nan()) {
                         let Value { metric, tokenizer, .. } = value;
-                        return Err(refused(format!("an image's {metric} of `{tokenizer}` is NaN")));
+                        return Err(refused(format!(
+                            "an image's {metric} of `{tokenizer}` is NaN"
+                        )));
                     }
                     let labels = Arc::default();
                     side.keep(&record, PerImage { ids: None, labels, values, digest });
@@ -256,7 +258,8 @@ fn hex(bytes: &[u8]) -> String {
 /// this did not write, which is left alone; those of reading the run.
 pub fn update_baseline(path: &Path, run: &Path) -> Result<(), ReportError> {
     let side = Side::read(run)?;
-    if let Some(record) = side.records.iter().find(|r| matches!(r.outcome, Outcome::Failed { .. })) {
+    if let Some(record) = side.records.iter().find(|r| matches!(r.outcome, Outcome::Failed { .. }))
+    {
         return Err(ReportError::Unfit {
             tokenizer: record.tokenizer.clone(),
             metric: record.metric.clone(),
@@ -294,7 +297,8 @@ fn written_beside(path: &Path, samples: &Path) -> Result<(String, String), Repor
     let cannot = |cause| ReportError::Read { path: samples.to_owned(), cause };
     let bytes = fs::read(samples).map_err(cannot)?;
     let sha256 = hex(&bytes);
-    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let stem =
+        path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let name = format!("{stem}-{}.parquet", &sha256[..8]);
     replace(&path.with_file_name(&name), &bytes)?;
     Ok((name, sha256))

@@ -176,13 +176,13 @@ pub(super) fn summary(report: &GateReport) -> String {
 /// A row in words: `psnr@1 of jpeg:75: 33.25 dB → 33.10 dB (worse), synthetic:2026:144`.
 pub(super) fn sentence(row: &GateRow) -> String {
     let Some(record) = row.comparison.subject() else { return String::new() };
-    let value = |record: &Option<Record>| {
-        record.as_ref().map_or_else(|| "nothing".to_owned(), value_text)
-    };
+    let value =
+        |record: &Option<Record>| record.as_ref().map_or_else(|| "nothing".to_owned(), value_text);
     let (before, after) = (value(&row.comparison.before), value(&row.comparison.after));
     let gain = gain_text(record.unit, row.comparison.gain, row.comparison.interval);
     let by = row.comparison.evidence.text();
-    let details: Vec<_> = [row.reason.clone(), gain, by].into_iter().filter(|t| !t.is_empty()).collect();
+    let details: Vec<_> =
+        [row.reason.clone(), gain, by].into_iter().filter(|t| !t.is_empty()).collect();
     format!(
         "{} of {}: {before} → {after} ({}), {}",
         metric_text(record),

@@ -220,7 +220,9 @@ fn files_that_are_no_baseline_are_refused_and_left_alone() {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), mine);
     }
     let missing = Baseline::read(&folder.path().join("none.toml")).unwrap_err();
-    assert!(matches!(missing, ReportError::Missing { .. }) && missing.to_string().contains("--update"));
+    assert!(
+        matches!(missing, ReportError::Missing { .. }) && missing.to_string().contains("--update")
+    );
     let mut failed = Run::new(0.0);
     failed.records[0].outcome = Outcome::Failed { reason: String::new() };
     let error = update_baseline(&folder.path().join("b.toml"), failed.written().path());

@@ -10,7 +10,8 @@ use crate::compare::Side;
 pub(super) const FORMAT: i64 = 1;
 
 /// Everything from here on is replaced by an update.
-pub(super) const MARK: &str = "# ---- values: `prismbench gate --update` replaces everything below ----";
+pub(super) const MARK: &str =
+    "# ---- values: `prismbench gate --update` replaces everything below ----";
 
 /// What a new file begins with.
 pub(super) const HEAD: &str = r#"# A baseline of `prismbench gate`. Rules stand above the line of dashes and are yours; the first that fits a
@@ -42,10 +43,8 @@ pub(super) fn many(side: &Side) -> bool {
 /// they are written here.
 pub(super) fn text(side: &Side, images: Option<&(String, String)>) -> String {
     let first = side.records.first();
-    let [run, version] = [
-        first.map_or("", |record| &record.run),
-        first.map_or("", |record| &record.tool_version),
-    ];
+    let [run, version] =
+        [first.map_or("", |record| &record.run), first.map_or("", |record| &record.tool_version)];
     let mut text = format!(
         "{MARK}\n[baseline]\nformat = {FORMAT}\nrun = {}\ntool-version = {}\n",
         quoted(run),
@@ -77,15 +76,8 @@ pub(super) fn text(side: &Side, images: Option<&(String, String)>) -> String {
     text
 }
 
-const KEYS: [&str; 7] = [
-    "suite",
-    "dataset",
-    "split",
-    "resolution",
-    "protocol",
-    "protocol-sha256",
-    "reference-sha256",
-];
+const KEYS: [&str; 7] =
+    ["suite", "dataset", "split", "resolution", "protocol", "protocol-sha256", "reference-sha256"];
 
 fn common(r: &Record) -> [&str; 7] {
     [
@@ -191,7 +183,8 @@ mod tests {
 
     #[test]
     fn any_text_is_one_string_on_one_line() {
-        for text in ["", "\u{7f}", "a\"b", "a\nb\r", "'", "\\", "\u{1b}[31m", "é🙂", "'''\"\"\""] {
+        for text in ["", "\u{7f}", "a\"b", "a\nb\r", "'", "\\", "\u{1b}[31m", "é🙂", "'''\"\"\""]
+        {
             let quoted = quoted(text);
             assert!(!quoted.contains('\n'), "{quoted}");
             let table: toml::Table = format!("x = {quoted}").parse().unwrap();

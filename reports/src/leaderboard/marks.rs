@@ -24,11 +24,13 @@ pub(super) fn mark(better: Better, cells: &mut [&mut Cell]) {
         return;
     }
     for place in [Place::Best, Place::Second] {
-        let open = cells.iter().filter(|cell| cell.place == Place::Other && is_valued(&cell.outcome));
+        let open =
+            cells.iter().filter(|cell| cell.place == Place::Other && is_valued(&cell.outcome));
         let best = open.map(|cell| &cell.outcome).min_by(|a, b| order(better, a, b)).cloned();
         let Some(best) = best else { return };
         for cell in cells.iter_mut().filter(|cell| cell.place == Place::Other) {
-            let as_good = order(better, &cell.outcome, &best).is_eq() || overlap(&cell.outcome, &best);
+            let as_good =
+                order(better, &cell.outcome, &best).is_eq() || overlap(&cell.outcome, &best);
             if is_valued(&cell.outcome) && as_good {
                 cell.place = place;
             }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::standing::is_valued;
 use crate::fixtures::{self, record};
+use crate::standing::is_valued;
 
 fn ok(value: f64) -> Outcome {
     Outcome::Ok { value, low: None, high: None }
@@ -13,7 +13,8 @@ fn names(board: &Leaderboard) -> Vec<&str> {
 }
 
 fn best(board: &Leaderboard, column: usize) -> Vec<&str> {
-    let marked = |row: &&Row| row.cells[column].as_ref().is_some_and(|cell| cell.place == Place::Best);
+    let marked =
+        |row: &&Row| row.cells[column].as_ref().is_some_and(|cell| cell.place == Place::Best);
     board.rows.iter().filter(marked).map(|row| row.subject.tokenizer.as_str()).collect()
 }
 

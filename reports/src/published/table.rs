@@ -72,7 +72,8 @@ impl<'r> PublishedTable<'r> {
 
     fn holds(&self, row: &PublishedRow) -> bool {
         [self.suite, self.dataset, self.split, self.resolution, self.source]
-            == [&row.suite, &row.dataset, &row.split, &row.resolution, &row.source].map(String::as_str)
+            == [&row.suite, &row.dataset, &row.split, &row.resolution, &row.source]
+                .map(String::as_str)
     }
 
     fn place(&mut self, row: &'r PublishedRow) {
@@ -117,9 +118,10 @@ mod tests {
             format!("{}|{}|{}", known.metric.id, known.dialect, known.setting) == column
         };
         let at = table.columns.iter().position(is).unwrap();
-        let rows = table.rows.iter().filter(|subject| {
-            format!("{}|{}", subject.tokenizer, subject.variant) == row
-        });
+        let rows = table
+            .rows
+            .iter()
+            .filter(|subject| format!("{}|{}", subject.tokenizer, subject.variant) == row);
         rows.filter_map(|subject| subject.cells[at]).map(|cell| number(&cell.text())).collect()
     }
 

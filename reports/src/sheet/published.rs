@@ -48,7 +48,8 @@ fn heading(table: &PublishedTable<'_>) -> String {
         (dataset, "") => format!(" · {dataset}"),
         (dataset, split) => format!(" · {dataset} ({split})"),
     };
-    let resolution = if resolution.is_empty() { String::new() } else { format!(" · {resolution}") };
+    let resolution =
+        if resolution.is_empty() { String::new() } else { format!(" · {resolution}") };
     format!("† published · {source} · {suite}{data}{resolution} · protocol not stated")
 }
 
@@ -61,11 +62,7 @@ fn shown(sheet: &mut Sheet, row: &PublishedRow) -> String {
 
 /// Adds the published values of the measured tokenizers and metrics below a board's rows: one row for
 /// each source and data set, marked and unranked. Says whether there are any.
-pub(super) fn beside(
-    board: &Leaderboard,
-    published: &[PublishedRow],
-    sheet: &mut Sheet,
-) -> bool {
+pub(super) fn beside(board: &Leaderboard, published: &[PublishedRow], sheet: &mut Sheet) -> bool {
     let measured = |row: &&PublishedRow| {
         board.curve.is_none()
             && bare(&board.suite) == row.suite
