@@ -108,7 +108,7 @@ fn sources() -> Result<Vec<(String, String)>, Failure> {
         let tokenizers = distinct(&rows, |row| &row.tokenizer);
         let values = if rows.len() == 1 { "1 value" } else { &format!("{} values", rows.len()) };
         let of = match tokenizers.as_slice() {
-            [few @ ..] if few.len() <= 3 => few.join(", "),
+            few if few.len() <= 3 => few.join(", "),
             many => format!("{} tokenizers", many.len()),
         };
         (name, format!("{values} of {of}: {}", distinct(&rows, |row| &row.suite).join(", ")))
