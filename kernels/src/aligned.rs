@@ -1,10 +1,10 @@
 use std::ops::{Deref, DerefMut};
 
 /// Values of a cache line, which is also the widest vector.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// Values that start on a cache line, so that no vector of packed weights lies across two.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Aligned {
     memory: Box<[f32]>,
     start: usize,
@@ -24,7 +24,7 @@ impl Aligned {
 
     /// Values there is room for.
     pub(crate) fn capacity(&self) -> usize {
-        self.memory.len() - (LINE - 1)
+        self.memory.len().saturating_sub(LINE - 1)
     }
 
     /// The first `len` values of the room that there is.

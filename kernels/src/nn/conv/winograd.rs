@@ -156,7 +156,7 @@ fn block<const PY: usize, const OY: usize, const PX: usize, const OX: usize>(job
     for ((values, sums), right) in each.zip(points) {
         let left = &Rows { values, columns: inputs };
         let out = Output { rows: &mut sums[..tiles * outputs], stride: outputs, column: 0 };
-        set.run(Block { left, right, start: 0, out, epilogue: Epilogue::default() });
+        Block { left, right, start: 0, out, epilogue: Epilogue::default() }.run(set);
     }
     let (points, stride) = (&sums[..], out_stride);
     set.run(Outputs::<PY, OY, PX, OX> { grid, rows, points, stride, out, epilogue });
