@@ -8,7 +8,8 @@ use crate::error::Failure;
 use crate::{Exit, Streams, cmd};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
-    measured · 4 some records failed · 5 weights, data or disk space missing · 130 interrupted";
+    measured · 3 gate: worse or lost · 4 some records failed · 5 weights, data or disk space missing · \
+    6 gate: inconclusive or nothing compared · 130 interrupted";
 
 /// Measures visual tokenizers and says, for every number, exactly what was measured.
 #[derive(Parser)]
@@ -28,6 +29,10 @@ enum Command {
     Fetch(FetchArgs),
     /// Print leaderboards or the long table of run folders; measures nothing
     Table(TableArgs),
+    /// Say what changed between two runs, metric by metric, and whether it is beyond noise
+    Compare(CompareArgs),
+    /// Hold a run against a baseline file: exit code 3 where it is worse, 6 where nobody can tell
+    Gate(GateArgs),
     /// List what this build knows
     List(ListArgs),
     /// Say what a protocol, metric, suite or tokenizer does, with constants and sources
@@ -204,10 +209,66 @@ pub(crate) struct FetchArgs {
 
 #[derive(Args)]
 pub(crate) struct TableArgs {
-    /// Run folders, or their records.jsonl
-    #[arg(required = true, value_name = "RUN")]
+    /// Run folders, or their records.jsonl; with --history also folders of runs
+    #[arg(required_unless_present = "published", value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
-    /// text, markdown, csv, parquet, or svg for the curves of sweeps and spectra
+    /// text, markdown, latex, csv, parquet, ndjson, or svg for the curves of sweeps and spectra
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: String,
+    /// Add what papers print of the tokenizers that were measured, marked and unranked; without a run
+    /// their tables, of those rows in which every word occurs: --published="uae table 1"
+    #[arg(
+        long,
+        value_name = "WORDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub(crate) published: Option<String>,
+    /// How this metric went from run to run, with marks where its level changes
+    #[arg(long, value_name = "METRIC", conflicts_with = "published")]
+    pub(crate) history: Option<String>,
+    /// Write to a file instead of standard output; an existing file is kept
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Where both runs have per-image values, images are paired: differences show that are far smaller than the
+/// intervals of the two values.
+#[derive(Args)]
+pub(crate) struct CompareArgs {
+    /// The run before
+    #[arg(value_name = "A")]
+    pub(crate) before: PathBuf,
+    /// The run after
+    #[arg(value_name = "B")]
+    pub(crate) after: PathBuf,
+    /// Compare this tokenizer of A with another of B, and nothing else
+    #[arg(short, long, value_name = "OF_A=OF_B")]
+    pub(crate) tokenizer: Option<String>,
+    /// Show what is the same, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// text, markdown or json
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: String,
+    /// Write to a file instead of standard output; an existing file is kept
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A metric that is missing, another protocol, other pictures or an empty run is never a pass.
+#[derive(Args)]
+pub(crate) struct GateArgs {
+    /// A run folder, or its records.jsonl
+    pub(crate) run: PathBuf,
+    /// The baseline: rules, values, and values of single images
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) baseline: PathBuf,
+    /// Write the run's values into the baseline; its rules stay
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) update: bool,
+    /// text, markdown, junit, github or json
     #[arg(short, long, default_value = "text")]
     pub(crate) format: String,
     /// Write to a file instead of standard output; an existing file is kept
@@ -217,7 +278,7 @@ pub(crate) struct TableArgs {
 
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// tokenizers, generators, suites, metrics, protocols or data [default: all]
+    /// tokenizers, generators, suites, metrics, protocols, data or published [default: all]
     pub(crate) what: Option<String>,
 }
 
@@ -257,6 +318,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Command::Stats(args) => cmd::stats::run(&args, &mut streams),
         Command::Fetch(args) => cmd::fetch::run(&args, &mut streams),
         Command::Table(args) => cmd::table::run(&args, &mut streams),
+        Command::Compare(args) => cmd::compare::run(&args, &mut streams),
+        Command::Gate(args) => cmd::gate::run(&args, &mut streams),
         Command::List(args) => cmd::list::run(&args, &mut streams),
         Command::Explain(args) => cmd::explain::run(&args, &mut streams),
     };

@@ -1,7 +1,9 @@
 //! One file per verb: parse, do, print.
 
+pub(crate) mod compare;
 pub(crate) mod explain;
 pub(crate) mod fetch;
+pub(crate) mod gate;
 pub(crate) mod list;
 pub(crate) mod run;
 pub(crate) mod stats;

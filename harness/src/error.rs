@@ -55,6 +55,14 @@ pub(crate) enum Failure {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("nothing that is published matches `{words}`")]
+    NothingPublished { words: String },
+    #[error("there is no run in `{}`", path.display())]
+    NoRuns { path: PathBuf },
+    #[error("`{text}` names no two tokenizers")]
+    Pair { text: String },
+    #[error("the runs have no record of the tokenizer `{tokenizer}`")]
+    NoTokenizer { tokenizer: String, nearest: Option<String> },
     #[error("cannot write the result")]
     Output(#[source] io::Error),
 }
@@ -93,7 +101,7 @@ impl Failure {
                 Some(ReconError::Data(error)) => of_data(error),
                 _ => Exit::Usage,
             },
-            Self::NetworkMissing { .. } | Self::Fetch(_) => Exit::Missing,
+            Self::NetworkMissing { .. } | Self::Fetch(_) | Self::NoRuns { .. } => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,
             Self::Network(error) => match error.as_ref() {
@@ -133,6 +141,14 @@ impl Failure {
             }
             Self::Fit { .. } => {
                 Some("`--fit DATA` fits on other pictures, as in `--fit synthetic:1:64`".to_owned())
+            }
+            Self::NothingPublished { .. } => {
+                Some("`prismbench list published` shows what there is".to_owned())
+            }
+            Self::NoRuns { .. } => Some("give run folders, or a folder that holds some".to_owned()),
+            Self::Pair { .. } => Some("as in `--tokenizer jpeg:75=jpeg:50`".to_owned()),
+            Self::NoTokenizer { nearest, .. } => {
+                Some(did_you_mean(nearest.as_deref(), "prismbench table"))
             }
             Self::Unknown { nearest, .. } => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench list"))

@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod judged;
 mod networks;
+mod output;
 mod plan;
 mod progress;
 mod provenance;
@@ -16,6 +17,7 @@ mod records;
 mod run_folder;
 mod runner;
 mod saving;
+mod side;
 mod streams;
 
 pub use cli::main_from;

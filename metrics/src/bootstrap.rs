@@ -26,7 +26,8 @@ pub(crate) fn interval_of_mean(scores: &[f64]) -> Option<(f64, f64)> {
     Some((percentile(&means, 0.025), percentile(&means, 0.975)))
 }
 
-fn percentile(sorted: &[f64], fraction: f64) -> f64 {
+/// Linear between order statistics, as numpy's default is.
+pub(crate) fn percentile(sorted: &[f64], fraction: f64) -> f64 {
     let at = fraction * (sorted.len() - 1) as f64;
     let below = at as usize;
     let above = (below + 1).min(sorted.len() - 1);

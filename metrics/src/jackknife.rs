@@ -82,6 +82,29 @@ mod tests {
         assert!((362..=396).contains(&held), "{held}");
     }
 
+    /// Of a standard deviation, which is no mean: the groups are left out, not averaged.
+    #[test]
+    fn intervals_are_those_of_the_oracle() {
+        let oracle: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/gate/statistics.json")).unwrap();
+        for case in oracle["jackknife"].as_array().unwrap() {
+            let numbers = |name: &str| -> Vec<f64> {
+                case[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+            };
+            let (values, ends) = (numbers("values"), numbers("interval"));
+            let deviation = |rows: &[usize]| {
+                let mean = mean_of(&values, rows);
+                let squares: f64 = rows.iter().map(|&row| (values[row] - mean).powi(2)).sum();
+                Ok((squares / (rows.len() - 1) as f64).sqrt())
+            };
+            let all: Vec<usize> = (0..values.len()).collect();
+            let estimate = deviation(&all).unwrap();
+            let found = jackknife_interval(values.len(), estimate, deviation).unwrap();
+            assert!((found.low - ends[0]).abs() < 1e-10, "{found:?} {ends:?}");
+            assert!((found.high - ends[1]).abs() < 1e-10, "{found:?} {ends:?}");
+        }
+    }
+
     #[test]
     fn groups_of_one_are_refused_and_errors_are_passed_on() {
         assert!(jackknife_interval(19, 0.0, |_| Ok(0.0)).is_err());

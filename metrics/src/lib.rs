@@ -7,6 +7,7 @@ mod accumulator;
 mod alignment;
 mod bag_of_words;
 mod bootstrap;
+mod change_point;
 mod cmmd;
 mod error;
 mod feature_network;
@@ -26,6 +27,7 @@ mod ms_ssim;
 mod neighbours;
 mod network_error;
 mod numpy_random;
+mod paired;
 mod planes;
 pub mod probe;
 mod psnr;
@@ -35,12 +37,14 @@ mod retrieval;
 mod sample_means;
 mod spectrum;
 mod ssim;
+mod student;
 mod symmetric;
 mod wilson;
 
 pub use accumulator::Accumulator;
 pub use alignment::Alignment;
 pub use bag_of_words::BagOfWords;
+pub use change_point::{ChangePoint, change_points};
 pub use cmmd::{CMMD, cmmd};
 pub use error::MetricError;
 pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
@@ -63,6 +67,7 @@ pub use neighbours::{
     precision_recall,
 };
 pub use network_error::NetworkError;
+pub use paired::{mean_differs, paired_interval};
 pub use psnr::{PSNR, mean_squared_error, psnr};
 pub use random_filters::RandomFilters;
 pub use rate::{BITS_PER_PIXEL, LATENT_FLOATS};
@@ -77,4 +82,5 @@ pub use spectrum::{
     mean_square, prism_figure, shares,
 };
 pub use ssim::{SSIM, ssim};
+pub use student::student_quantile;
 pub use wilson::{clustered_wilson, wilson};

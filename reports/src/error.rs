@@ -43,11 +43,27 @@ pub enum ReportError {
     /// There is nothing to make a table of.
     #[error("no records, so there is no table; give a run folder that holds some")]
     Empty,
+    /// No run has a value of the metric whose history was asked for.
+    #[error("no run has a value of `{metric}`{}", known_metrics(.known))]
+    NoHistory {
+        /// The metric.
+        metric: String,
+        /// Metrics that they have.
+        known: Vec<String>,
+    },
     /// There is nothing to draw.
     #[error(
         "no curves among the records; the suites retrieval and spectrum and the recipe probe/knn have some"
     )]
     NoCurves,
+    /// A row of the embedded published numbers is none: a mistake in this build.
+    #[error("published.csv, line {row}: {reason}")]
+    Published {
+        /// The line, counted from 1.
+        row: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A record contradicts itself.
     #[error("record {index} (`{tokenizer}`, {metric}): {reason}")]
     Record {
@@ -77,6 +93,46 @@ pub enum ReportError {
         path: PathBuf,
         /// The column that is missing or holds something else.
         reason: String,
+    },
+    /// One run has two records of one thing, so that nobody knows which to compare.
+    #[error("run `{run}` has two records of {metric} of `{tokenizer}` under one protocol")]
+    Twice {
+        /// The run.
+        run: String,
+        /// The tokenizer.
+        tokenizer: String,
+        /// The metric.
+        metric: String,
+    },
+    /// A file is not a baseline.
+    #[error("`{}` is no baseline: {reason}", path.display())]
+    NotBaseline {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A baseline is of a later version of this program.
+    #[error(
+        "`{}` is a baseline of format {found}, this program knows {known}; use a newer prismbench", path.display()
+    )]
+    NewerBaseline {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The latest that is known.
+        known: i64,
+    },
+    /// A run cannot be a baseline.
+    #[error(
+        "{metric} of `{tokenizer}` failed in this run; a baseline of it would hold nothing to that"
+    )]
+    Unfit {
+        /// The tokenizer.
+        tokenizer: String,
+        /// The metric.
+        metric: String,
     },
     /// The target is there already; nothing is overwritten.
     #[error("`{}` exists already and is kept; write to another folder", path.display())]
@@ -122,5 +178,12 @@ impl ReportError {
     /// Names the step that the table library refused.
     pub(crate) fn frame(step: &'static str) -> impl FnOnce(PolarsError) -> Self {
         move |cause| Self::Frame { step, cause }
+    }
+}
+
+fn known_metrics(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!("; they have {}", known.join(", ")),
     }
 }

@@ -1,8 +1,10 @@
 //! The long frame as files that other programs read.
 
 use polars::prelude::{CsvWriter, DataFrame, ParquetWriter, SerWriter};
+use prismbench_core::Record;
 
-use crate::ReportError;
+use crate::frame::check;
+use crate::{Contents, ReportError};
 
 /// CSV after RFC 4180 with a header line. Null is nothing between the commas, an empty text is `""`.
 pub(crate) fn csv(frame: &mut DataFrame) -> Result<Vec<u8>, ReportError> {
@@ -16,6 +18,42 @@ pub(crate) fn parquet(frame: &mut DataFrame) -> Result<Vec<u8>, ReportError> {
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).finish(frame).map_err(ReportError::frame("write Parquet"))?;
     Ok(bytes)
+}
+
+/// A JSON object per line: the lines of `records.jsonl`; a published row adds `paper`, `paper_version`,
+/// `confidence`, `contradicted` and `note`.
+pub(crate) fn ndjson(contents: Contents<'_>) -> Result<Vec<u8>, ReportError> {
+    let mut lines = String::new();
+    for (index, record) in contents.records.iter().enumerate() {
+        let line = checked(record, index, || serde_json::to_string(record))?;
+        lines += &(line + "\n");
+    }
+    for (index, row) in contents.published.iter().enumerate() {
+        let record = row.record();
+        let index = contents.records.len() + index;
+        let mut value = checked(&record, index, || serde_json::to_value(&record))?;
+        value["paper"] = row.paper.as_str().into();
+        value["paper_version"] = row.paper_version.as_str().into();
+        value["confidence"] = row.confidence.as_str().into();
+        value["contradicted"] = row.contradicted.into();
+        value["note"] = row.note.as_str().into();
+        lines += &(value.to_string() + "\n");
+    }
+    Ok(lines.into_bytes())
+}
+
+fn checked<T>(
+    record: &Record,
+    index: usize,
+    json: impl FnOnce() -> Result<T, serde_json::Error>,
+) -> Result<T, ReportError> {
+    let refused = |reason: String| ReportError::Record {
+        index,
+        tokenizer: record.tokenizer.clone(),
+        metric: record.metric.clone(),
+        reason,
+    };
+    check(record).and_then(|()| json().map_err(|error| error.to_string())).map_err(refused)
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@ use std::str::FromStr;
 
 use prismbench_core::{Choice, Record, UnknownChoice};
 
-use crate::{ReportError, export, frame, leaderboards, plot, sheet};
+use crate::frame::long_frame;
+use crate::markup::Markup;
+use crate::{
+    Leaderboard, PublishedRow, ReportError, export, leaderboards, plot, published_tables, sheet,
+};
 
 /// What a table is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,13 +21,25 @@ pub enum Format {
     Csv,
     /// The long frame as Parquet.
     Parquet,
+    /// The long frame as newline-delimited JSON.
+    Ndjson,
+    /// Leaderboards for a paper.
+    Latex,
     /// The curves of sweeps and spectra as a picture.
     Svg,
 }
 
 impl Choice for Format {
     const NAME: &'static str = "table format";
-    const ALL: &'static [Self] = &[Self::Text, Self::Markdown, Self::Csv, Self::Parquet, Self::Svg];
+    const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Markdown,
+        Self::Csv,
+        Self::Parquet,
+        Self::Ndjson,
+        Self::Latex,
+        Self::Svg,
+    ];
 
     fn id(self) -> &'static str {
         match self {
@@ -31,6 +47,8 @@ impl Choice for Format {
             Self::Markdown => "markdown",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Ndjson => "ndjson",
+            Self::Latex => "latex",
             Self::Svg => "svg",
         }
     }
@@ -41,6 +59,8 @@ impl Choice for Format {
             Self::Markdown => "the same leaderboards as GitHub tables",
             Self::Csv => "every record as a row, RFC 4180",
             Self::Parquet => "every record as a row, zstd",
+            Self::Ndjson => "every record as a line of JSON",
+            Self::Latex => "leaderboards for a paper, with the rules of booktabs",
             Self::Svg => "the curves of sweeps and spectra, one picture below the other",
         }
     }
@@ -78,37 +98,66 @@ impl Default for Style {
     }
 }
 
-/// Writes the leaderboards (text, Markdown), the long frame (CSV, Parquet) or the curves (SVG) of some
-/// records.
+/// What a table is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contents<'a> {
+    /// What was measured.
+    pub records: &'a [Record],
+    /// Numbers of others: below the rows of the tokenizers that they are of, never ranked with them; as
+    /// tables of their own where nothing was measured; as further rows of the long frame.
+    pub published: &'a [PublishedRow],
+}
+
+impl<'a> From<&'a [Record]> for Contents<'a> {
+    fn from(records: &'a [Record]) -> Self {
+        Self { records, published: &[] }
+    }
+}
+
+/// Writes leaderboards (text, Markdown, LaTeX), the long frame (CSV, Parquet, NDJSON) or curves (SVG).
 ///
 /// # Errors
 /// [`ReportError::Empty`] without records, [`ReportError::Record`] for one that contradicts itself,
 /// [`ReportError::Output`] when `out` fails.
 pub fn write_table(
-    records: &[Record],
+    contents: Contents<'_>,
     format: Format,
     style: Style,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    if records.is_empty() {
+    let Contents { records, published } = contents;
+    if records.is_empty() && published.is_empty() {
         return Err(ReportError::Empty);
     }
     // Made in full first: a table that cannot be made leaves no half of it behind.
     let bytes = match format {
-        Format::Text => sections(records, |board| sheet::text(board, style))?,
-        Format::Markdown => sections(records, sheet::markdown)?,
-        Format::Csv => export::csv(&mut frame(records)?)?,
-        Format::Parquet => export::parquet(&mut frame(records)?)?,
+        Format::Text => {
+            sections(contents, Markup::Stacked, |board| sheet::text(board, published, style))?
+        }
+        Format::Markdown => {
+            sections(contents, Markup::Markdown, |board| sheet::markdown(board, published))?
+        }
+        Format::Latex => sections(contents, Markup::Latex, |board| sheet::latex(board, published))?,
+        Format::Csv => export::csv(&mut long_frame(contents)?)?,
+        Format::Parquet => export::parquet(&mut long_frame(contents)?)?,
+        Format::Ndjson => export::ndjson(contents)?,
         Format::Svg => plot::svg(&leaderboards(records)?)?.into_bytes(),
     };
     out.write_all(&bytes).and_then(|()| out.flush()).map_err(ReportError::Output)
 }
 
 fn sections(
-    records: &[Record],
-    section: impl Fn(&crate::Leaderboard) -> String,
+    Contents { records, published }: Contents<'_>,
+    markup: Markup,
+    section: impl Fn(&Leaderboard) -> String,
 ) -> Result<Vec<u8>, ReportError> {
-    let sections: Vec<_> = leaderboards(records)?.iter().map(section).collect();
+    let sections: Vec<_> = match records {
+        [] => published_tables(published)
+            .iter()
+            .map(|table| sheet::published(table, markup))
+            .collect(),
+        records => leaderboards(records)?.iter().map(section).collect(),
+    };
     Ok(sections.join("\n").into_bytes())
 }
 
@@ -121,7 +170,7 @@ mod tests {
 
     fn shown(records: &[Record], format: Format, width: usize) -> String {
         let mut out = Vec::new();
-        write_table(records, format, Style { width }, &mut out).unwrap();
+        write_table(records.into(), format, Style { width }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -197,15 +246,72 @@ mod tests {
         let error = "html".parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "`html` is no table format; it is one of text, markdown, csv, parquet, svg"
+            "`html` is no table format; it is one of text, markdown, csv, parquet, ndjson, latex, svg"
         );
+    }
+
+    #[test]
+    fn a_paper_gets_a_table_with_every_hash() {
+        insta::assert_snapshot!(shown(&fixtures::everything(), Format::Latex, 100));
+    }
+
+    #[test]
+    fn lines_of_json_are_records_again() {
+        let records = fixtures::everything();
+        let text = shown(&records, Format::Ndjson, 100);
+        let again: Vec<Record> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(again, records);
+    }
+
+    fn with_published(format: Format) -> String {
+        let mut records = fixtures::everything();
+        records.retain(|record| ["identity", "taef2"].contains(&record.tokenizer.as_str()));
+        for record in records.iter_mut().filter(|record| record.tokenizer == "taef2") {
+            record.tokenizer = "uae-dinov2-b".to_owned();
+        }
+        let published = crate::published().unwrap();
+        let contents = Contents { records: &records, published: &published };
+        let mut out = Vec::new();
+        write_table(contents, format, Style { width: 120 }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn published_values_stand_below_what_was_measured_marked_and_unranked() {
+        insta::assert_snapshot!(with_published(Format::Text));
+    }
+
+    #[test]
+    fn published_values_are_further_rows_of_the_long_frame() {
+        let csv = with_published(Format::Csv);
+        let head = csv.lines().next().unwrap();
+        assert!(head.ends_with(",paper,paper_version,confidence,contradicted"), "{head}");
+        assert!(csv.contains("published:arXiv:2512.19693 v5,uae-dinov2-b,"), "{csv}");
+        let line = with_published(Format::Ndjson).lines().last().unwrap().to_owned();
+        let row: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(row["contradicted"].is_boolean() && row["protocol_sha256"] == "", "{line}");
+    }
+
+    #[test]
+    fn a_table_of_a_paper_looks_unlike_one_that_was_measured() {
+        let mut published = crate::published().unwrap();
+        published
+            .retain(|row| row.matches("2512.19693v5 table 1") && row.suite == "reconstruction");
+        let mut shown = Vec::new();
+        for format in [Format::Text, Format::Latex] {
+            let contents = Contents { records: &[], published: &published };
+            write_table(contents, format, Style::default(), &mut shown).unwrap();
+        }
+        insta::assert_snapshot!(String::from_utf8(shown).unwrap());
     }
 
     #[test]
     fn nothing_to_show_is_an_error_in_every_format() {
         for &format in Format::ALL {
             let mut out = Vec::new();
-            let error = write_table(&[], format, Style::default(), &mut out).unwrap_err();
+            let error =
+                write_table(Contents::default(), format, Style::default(), &mut out).unwrap_err();
             assert!(matches!(error, ReportError::Empty), "{error}");
             assert!(out.is_empty());
         }
@@ -225,7 +331,9 @@ mod tests {
         // The made-up records have no curves: their SVG fails before it is written.
         for &format in Format::ALL.iter().filter(|&&format| format != Format::Svg) {
             let records = fixtures::everything();
-            let error = write_table(&records, format, Style::default(), &mut Closed).unwrap_err();
+            let error =
+                write_table(records.as_slice().into(), format, Style::default(), &mut Closed)
+                    .unwrap_err();
             let ReportError::Output(cause) = error else { panic!("{error}") };
             assert_eq!(cause.kind(), io::ErrorKind::BrokenPipe);
         }

@@ -1,7 +1,7 @@
 use polars::prelude::{Column, DataFrame, PolarsResult};
 use prismbench_core::{Better, Outcome, Record, Unit};
 
-use crate::ReportError;
+use crate::{Contents, PublishedRow, ReportError};
 
 /// The columns that must agree before two rows may be ranked against each other: same task, same
 /// pictures, same number of them, same protocol.
@@ -17,6 +17,12 @@ pub const COMPARABLE: [&str; 7] =
 /// # Errors
 /// [`ReportError::Record`] for a number that is not finite or an interval that is none.
 pub fn frame(records: &[Record]) -> Result<DataFrame, ReportError> {
+    check_all(records)?;
+    let columns = [identity(records), outcome(records), circumstances(records)].concat();
+    DataFrame::new(records.len(), columns).map_err(ReportError::frame("build the frame of records"))
+}
+
+fn check_all(records: &[Record]) -> Result<(), ReportError> {
     for (index, record) in records.iter().enumerate() {
         check(record).map_err(|reason| ReportError::Record {
             index,
@@ -25,8 +31,41 @@ pub fn frame(records: &[Record]) -> Result<DataFrame, ReportError> {
             reason,
         })?;
     }
-    let columns = [identity(records), outcome(records), circumstances(records)].concat();
-    DataFrame::new(records.len(), columns).map_err(ReportError::frame("build the frame of records"))
+    Ok(())
+}
+
+/// The long frame of what was measured and published. Published rows bring four columns more: `paper`,
+/// `paper_version`, `confidence` and `contradicted`, empty or null for measured ones; their `note` is the
+/// source's.
+pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportError> {
+    let Contents { records, published } = contents;
+    if published.is_empty() {
+        return frame(records);
+    }
+    let mut all = records.to_vec();
+    all.extend(published.iter().map(PublishedRow::record));
+    let mut frame = frame(&all)?;
+    let text = |name: &str, field: fn(&PublishedRow) -> &str| {
+        let measured = records.iter().map(|_| "");
+        Column::new(name.into(), measured.chain(published.iter().map(field)).collect::<Vec<_>>())
+    };
+    let measured_notes = records.iter().map(|record| record.outcome.note());
+    let notes = measured_notes.chain(published.iter().map(|row| row.note.clone()));
+    let contradicted = records.iter().map(|_| None);
+    let contradicted = contradicted.chain(published.iter().map(|row| Some(row.contradicted)));
+    let columns = [
+        Column::new("note".into(), notes.collect::<Vec<_>>()),
+        text("paper", |row| &row.paper),
+        text("paper_version", |row| &row.paper_version),
+        text("confidence", |row| &row.confidence),
+        Column::new("contradicted".into(), contradicted.collect::<Vec<_>>()),
+    ];
+    for column in columns {
+        frame
+            .with_column(column)
+            .map_err(ReportError::frame("add the columns of published rows"))?;
+    }
+    Ok(frame)
 }
 
 /// Positions of the records that may share a ranking, group by group in order of appearance.
@@ -34,8 +73,19 @@ pub fn frame(records: &[Record]) -> Result<DataFrame, ReportError> {
 /// `n` is the number of samples that each record is ranked under; see
 /// [`ranked_n`](crate::ranked_n::ranked_n).
 pub(crate) fn comparable(records: &[Record], n: &[u64]) -> Result<Vec<Vec<usize>>, ReportError> {
-    let group = |mut frame: DataFrame| -> PolarsResult<_> {
-        frame.with_column(Column::new("n".into(), n))?;
+    check_all(records)?;
+    let text = |name, field: fn(&Record) -> &str| text(name, records, field);
+    let columns = vec![
+        text("suite", |r| &r.suite),
+        text("dataset", |r| &r.dataset),
+        text("split", |r| &r.split),
+        text("resolution", |r| &r.resolution),
+        Column::new("n".into(), n),
+        text("protocol_sha256", |r| &r.protocol_sha256),
+        text("reference_sha256", |r| &r.reference_sha256),
+    ];
+    let group = || -> PolarsResult<_> {
+        let frame = DataFrame::new(records.len(), columns)?;
         let groups = frame.group_by_stable(COMPARABLE)?.groups()?;
         let members = groups.column("groups")?.list()?.no_null_series_iter();
         members
@@ -44,7 +94,7 @@ pub(crate) fn comparable(records: &[Record], n: &[u64]) -> Result<Vec<Vec<usize>
             })
             .collect()
     };
-    group(frame(records)?).map_err(ReportError::frame("group the records"))
+    group().map_err(ReportError::frame("group the records"))
 }
 
 /// Says what is wrong with a record's numbers, if anything is.
@@ -205,7 +255,14 @@ mod tests {
 
     #[test]
     fn units_and_directions_are_the_words_of_the_records() {
-        for unit in [Unit::Decibel, Unit::One, Unit::FloatsPerImage, Unit::BitsPerPixel] {
+        for unit in [
+            Unit::Decibel,
+            Unit::One,
+            Unit::FloatsPerImage,
+            Unit::BitsPerPixel,
+            Unit::GigaFlop,
+            Unit::Millisecond,
+        ] {
             assert_eq!(serde_json::to_value(unit).unwrap(), unit_word(unit));
         }
         for better in [Better::Higher, Better::Lower, Better::Neither] {

@@ -1,9 +1,16 @@
+mod marks;
+#[cfg(test)]
+mod tests;
+
+pub use marks::Place;
+
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 
 use prismbench_core::{Better, Outcome, Record, Unit};
 
 use crate::ranked_n::{ranked_n, row_key};
-use crate::standing::{compare, is_valued};
+use crate::standing::compare;
 use crate::{ReportError, frame};
 
 /// One ranking: rows that agree in every column of [`COMPARABLE`](crate::COMPARABLE).
@@ -37,7 +44,7 @@ pub struct Leaderboard {
 }
 
 /// A metric of a leaderboard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Column {
     /// Metric with its version: `psnr@1`.
     pub metric: String,
@@ -86,8 +93,8 @@ pub struct Subject {
 pub struct Cell {
     /// The value, or why there is none.
     pub outcome: Outcome,
-    /// Whether no value of the column is better; ties are all best.
-    pub best: bool,
+    /// Where it stands in its column.
+    pub place: Place,
 }
 
 /// Sorts records into rankings, in order of first appearance.
@@ -113,12 +120,13 @@ pub fn leaderboards(records: &[Record]) -> Result<Vec<Leaderboard>, ReportError>
 /// Takes the sweeps of a group apart: a table for each would be as wide as all of them together.
 fn by_curve(group: Vec<usize>, records: &[Record]) -> Vec<(Option<String>, Vec<usize>)> {
     let mut parts: Vec<(Option<String>, Vec<usize>)> = Vec::new();
+    let mut known: HashMap<Option<String>, usize> = HashMap::new();
     for position in group {
-        let curve = curve(&records[position]);
-        match parts.iter_mut().find(|(known, _)| *known == curve) {
-            Some((_, members)) => members.push(position),
-            None => parts.push((curve, vec![position])),
-        }
+        let at = *known.entry(curve(&records[position])).or_insert_with_key(|curve| {
+            parts.push((curve.clone(), Vec::new()));
+            parts.len() - 1
+        });
+        parts[at].1.push(position);
     }
     // Plain metrics first.
     parts.sort_by_key(|(curve, _)| curve.is_some());
@@ -153,13 +161,17 @@ impl Leaderboard {
             columns: Vec::new(),
             rows: Vec::new(),
         };
+        let mut places = Places::default();
         for record in records {
-            board.place(record);
+            board.place(record, &mut places);
         }
         for row in &mut board.rows {
             row.cells.resize(board.columns.len(), None);
         }
-        board.mark_best();
+        for (at, column) in board.columns.iter().enumerate() {
+            let cells = board.rows.iter_mut().filter_map(|row| row.cells[at].as_mut());
+            marks::mark(column.better, &mut cells.collect::<Vec<_>>());
+        }
         let columns = std::mem::take(&mut board.columns);
         board.rows.sort_by(|a, b| a.compare(b, &columns));
         board.columns = columns;
@@ -167,7 +179,7 @@ impl Leaderboard {
     }
 
     /// Puts a record into its row and column, and into a row of its own where the cell is taken.
-    fn place(&mut self, record: &Record) {
+    fn place<'r>(&mut self, record: &'r Record, places: &mut Places<'r>) {
         let column = Column {
             metric: record.metric.clone(),
             dialect: record.dialect.clone(),
@@ -175,15 +187,16 @@ impl Leaderboard {
             unit: record.unit,
             better: record.better,
         };
-        let at = self.columns.iter().position(|known| *known == column).unwrap_or_else(|| {
-            self.columns.push(column);
+        let at = *places.columns.entry(column).or_insert_with_key(|column| {
+            self.columns.push(column.clone());
             self.columns.len() - 1
         });
-        let subject = Subject::of(record);
-        let free =
-            |row: &Row| row.subject == subject && !matches!(row.cells.get(at), Some(Some(_)));
-        let row = self.rows.iter().position(free).unwrap_or_else(|| {
+        let namesakes = places.rows.entry(row_key(record)).or_default();
+        let free = |&&row: &&usize| !matches!(self.rows[row].cells.get(at), Some(Some(_)));
+        let row = namesakes.iter().find(free).copied().unwrap_or_else(|| {
+            let subject = Subject::of(record);
             self.rows.push(Row { subject, latent: String::new(), cells: Vec::new() });
+            namesakes.push(self.rows.len() - 1);
             self.rows.len() - 1
         });
         let row = &mut self.rows[row];
@@ -191,23 +204,16 @@ impl Leaderboard {
             row.latent.clone_from(&record.latent);
         }
         row.cells.resize(row.cells.len().max(at + 1), None);
-        row.cells[at] = Some(Cell { outcome: record.outcome.clone(), best: false });
+        row.cells[at] = Some(Cell { outcome: record.outcome.clone(), place: Place::Other });
     }
+}
 
-    fn mark_best(&mut self) {
-        let directed = |column: &Column| column.better != Better::Neither;
-        for (at, column) in self.columns.iter().enumerate().filter(|(_, column)| directed(column)) {
-            let outcomes = self.rows.iter().filter_map(|row| row.outcome(at));
-            let best = outcomes
-                .filter(|outcome| is_valued(outcome))
-                .min_by(|a, b| compare(column.better, Some(a), Some(b)))
-                .cloned();
-            let Some(best) = best else { continue };
-            for cell in self.rows.iter_mut().filter_map(|row| row.cells[at].as_mut()) {
-                cell.best = compare(column.better, Some(&cell.outcome), Some(&best)).is_eq();
-            }
-        }
-    }
+/// Where the columns and rows of a board are while it is filled: tables may have 100,000 records.
+#[derive(Default)]
+struct Places<'r> {
+    columns: HashMap<Column, usize>,
+    /// Several rows of one key where a cell was taken.
+    rows: HashMap<[&'r str; 7], Vec<usize>>,
 }
 
 impl Row {
@@ -232,192 +238,13 @@ impl Subject {
     }
 }
 
-fn distinct(records: &[&Record], field: impl Fn(&Record) -> &String) -> Vec<String> {
+fn distinct<'r>(records: &[&'r Record], field: impl Fn(&'r Record) -> &'r String) -> Vec<String> {
     let mut seen: Vec<String> = Vec::new();
-    for record in records {
-        if !seen.contains(field(record)) {
+    let mut known: HashSet<&str> = HashSet::new();
+    for &record in records {
+        if known.insert(field(record)) {
             seen.push(field(record).clone());
         }
     }
     seen
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::fixtures::{self, record};
-
-    fn ok(value: f64) -> Outcome {
-        Outcome::Ok { value, low: None, high: None }
-    }
-
-    fn names(board: &Leaderboard) -> Vec<&str> {
-        board.rows.iter().map(|row| row.subject.tokenizer.as_str()).collect()
-    }
-
-    fn best(board: &Leaderboard, column: usize) -> Vec<&str> {
-        let marked = |row: &&Row| row.cells[column].as_ref().is_some_and(|cell| cell.best);
-        board.rows.iter().filter(marked).map(|row| row.subject.tokenizer.as_str()).collect()
-    }
-
-    proptest! {
-        /// Whatever records are thrown together, a ranking holds one protocol, one set of pictures
-        /// and one n, and every record appears in exactly one cell.
-        #[test]
-        fn no_ranking_mixes_what_is_not_comparable(
-            picks in prop::collection::vec(
-                (0..3usize, 0..3usize, 0..2usize, 0..2u64, 0..4usize, 0..3usize, 0..4usize), 1..60),
-        ) {
-            let records: Vec<Record> = picks
-                .iter()
-                .enumerate()
-                .map(|(i, &(protocol, picture, set, n, tokenizer, metric, outcome))| {
-                    let outcomes = [
-                        ok(i as f64),
-                        Outcome::Infinite { infinite: 1, finite_mean: None },
-                        Outcome::Skipped { reason: "no".to_owned() },
-                        Outcome::Failed { reason: "no".to_owned() },
-                    ];
-                    let metric = ["psnr@1", "ssim@1", "bpp@1"][metric];
-                    let mut made =
-                        record(["a", "b", "c", "d"][tokenizer], metric, outcomes[outcome].clone());
-                    // Neither the name of a protocol nor that of a data set is its identity.
-                    made.protocol_sha256 = format!("{protocol}");
-                    made.reference_sha256 = format!("{picture}");
-                    made.dataset = format!("set{set}");
-                    made.n = n;
-                    made
-                })
-                .collect();
-            let boards = leaderboards(&records).unwrap();
-            let mut cells = 0;
-            for board in &boards {
-                for row in &board.rows {
-                    for (column, cell) in board.columns.iter().zip(&row.cells) {
-                        let Some(cell) = cell else { continue };
-                        cells += 1;
-                        let found = records.iter().any(|r| {
-                            r.protocol_sha256 == board.protocol_sha256
-                                && r.reference_sha256 == board.reference_sha256
-                                && r.dataset == board.dataset
-                                && (r.n == board.n || !is_valued(&r.outcome))
-                                && r.metric == column.metric
-                                && r.tokenizer == row.subject.tokenizer
-                                && r.outcome == cell.outcome
-                        });
-                        prop_assert!(found, "{cell:?} of {row:?} is in the wrong ranking");
-                    }
-                }
-            }
-            prop_assert_eq!(cells, records.len());
-        }
-    }
-
-    #[test]
-    fn the_first_metric_ranks_and_the_next_break_ties() {
-        let records = [
-            record("worse", "psnr@1", ok(30.0)),
-            record("tied", "psnr@1", ok(31.0)),
-            record("better", "psnr@1", ok(31.0)),
-            record("worse", "bpp@1", ok(0.1)),
-            record("tied", "bpp@1", ok(0.9)),
-            record("better", "bpp@1", ok(0.3)),
-        ];
-        let boards = leaderboards(&records).unwrap();
-        assert_eq!(boards.len(), 1);
-        assert_eq!(names(&boards[0]), ["better", "tied", "worse"]);
-        assert_eq!(best(&boards[0], 0), ["better", "tied"], "a tie shares the mark");
-        assert_eq!(best(&boards[0], 1), ["worse"], "fewer bits are better");
-    }
-
-    #[test]
-    fn the_mark_goes_by_the_unrounded_value() {
-        let records = [record("a", "psnr@1", ok(31.421)), record("b", "psnr@1", ok(31.422))];
-        let boards = leaderboards(&records).unwrap();
-        assert_eq!(best(&boards[0], 0), ["b"]);
-    }
-
-    #[test]
-    fn without_a_value_there_is_no_best() {
-        let skipped = Outcome::Skipped { reason: "no bit stream".to_owned() };
-        let boards = leaderboards(&[record("a", "bpp@1", skipped)]).unwrap();
-        assert!(best(&boards[0], 0).is_empty());
-    }
-
-    #[test]
-    fn two_runs_of_a_tokenizer_are_two_rows() {
-        let mut records =
-            vec![record("jpeg:75", "psnr@1", ok(30.0)), record("jpeg:75", "psnr@1", ok(32.0))];
-        records[1].run = "second".to_owned();
-        let boards = leaderboards(&records).unwrap();
-        let runs: Vec<_> = boards[0].rows.iter().map(|row| row.subject.run.as_str()).collect();
-        assert_eq!(runs, ["second", "quick-3f9c1e"]);
-        assert_eq!(boards[0].runs, ["quick-3f9c1e", "second"]);
-        // The same run given twice: nothing tells the rows apart, and still none is lost.
-        records[1].run = records[0].run.clone();
-        assert_eq!(leaderboards(&records).unwrap()[0].rows.len(), 2);
-    }
-
-    #[test]
-    fn the_settings_of_a_sweep_are_the_columns_of_a_table_of_its_own() {
-        let made = |tokenizer, metric, setting: &str, value| {
-            let mut made = record(tokenizer, metric, ok(value));
-            made.setting = setting.to_owned();
-            made
-        };
-        let records = [
-            made("a", "psnr@1", "low 0.1", 1.0),
-            made("a", "psnr@1", "high 0.1", 2.0),
-            made("a", "psnr@1", "low 0.2", 3.0),
-            made("b", "psnr@1", "low 0.1", 4.0),
-            made("a", "bpp@1", "", 5.0),
-        ];
-        let boards = leaderboards(&records).unwrap();
-        let found: Vec<_> = boards
-            .iter()
-            .map(|board| {
-                let columns: Vec<_> = board.columns.iter().map(|c| c.setting.as_str()).collect();
-                (board.curve.as_deref(), columns, names(board))
-            })
-            .collect();
-        let (low, high) = ("psnr@1 (per-image) low", "psnr@1 (per-image) high");
-        assert_eq!(
-            found,
-            [
-                (None, vec![""], vec!["a"]),
-                (Some(low), vec!["low 0.1", "low 0.2"], vec!["b", "a"]),
-                (Some(high), vec!["high 0.1"], vec!["a"]),
-            ]
-        );
-    }
-
-    #[test]
-    fn what_only_describes_has_no_best_and_ranks_nothing() {
-        let mut records = [
-            record("a", "psnr@1", ok(1.0)),
-            record("b", "psnr@1", ok(2.0)),
-            record("c", "psnr@1", ok(0.0)),
-        ];
-        for record in &mut records {
-            record.better = Better::Neither;
-        }
-        let boards = leaderboards(&records).unwrap();
-        assert_eq!(names(&boards[0]), ["a", "b", "c"]);
-        assert!(best(&boards[0], 0).is_empty());
-    }
-
-    #[test]
-    fn no_records_are_an_error_that_says_so() {
-        let error = leaderboards(&[]).unwrap_err().to_string();
-        assert_eq!(error, "no records, so there is no table; give a run folder that holds some");
-    }
-
-    #[test]
-    fn the_made_up_records_give_a_ranking_per_protocol() {
-        let boards = leaderboards(&fixtures::everything()).unwrap();
-        let names: Vec<_> = boards.iter().map(|board| board.protocols.clone()).collect();
-        assert_eq!(names, [["default"], ["rae"]]);
-    }
 }

@@ -3,15 +3,19 @@
 //! **Invariant:** rows are ranked against each other only when every column of [`COMPARABLE`]
 //! agrees; nothing here knows a tokenizer, an image or how a run was made.
 
+mod compare;
 mod error;
 mod export;
 mod format;
 mod frame;
+mod gate;
+mod history;
 mod jsonl;
 mod leaderboard;
 mod markup;
 mod numbers;
 mod plot;
+mod published;
 mod ranked_n;
 mod row_names;
 mod samples;
@@ -21,11 +25,23 @@ mod standing;
 #[cfg(test)]
 mod fixtures;
 
+pub use compare::{
+    CompareFormat, Comparison, Evidence, Limit, Rule, Side, Sides, Slice, Slicing, Verdict, Weight,
+    compare, limit_for, write_comparison,
+};
 pub use error::ReportError;
-pub use format::{Format, Style, write_table};
+pub use format::{Contents, Format, Style, write_table};
 pub use frame::{COMPARABLE, frame};
+pub use gate::{
+    Baseline, Decision, GateFormat, GateReport, GateRow, Status, gate, update_baseline, write_gate,
+};
+pub use history::{Measured, Trend, history, write_history};
 pub use jsonl::{CutShort, RecordFile, read_records};
-pub use leaderboard::{Cell, Column, Leaderboard, Row, Subject, leaderboards};
+pub use leaderboard::{Cell, Column, Leaderboard, Place, Row, Subject, leaderboards};
 pub use plot::{Plot, Point, Series};
 pub use polars::frame::DataFrame;
+pub use published::{
+    PublishedColumn, PublishedMetric, PublishedRow, PublishedSubject, PublishedTable, published,
+    published_tables,
+};
 pub use samples::{SampleColumns, read_samples, write_samples};

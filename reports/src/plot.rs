@@ -19,6 +19,11 @@ pub(crate) fn svg(boards: &[Leaderboard]) -> Result<String, ReportError> {
     if plots.is_empty() {
         return Err(ReportError::NoCurves);
     }
+    stacked(&plots)
+}
+
+/// Plots as one SVG, one below the other.
+pub(crate) fn stacked(plots: &[Plot]) -> Result<String, ReportError> {
     let (width, each) = canvas::SIZE;
     let height = each as usize * plots.len();
     let mut all = format!(

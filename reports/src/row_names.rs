@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use crate::leaderboard::{Row, Subject};
 
 /// The rows' names, each different from the others.
@@ -7,13 +9,14 @@ use crate::leaderboard::{Row, Subject};
 /// and where nothing differs, they are counted.
 pub(crate) fn row_names(rows: &[Row]) -> Vec<String> {
     let plain: Vec<String> = rows.iter().map(|row| plain(&row.subject)).collect();
-    let mut names = Vec::new();
+    let mut namesakes: HashMap<&str, Vec<&Subject>> = HashMap::new();
     for (row, name) in rows.iter().zip(&plain) {
-        let namesakes = rows.iter().zip(&plain).filter(|&(_, other)| other == name);
-        let subjects: Vec<_> = namesakes.map(|(other, _)| &other.subject).collect();
-        names.push(format!("{name}{}", difference(&row.subject, &subjects)));
+        namesakes.entry(name).or_default().push(&row.subject);
     }
-    (0..names.len()).map(|at| counted(&names, at)).collect()
+    let named = rows.iter().zip(&plain).map(|(row, name)| {
+        format!("{name}{}", difference(&row.subject, &namesakes[name.as_str()]))
+    });
+    counted(named.collect())
 }
 
 fn plain(subject: &Subject) -> String {
@@ -42,13 +45,21 @@ fn difference(subject: &Subject, namesakes: &[&Subject]) -> String {
     if differing.is_empty() { String::new() } else { format!(" [{}]", differing.join(", ")) }
 }
 
-fn counted(names: &[String], at: usize) -> String {
-    let name = &names[at];
-    let count = |names: &[String]| names.iter().filter(|other| *other == name).count();
-    match count(names) {
-        1 => name.clone(),
-        all => format!("{name} [{} of {all}]", count(&names[..=at])),
+fn counted(names: Vec<String>) -> Vec<String> {
+    let mut all: HashMap<String, usize> = HashMap::new();
+    for name in &names {
+        *all.entry(name.clone()).or_default() += 1;
     }
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let numbered = names.into_iter().map(|name| match all[&name] {
+        1 => name,
+        all => {
+            let at = seen.entry(name.clone()).or_default();
+            *at += 1;
+            format!("{name} [{at} of {all}]")
+        }
+    });
+    numbered.collect()
 }
 
 /// The first eight digits of a hash: enough for the eye.

@@ -191,8 +191,17 @@ fn unstacked(frame: &DataFrame) -> PolarsResult<Vec<SampleColumns>> {
 /// Writes beside the target and moves into place, which fails where there is a file already.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file = temporary(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    Ok(())
+}
+
+/// A file that is gone again unless it is moved into its place.
+pub(crate) fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".samples-");
+    builder.prefix(".writing-");
     #[cfg(unix)]
     {
         // The library makes files for their owner only; this one is a result like any other, and
@@ -200,11 +209,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
-    Ok(())
+    builder.tempfile_in(folder)
 }
 
 #[cfg(test)]

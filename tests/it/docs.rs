@@ -25,8 +25,16 @@ fn the_readme_shows_the_table_that_the_program_prints() {
 
 #[test]
 fn the_readme_lists_the_exit_codes_of_the_program() {
-    let codes =
-        [Exit::Done, Exit::Internal, Exit::Usage, Exit::Partial, Exit::Missing, Exit::Interrupted];
+    let codes = [
+        Exit::Done,
+        Exit::Internal,
+        Exit::Usage,
+        Exit::Regressed,
+        Exit::Partial,
+        Exit::Missing,
+        Exit::Inconclusive,
+        Exit::Interrupted,
+    ];
     let rows: Vec<i32> = block("exit codes")
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok())

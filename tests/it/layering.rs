@@ -13,7 +13,7 @@ const MAP: [(&str, &[&str]); 11] = [
     ("prismbench-metrics", &["core", "kernels", "weights"]),
     ("prismbench-baselines", &["core", "data", "kernels", "weights"]),
     ("prismbench-suites", &["core", "data", "kernels", "metrics"]),
-    ("prismbench-reports", &["core"]),
+    ("prismbench-reports", &["core", "metrics"]),
     (
         "prismbench",
         &[

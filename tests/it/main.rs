@@ -4,12 +4,15 @@
 
 mod bad_input;
 mod command_line;
+mod comparing;
 mod docs;
+mod gate;
 mod generation;
 mod invariance;
 mod layering;
 mod networks;
 mod program;
+mod published;
 mod real;
 #[path = "../oracle/recipe.rs"]
 mod recipe;

@@ -26,7 +26,7 @@ impl MetricDef {
 }
 
 /// Which direction improves a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
     /// Larger is better.
@@ -51,7 +51,7 @@ impl Better {
 }
 
 /// Unit of a metric's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Unit {
     /// Decibel.
     #[serde(rename = "dB")]
@@ -65,6 +65,12 @@ pub enum Unit {
     /// Bits of the coded image per pixel.
     #[serde(rename = "bit/pixel")]
     BitsPerPixel,
+    /// Billions of floating-point operations.
+    #[serde(rename = "GFLOP")]
+    GigaFlop,
+    /// Thousandths of a second.
+    #[serde(rename = "ms")]
+    Millisecond,
 }
 
 impl Unit {
@@ -76,6 +82,8 @@ impl Unit {
             Self::One => "",
             Self::FloatsPerImage => "floats/image",
             Self::BitsPerPixel => "bit/pixel",
+            Self::GigaFlop => "GFLOP",
+            Self::Millisecond => "ms",
         }
     }
 }

@@ -1,17 +1,28 @@
 use prismbench_baselines::{Entry, GeneratorEntry, Hub, Model, Needs, generators, registry};
 use prismbench_core::{Protocol, nearest};
+use prismbench_reports::{PublishedRow, published};
 use prismbench_suites::suites;
 
 use crate::cli::ListArgs;
 use crate::error::Failure;
 use crate::{Exit, Streams};
 
-const WHAT: [&str; 6] = ["tokenizers", "generators", "suites", "metrics", "protocols", "data"];
+const WHAT: [&str; 7] =
+    ["tokenizers", "generators", "suites", "metrics", "protocols", "data", "published"];
 
 /// Prints what this build knows.
 pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let text = match args.what.as_deref() {
-        None => WHAT.map(|what| format!("{what}\n{}", section(what))).join("\n"),
+        None => {
+            let mut sections = Vec::new();
+            for what in WHAT.into_iter().filter(|&what| what != "published") {
+                sections.push(format!("{what}\n{}", section(what)));
+            }
+            sections
+                .push("published\n  `prismbench list published` lists the sources\n".to_owned());
+            sections.join("\n")
+        }
+        Some("published") => aligned(&sources()?),
         Some(what) if WHAT.contains(&what) => section(what),
         Some(what) => {
             let nearest = nearest(what, WHAT).map(str::to_owned);
@@ -71,6 +82,10 @@ fn section(what: &str) -> String {
             .collect(),
         _ => DATA.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect(),
     };
+    aligned(&rows)
+}
+
+fn aligned(rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let indent = " ".repeat(width + 4);
     rows.iter()
@@ -78,6 +93,42 @@ fn section(what: &str) -> String {
             format!("  {name:width$}  {}\n", text.replace('\n', &format!("\n{indent}")))
         })
         .collect()
+}
+
+/// A line for each paper and version: how much it prints, of what.
+fn sources() -> Result<Vec<(String, String)>, Failure> {
+    let rows = published()?;
+    let mut papers: Vec<(String, Vec<&PublishedRow>)> = Vec::new();
+    for row in &rows {
+        let name = format!("{} {}", row.paper, row.paper_version).trim_end().to_owned();
+        match papers.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, rows)) => rows.push(row),
+            None => papers.push((name, vec![row])),
+        }
+    }
+    let lines = papers.into_iter().map(|(name, rows)| {
+        let tokenizers = distinct(&rows, |row| &row.tokenizer);
+        let values = if rows.len() == 1 { "1 value" } else { &format!("{} values", rows.len()) };
+        let of = match tokenizers.as_slice() {
+            few if few.len() <= 3 => few.join(", "),
+            many => format!("{} tokenizers", many.len()),
+        };
+        (name, format!("{values} of {of}: {}", distinct(&rows, |row| &row.suite).join(", ")))
+    });
+    Ok(lines.collect())
+}
+
+fn distinct<'r>(
+    rows: &[&'r PublishedRow],
+    field: impl Fn(&'r PublishedRow) -> &'r String,
+) -> Vec<&'r str> {
+    let mut seen: Vec<&str> = Vec::new();
+    for row in rows {
+        if !seen.contains(&field(row).as_str()) {
+            seen.push(field(row));
+        }
+    }
+    seen
 }
 
 fn tokenizers() -> Vec<(String, String)> {

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
         streams.say("everything was measured before; --force measures it anew");
     }
     let style = Style { width: streams.width };
-    write_table(folder.records(), Format::Text, style, streams.out)?;
+    write_table(folder.records().into(), Format::Text, style, streams.out)?;
     streams.say(&format!("records: {}", folder.path().display()));
     if failures == 0 {
         return Ok(Exit::Done);
