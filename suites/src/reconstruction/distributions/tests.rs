@@ -2,7 +2,7 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prismbench_core::{RgbImage, Weights};
-use prismbench_metrics::FeatureRows;
+use prismbench_metrics::{FeatureRows, NetworkError};
 
 use super::*;
 use crate::pictures::{OnBad, Part};
