@@ -166,22 +166,11 @@ fn latents_are_decoded_to_the_pictures_that_their_tokenizer_made_of_them() {
 #[test]
 fn warnings_are_part_of_the_records() {
     let folder = tempfile::tempdir().unwrap();
-    judge(
-        folder.path(),
-        &[
-            "--samples",
-            "synthetic:3:24",
-            "--data",
-            "synthetic:4:30",
-            "--set",
-            "size=288",
-            "-m",
-            "gfid",
-            "-m",
-            "recall",
-        ],
-    )
-    .expect(Exit::Done);
+    let (pictures, _) = made(folder.path(), "made", "synthetic:3:24", "dct:16");
+    let pictures = pictures.display().to_string();
+    let against =
+        ["--samples", &pictures, "--data", "synthetic:4:30", "-m", "gfid", "-m", "recall"];
+    judge(folder.path(), &against).expect(Exit::Done);
     let records = records(&folder.path().join("run"));
     let warnings = |metric: &str| {
         let record = records.iter().find(|record| record["metric"] == metric).unwrap();
@@ -201,23 +190,15 @@ fn a_reference_that_was_made_otherwise_is_refused_or_marks_its_rows() {
         "-o",
         "@ref.npz",
         "--set",
-        "size=288",
+        "size=64",
         "--set",
         "inception=half-pixel",
     ];
     program(folder.path(), &stats).expect(Exit::Done);
-    let against = [
-        "--samples",
-        "synthetic:3:24",
-        "--set",
-        "size=288",
-        "--reference",
-        "@ref.npz",
-        "-m",
-        "gfid",
-        "-m",
-        "precision",
-    ];
+    let (pictures, _) = made(folder.path(), "made", "synthetic:3:24", "dct:16");
+    let pictures = pictures.display().to_string();
+    let against =
+        ["--samples", &pictures, "--reference", "@ref.npz", "-m", "gfid", "-m", "precision"];
     let said = judge(folder.path(), &against).expect(Exit::Usage).err;
     assert!(said.contains("made with inception = half-pixel, this run has tf1"), "{said}");
     assert!(said.contains("--allow-unlike-reference"), "{said}");
@@ -304,7 +285,7 @@ fn what_cannot_be_judged_is_named_with_its_remedy() {
         Exit::Usage,
         &["pixels and the protocol's size is 32", "--set size=N"],
     );
-    refused(&with(&["--suite", "generation"]), Exit::Usage, &["samples or latents"]);
+    refused(&with(&["--suite", "generation"]), Exit::Usage, &["no samples, latents or generators"]);
 }
 
 #[test]
