@@ -14,6 +14,9 @@ use crate::standing::{self, is_valued};
 /// Degrees of freedom of the records' intervals: those of a jackknife with ten groups, the widest.
 const FREEDOM: f64 = 9.0;
 
+/// Beyond this, a change of the value is not that of the mean of its images, which a baseline rounds to 1e-6.
+const UNLIKE: f64 = 1e-5;
+
 /// What a verdict rests on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Evidence {
@@ -107,27 +110,36 @@ fn of_pairs(old: &Record, new: &Record, pairs: &Pairs, blank: Comparison) -> Com
         (Some(before), Some(after)) => Some(gain(better, before, after)),
         _ => None,
     };
-    if pairs.identical {
+    // A baseline keeps images rounded, and values as they are.
+    let moved = of_records.is_some_and(|gain| gain.abs() > 0.0);
+    if pairs.identical && !moved {
         let gain = of_records.or(Some(0.0));
         return Comparison { verdict: Verdict::Same, gain, evidence: Evidence::Identical, ..blank };
     }
     let finite = pairs.values.iter().filter(|(a, b)| a.is_finite() && b.is_finite());
     let gains: Vec<f64> = finite.map(|&(a, b)| gain(better, a, b)).collect();
     let limit = blank.limit;
-    let interval = paired_interval(&gains, limit.confidence);
     let mean = (!gains.is_empty()).then(|| gains.iter().sum::<f64>() / gains.len() as f64);
+    // The images tell the noise and the records the change: a value need not be the mean of its images.
+    let shift = of_records.zip(mean).map_or(0.0, |(records, mean)| records - mean);
+    let interval = paired_interval(&gains, limit.confidence)
+        .map(|interval| Interval { low: interval.low + shift, high: interval.high + shift });
+    let gain = of_records.or(mean);
     let (evidence, beyond_noise) = noise(pairs, gains.len(), interval, limit.confidence);
     let floor = limit.floor(old.outcome.value().unwrap_or(0.0));
-    let of_finite = match (mean, interval) {
-        (Some(mean), Some(interval)) => call(mean, interval, beyond_noise, floor),
+    let of_finite = match (gain, interval) {
+        (Some(gain), Some(interval)) => call(gain, interval, beyond_noise, floor),
         // A single image shows nothing.
         (Some(_), None) => Verdict::Inconclusive,
         (None, _) => Verdict::Same,
     };
     let verdict = directed(better, with_exact(pairs, better, of_finite));
     let slices = worse_slices(pairs, better, limit, floor);
-    let gain = of_records.or(mean);
-    Comparison { verdict, gain, interval, evidence, slices, ..blank }
+    let note = match shift.abs() > UNLIKE {
+        true => "the value moved otherwise than the mean of its images".to_owned(),
+        false => String::new(),
+    };
+    Comparison { verdict, gain, interval, evidence, slices, note, ..blank }
 }
 
 /// What the noise is judged by, and whether the difference is beyond it.

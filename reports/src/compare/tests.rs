@@ -85,6 +85,22 @@ fn what_is_certain_and_too_small_is_the_same() {
 }
 
 #[test]
+fn a_value_that_moves_while_its_images_do_not_is_seen() {
+    let before = side("psnr@1", &[30.0; 40]);
+    let moved = |value: f64| {
+        let mut after = before.clone();
+        after.records[0].outcome = Outcome::Ok { value, low: None, high: None };
+        one(&before, &after)
+    };
+    let found = moved(29.9);
+    assert_eq!(found.verdict, Verdict::Worse);
+    assert!(found.note.contains("otherwise than the mean of its images"), "{}", found.note);
+    assert_eq!(moved(30.1).verdict, Verdict::Better);
+    assert_eq!(moved(29.999).verdict, Verdict::Same);
+    assert_eq!(moved(30.0).evidence, Evidence::Identical);
+}
+
+#[test]
 fn noise_that_could_hide_a_loss_is_inconclusive() {
     let before: Vec<f64> = normals(50, 4).iter().map(|z| 31.0 + 3.0 * z).collect();
     let found = one(&side("psnr@1", &before), &side("psnr@1", &shifted(&before, 0.0, 0.5)));

@@ -181,15 +181,14 @@ pub(super) fn sentence(row: &GateRow) -> String {
     let (before, after) = (value(&row.comparison.before), value(&row.comparison.after));
     let gain = gain_text(record.unit, row.comparison.gain, row.comparison.interval);
     let by = row.comparison.evidence.text();
-    let details: Vec<_> =
-        [row.reason.clone(), gain, by].into_iter().filter(|t| !t.is_empty()).collect();
-    format!(
-        "{} of {}: {before} → {after} ({}), {}",
-        metric_text(record),
-        subject_text(record),
-        details.join("; "),
-        record.dataset
-    )
+    let details = [row.reason.clone(), gain, by];
+    let details: Vec<_> = details.into_iter().filter(|text| !text.is_empty()).collect();
+    let details = match details.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", details.join("; ")),
+    };
+    let (metric, subject) = (metric_text(record), subject_text(record));
+    format!("{metric} of {subject}: {before} → {after}{details}, {}", record.dataset)
 }
 
 /// One workflow command a line: `::error title=...::...`.
