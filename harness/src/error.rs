@@ -153,17 +153,7 @@ impl Failure {
             Self::Unknown { nearest, .. } => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench list"))
             }
-            Self::Plan(PlanError::NoReference) => Some(
-                "`--reference FILE` names moments, `--data IMAGES` real pictures; `prismbench stats` \
-                 makes a file of the former out of the latter"
-                    .to_owned(),
-            ),
-            Self::Plan(PlanError::NoDecoder) => {
-                Some("`--tokenizer ID`, as in `--tokenizer sd-vae`".to_owned())
-            }
-            Self::Plan(PlanError::UnknownKey { nearest: Some(name), .. }) => {
-                Some(format!("did you mean `{name}`?"))
-            }
+            Self::Plan(error) => hint_of_a_plan(error),
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
                 remedy,
                 ..
@@ -175,9 +165,10 @@ impl Failure {
             },
             Self::Fetch(error) => Some(error.remedy()),
             Self::FetchInterrupted => Some("the same command goes on where it stopped".to_owned()),
-            Self::NothingToFetch { .. } => {
-                Some("`prismbench list tokenizers` and `list generators` show which have some".to_owned())
-            }
+            Self::NothingToFetch { .. } => Some(
+                "`prismbench list tokenizers` and `list generators` show which have some"
+                    .to_owned(),
+            ),
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
             Self::Data(error) if error.is_sample() => Some(SKIP_BAD.to_owned()),
@@ -218,6 +209,19 @@ impl Failure {
             let _ = writeln!(text, "  hint: {hint}");
         }
         text
+    }
+}
+
+fn hint_of_a_plan(error: &PlanError) -> Option<String> {
+    match error {
+        PlanError::NoReference => Some(
+            "`--reference FILE` names moments, `--data IMAGES` real pictures; `prismbench stats` makes a \
+             file of the former out of the latter"
+                .to_owned(),
+        ),
+        PlanError::NoDecoder => Some("`--tokenizer ID`, as in `--tokenizer sd-vae`".to_owned()),
+        PlanError::UnknownKey { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
+        _ => None,
     }
 }
 

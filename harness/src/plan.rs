@@ -26,12 +26,7 @@ pub(crate) struct Plan {
     pub(crate) data: Vec<DataChoice>,
     /// What the generation suite judges.
     pub(crate) judged: Vec<Judged>,
-    /// How generators are sampled; none for as each is published.
-    pub(crate) sampling: Option<Sampling>,
-    /// The weaker generator of autoguidance.
-    pub(crate) guide: Option<GeneratorRef>,
-    /// Which classes are drawn.
-    pub(crate) labels: LabelRule,
+    pub(crate) drawing: Drawing,
     pub(crate) fit: Fit,
     pub(crate) protocols: Vec<Protocol>,
     pub(crate) metrics: Vec<String>,
@@ -52,6 +47,16 @@ pub(crate) struct Plan {
     pub(crate) save: Save,
     /// The resolved plan as a plan file.
     pub(crate) text: String,
+}
+
+/// How generators are run.
+pub(crate) struct Drawing {
+    /// Integrator, points and guidance; none for as each is published.
+    pub(crate) sampling: Option<Sampling>,
+    /// The weaker generator of autoguidance.
+    pub(crate) guide: Option<GeneratorRef>,
+    /// Which classes are drawn.
+    pub(crate) labels: LabelRule,
 }
 
 /// What tokenizers that need training pictures are fitted on.
@@ -135,10 +140,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     }
     distinct("tokenizers", &ids)?;
     distinct("data", &file.data)?;
-    let sampling: Option<Sampling> =
-        file.sampling.as_deref().map(str::parse).transpose().map_err(PlanError::from)?;
-    let guide: Option<GeneratorRef> = file.guide.as_deref().map(str::parse).transpose()?;
-    let labels = file.labels.as_deref().map_or(Ok(LabelRule::Balanced), str::parse)?;
+    let drawing = drawing(&file)?;
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
     let on_bad = checked(&file, &metrics)?;
@@ -156,9 +158,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         tokenizers,
         data,
         judged,
-        sampling,
-        guide,
-        labels,
+        drawing,
         fit,
         protocols,
         metrics,
@@ -282,18 +282,24 @@ fn judged(file: &PlanFile, suites: &[Box<dyn Suite>]) -> Result<Vec<Judged>, Fai
         return Ok(judged);
     }
     if judged.is_empty() {
-        return Err(PlanError::Nothing {
-            what: "samples, latents or generators for its suite `generation`",
-        })?;
+        let what = "samples, latents or generators for its suite `generation`";
+        return Err(PlanError::Nothing { what }.into());
     }
     if file.reference.is_none() && file.data.is_empty() {
-        return Err(PlanError::NoReference)?;
+        return Err(PlanError::NoReference.into());
     }
     let decodes = !file.latents.is_empty() || !file.generators.is_empty();
     if decodes && file.tokenizers.is_empty() {
-        return Err(PlanError::NoDecoder)?;
+        return Err(PlanError::NoDecoder.into());
     }
     Ok(judged)
+}
+
+fn drawing(file: &PlanFile) -> Result<Drawing, Failure> {
+    let sampling = file.sampling.as_deref().map(str::parse).transpose().map_err(PlanError::from)?;
+    let guide = file.guide.as_deref().map(str::parse).transpose()?;
+    let labels = file.labels.as_deref().map_or(Ok(LabelRule::Balanced), str::parse)?;
+    Ok(Drawing { sampling, guide, labels })
 }
 
 fn some(what: &'static str, values: &[String]) -> Result<(), PlanError> {

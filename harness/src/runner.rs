@@ -69,12 +69,12 @@ impl Runner<'_, '_> {
         for name in networks::unused(plan) {
             self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
         }
-        let judges = |suite: &&Box<dyn Suite>| suite.concern() == Concern::Generation;
-        if plan.suites.iter().any(|suite| judges(&suite)) {
+        let judges = |suite: &dyn Suite| suite.concern() == Concern::Generation;
+        if plan.suites.iter().any(|suite| judges(suite.as_ref())) {
             self.generation()?;
         }
         for data in &plan.data {
-            for suite in plan.suites.iter().filter(|suite| !judges(suite)) {
+            for suite in plan.suites.iter().filter(|suite| !judges(suite.as_ref())) {
                 let sets = data.open(suite.learns())?;
                 for (protocol, networks) in plan.protocols.iter().zip(networks) {
                     let (pictures, training) = self.pictures(&sets, suite.as_ref(), protocol);

@@ -36,7 +36,7 @@ pub use error::DataError;
 pub use folder::without_extension;
 pub use idx::IdxError;
 pub use latents::{LatentFileError, LatentFiles};
-pub use npz::{NpzArrays, NpzError};
+pub use npz::{Floats, NpzArrays, NpzError};
 pub use rows::numbered;
 pub use spec::{DataSpec, OpenParquet, ParquetFiles, open, open_with};
 pub use split::{Split, SplitSpec, Splits};

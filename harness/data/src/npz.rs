@@ -16,7 +16,7 @@ mod column;
 mod error;
 
 pub(super) use array::Array;
-pub use arrays::NpzArrays;
+pub use arrays::{Floats, NpzArrays};
 pub use error::NpzError;
 
 /// Most pixels of one picture, as for files.

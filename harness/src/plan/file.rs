@@ -160,12 +160,14 @@ pub(super) fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {
     }
 }
 
-pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
-    fn replace(values: &mut Vec<String>, given: &[String]) {
-        if !given.is_empty() {
-            *values = given.to_vec();
-        }
+fn replace(values: &mut Vec<String>, given: &[String]) {
+    if !given.is_empty() {
+        *values = given.to_vec();
     }
+}
+
+/// Samples, latents and generators, and how these are sampled.
+fn judge_what_is_given(file: &mut PlanFile, args: &RunArgs) {
     if [&args.samples, &args.latents, &args.generators].iter().any(|given| !given.is_empty()) {
         // What is judged brings the rest along: nothing of the plan belongs to it.
         file.suites = vec![GenerationSuite.id().to_owned()];
@@ -186,6 +188,10 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
         }
     }
     file.allow_unlike_reference |= args.allow_unlike_reference;
+}
+
+pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), PlanError> {
+    judge_what_is_given(file, args);
     if !args.data.is_empty() {
         // The plan's pictures for fitting belong to the plan's data.
         file.fit = held_out();

@@ -14,7 +14,7 @@ use crate::data_sets;
 use crate::error::{Failure, FitError};
 use crate::judged::{Judged, LatentsChoice};
 use crate::networks;
-use crate::plan::Fit;
+use crate::plan::{Drawing, Fit};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, WeightFile};
 use crate::records::{Common, Subject, sha256_of_all};
@@ -153,13 +153,13 @@ impl Runner<'_, '_> {
         comparison: &Comparison<'_>,
     ) -> Result<(), Failure> {
         let (plan, options) = (self.plan, self.options(comparison.protocol));
-        let generator =
-            baselines::open_generator(reference, plan.sampling, plan.guide.as_ref(), &options)?;
+        let Drawing { sampling, guide, labels } = &plan.drawing;
+        let generator = baselines::open_generator(reference, *sampling, guide.as_ref(), &options)?;
         let spec = generator.spec();
         let files = spec.weights.iter().map(WeightFile::from).collect();
         self.folder.provenance.weights.insert(spec.id.clone(), files);
         let count = plan.limit.unwrap_or(SAMPLES);
-        let classes = plan.labels.labels(count, spec.classes, plan.seed)?;
+        let classes = labels.labels(count, spec.classes, plan.seed)?;
         let mut unfit = Vec::new();
         for reference in &plan.tokenizers {
             let tokenizer = self.decoder(reference, comparison.protocol)?;
@@ -170,7 +170,7 @@ impl Runner<'_, '_> {
                 continue;
             }
             let decoder = &tokenizer.spec().id;
-            let labels = plan.labels.id();
+            let labels = labels.id();
             let row = Row {
                 id: spec.id.clone(),
                 variant: format!("{}, {labels} labels, decoded by {decoder}", spec.sampling),

@@ -105,8 +105,9 @@ impl Factors {
         let (front, back) = slots.split_at(half);
         if half % 2 == 1 {
             // Alternating signs turn the odd frequencies of the difference into those of half a line.
-            let swap =
-                |p: usize| if p % 2 == 0 { [front[p], back[p]] } else { [back[p], front[p]] };
+            let swap = |p: usize| {
+                if p.is_multiple_of(2) { [front[p], back[p]] } else { [back[p], front[p]] }
+            };
             (0..half).for_each(|p| self.pair(swap(p), Turn::Butterfly));
             let sums: Vec<u32> = (0..half).map(|p| swap(p)[0]).collect();
             let differences: Vec<u32> = (0..half).map(|p| swap(p)[1]).collect();

@@ -9,6 +9,7 @@ use super::lines::{Lines, VECTORS};
 use super::step::{Pair, Quad, QuadKind, Turn};
 
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "several slots at one place")]
 pub(super) fn pairs<S: Simd>(simd: S, lines: &mut Lines<S>, all: &[Pair]) {
     for Pair { slots: [a, b], turn } in all {
         for vector in 0..VECTORS {
@@ -47,6 +48,7 @@ pub(super) fn quads<S: Simd>(
 }
 
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "several slots at one place")]
 fn on_four<S: Simd, F: Four, const BACKWARDS: bool>(simd: S, lines: &mut Lines<S>, all: &[Quad]) {
     for quad in all {
         let [a, b, c, d] = quad.slots;

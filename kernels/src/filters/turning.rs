@@ -122,6 +122,7 @@ pub(super) fn gather<S: Simd>(simd: S, tiles: &mut Tiles<'_>, slots: &[u32], blo
 
 /// The inverse of [`gather`].
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "several slots at one place")]
 pub(super) fn scatter<S: Simd>(simd: S, block: &[f32], slots: &[u32], tiles: &mut Tiles<'_>) {
     let width = count::<S>();
     for (number, tile) in tiles.values.chunks_exact_mut(tiles.stride).enumerate() {

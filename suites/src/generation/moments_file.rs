@@ -4,7 +4,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use prismbench_data::npy::Header;
-use prismbench_data::{DataError, NpzArrays};
+use prismbench_data::{DataError, Floats, NpzArrays};
 use prismbench_metrics::{MetricError, Moments};
 use sha2::{Digest, Sha256};
 
@@ -230,7 +230,7 @@ fn moments(
     samples: Option<u64>,
 ) -> Result<(String, Moments), MomentsFileError> {
     let read = |array: &'static str, expected: &[usize]| {
-        let (found, values) = arrays.floats(array, MOST)?.unwrap_or_default();
+        let Floats { shape: found, values } = arrays.floats(array, MOST)?.unwrap_or_default();
         if found == expected {
             return Ok(values);
         }

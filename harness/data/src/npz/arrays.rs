@@ -18,6 +18,15 @@ pub struct NpzArrays {
     names: Vec<String>,
 }
 
+/// Numbers of an array, in C order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Floats {
+    /// Sides.
+    pub shape: Vec<usize>,
+    /// As many values as the sides say.
+    pub values: Vec<f64>,
+}
+
 impl NpzArrays {
     /// Looks at the directory of the file.
     ///
@@ -45,11 +54,7 @@ impl NpzArrays {
     ///
     /// # Errors
     /// [`DataError::Npz`] for another type, more than `most` values, and data that end early.
-    pub fn floats(
-        &self,
-        name: &str,
-        most: u64,
-    ) -> Result<Option<(Vec<usize>, Vec<f64>)>, DataError> {
+    pub fn floats(&self, name: &str, most: u64) -> Result<Option<Floats>, DataError> {
         let Some(array) = self.find(name)? else { return Ok(None) };
         let read = || -> Result<_, NpzError> {
             let float = Float::of_numpy(array.descr())
@@ -59,7 +64,7 @@ impl NpzArrays {
             let mut reader = array.open(&self.path, 0)?;
             reader.read_exact(&mut bytes).map_err(NpzError::Read)?;
             let shape = array.shape().iter().map(|&side| side as usize).collect();
-            Ok((shape, float.widen(&bytes)))
+            Ok(Floats { shape, values: float.widen(&bytes) })
         };
         read().map(Some).map_err(|cause| self.failed(cause))
     }
