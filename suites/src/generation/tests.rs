@@ -19,7 +19,8 @@ const SPATIAL: usize = 2023;
 
 fn diagonal(columns: usize) -> Moments {
     let mean = (0..columns).map(|column| column as f64 * 0.25 - 7.0).collect();
-    let variance = |at: usize| if at % (columns + 1) == 0 { 0.5 + at as f64 * 1e-6 } else { 0.0 };
+    let variance =
+        |at: usize| if at.is_multiple_of(columns + 1) { 0.5 + at as f64 * 1e-6 } else { 0.0 };
     let covariance = (0..columns * columns).map(variance).collect();
     Moments::from_parts(Some(5000), mean, covariance).unwrap()
 }
