@@ -57,20 +57,7 @@ fn section(what: &str) -> String {
                 (format!("{}@{}", suite.id(), suite.version()), suite.summary().to_owned())
             })
             .collect(),
-        "metrics" => suites()
-            .iter()
-            .flat_map(|suite| suite.metrics())
-            .map(|metric| {
-                let direction = match metric.better {
-                    prismbench_core::Better::Higher => "higher is better",
-                    prismbench_core::Better::Lower => "lower is better",
-                    prismbench_core::Better::Neither => "describes",
-                };
-                let unit = metric.unit.symbol();
-                let unit = if unit.is_empty() { String::new() } else { format!("{unit}; ") };
-                (metric.versioned_id(), format!("{}: {unit}{direction}", metric.title))
-            })
-            .collect(),
+        "metrics" => metrics(),
         "protocols" => Protocol::PRESETS
             .iter()
             .map(|name| {
@@ -129,6 +116,25 @@ fn distinct<'r>(
         }
     }
     seen
+}
+
+/// Each metric once, whichever suites measure it.
+fn metrics() -> Vec<(String, String)> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for metric in suites().iter().flat_map(|suite| suite.metrics()) {
+        let direction = match metric.better {
+            prismbench_core::Better::Higher => "higher is better",
+            prismbench_core::Better::Lower => "lower is better",
+            prismbench_core::Better::Neither => "describes",
+        };
+        let unit = metric.unit.symbol();
+        let unit = if unit.is_empty() { String::new() } else { format!("{unit}; ") };
+        let row = (metric.versioned_id(), format!("{}: {unit}{direction}", metric.title));
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    rows
 }
 
 fn tokenizers() -> Vec<(String, String)> {
