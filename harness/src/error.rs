@@ -6,7 +6,10 @@ use prismbench_baselines::{FetchError, OpenError, ReconError};
 use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice};
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
-use prismbench_suites::{ArrayError, DataError, FeatureFileError, PictureError, SuiteError};
+use prismbench_suites::{
+    ArrayError, DataError, FeatureFileError, LatentFileError, MomentsFileError, PictureError,
+    SuiteError,
+};
 use prismbench_weights::WeightsError;
 
 use crate::Exit;
@@ -112,9 +115,12 @@ impl Failure {
             Self::Suite { source, .. } => match source.as_ref() {
                 SuiteError::Interrupted { .. } => Exit::Interrupted,
                 SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
-                SuiteError::Reference(FeatureFileError::Read { .. }) | SuiteError::Spool(_) => {
-                    Exit::Missing
-                }
+                SuiteError::Reference(FeatureFileError::Read { .. })
+                | SuiteError::Spool(_)
+                | SuiteError::Moments(MomentsFileError::Write { .. })
+                | SuiteError::Latents(LatentFileError::Io { .. }) => Exit::Missing,
+                SuiteError::Moments(MomentsFileError::Data(error))
+                | SuiteError::Latents(LatentFileError::Npz(error)) => of_data(error),
                 SuiteError::Save(error) if is_full(error.as_ref()) => Exit::Missing,
                 SuiteError::Batch(_) => Exit::Internal,
                 _ => Exit::Usage,

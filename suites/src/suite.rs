@@ -227,6 +227,15 @@ pub enum SuiteError {
     /// Decoded samples that are no 8-bit pictures.
     #[error("the network is defined on 8-bit pictures, and `quantiser = \"none\"` gives none")]
     NotQuantised,
+    /// Latents could not be drawn, scaled or decoded.
+    #[error("make pictures of latents from {first} on")]
+    Decode {
+        /// The first sample of the batch.
+        first: u64,
+        /// What went wrong.
+        #[source]
+        source: TokenizerError,
+    },
     /// Moments that were made otherwise than this run makes features.
     #[error(
         "the reference `{}` was made with {} = {}, this run has {}: make one with `prismbench stats` \

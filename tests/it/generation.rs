@@ -257,6 +257,10 @@ fn what_cannot_be_judged_is_named_with_its_remedy() {
         Exit::Usage,
         &["latent 2 of `DIR/nan.npz` has NaN at place 7"],
     );
+    let absent = ["--samples", "synthetic:3:8", "--reference", "@absent.npz", "-m", "gfid"];
+    refused(&absent, Exit::Missing, &["there is nothing at `DIR/absent.npz`"]);
+    let absent = with(&["--latents", "raw:@absent.npz", "-t", "dct:16"]);
+    refused(&absent, Exit::Missing, &["cannot read the latents `DIR/absent.npz`"]);
     refused(
         &["--samples", "synthetic:3:8", "--reference", "@features.safetensors", "-m", "gfid"],
         Exit::Usage,

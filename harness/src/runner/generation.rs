@@ -199,7 +199,7 @@ impl Runner<'_, '_> {
         let batch = (self.args.batch as u64).min(count).max(1);
         let one = generator
             .estimate(batch as usize)
-            .map_err(|error| failed(&spec.id, SuiteError::Batch(error)))?;
+            .map_err(|error| failed(&spec.id, SuiteError::Decode { first: 0, source: error }))?;
         let all = one.mul_f64(count as f64 / batch as f64);
         self.streams.say(&format!(
             "{count} samples by `{}`, {} calls of its network each ({} multiply-accumulates a sample): \

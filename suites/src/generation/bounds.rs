@@ -89,6 +89,7 @@ fn reconstructed(
     while let Some(block) = blocks.next_block()? {
         let images = match made(decoder, real, &block, context) {
             Ok(images) => images,
+            Err(SuiteError::Batch(error)) => return Ok(Err(error.to_string())),
             Err(error) => return Ok(Err(error.to_string())),
         };
         let images: Vec<&RgbImage> = images.iter().collect();

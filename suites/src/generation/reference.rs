@@ -2,6 +2,7 @@ use prismbench_core::Protocol;
 use prismbench_metrics::{FeatureNetwork, FeatureSet, Features, Tap};
 
 use super::moments_file::{MomentsFile, Unlike};
+use super::source::{Finished, SampleSource};
 use crate::feature_file::Origin;
 use crate::sets::Own;
 use crate::{Context, Pictures, SuiteError};
@@ -35,7 +36,13 @@ impl<'a> Reference<'a> {
         warnings: &mut Vec<String>,
     ) -> Result<Self, SuiteError> {
         let (moments, pictures) = match choice {
-            ReferenceChoice::Moments(moments, own) => (Some(moments), own.or(real)),
+            ReferenceChoice::Moments(moments, own) => {
+                if let Some(own) = own {
+                    // Pictures of a reference belong to its moments: another size is another reference.
+                    Finished { pictures: *own }.check()?;
+                }
+                (Some(moments), own.or(real))
+            }
             ReferenceChoice::Pictures => (None, real),
         };
         let mut reference = Self { moments, pictures: None, sha256: String::new(), count: 0 };

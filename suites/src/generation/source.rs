@@ -131,7 +131,7 @@ impl Decoded<'_> {
         values: Vec<f32>,
         count: usize,
         device: &Device,
-    ) -> Result<Latents, SuiteError> {
+    ) -> Result<Latents, TokenizerError> {
         let shape = [&[count], self.files.shape()].concat();
         let tensor = Tensor::from_vec(values, shape, device).map_err(TokenizerError::from)?;
         let latents = Latents::Tensor(tensor);
@@ -162,8 +162,10 @@ impl SampleSource for Decoded<'_> {
         while first < total {
             let end = total.min(first + batch as u64);
             let values = self.files.read(first..end)?;
-            let latents = self.latents(values, (end - first) as usize, device)?;
-            let images = decoded(self.tokenizer, &latents, self.protocol)?;
+            let latents = self
+                .latents(values, (end - first) as usize, device)
+                .map_err(|source| SuiteError::Decode { first, source })?;
+            let images = decoded(self.tokenizer, &latents, (first, self.protocol))?;
             let label = |index: u64| self.files.labels()?.get(index as usize).copied();
             take(samples(images, first, total, label, self.protocol)?)?;
             first = end;
@@ -192,9 +194,12 @@ impl SampleSource for Drawn<'_> {
             let first = (block * batch.max(1)) as u64;
             let draws: Vec<Draw> =
                 (first..).zip(classes).map(|(index, &class)| Draw { index, class }).collect();
-            let latents = self.generator.sample(&draws, self.seed)?;
-            let latents = self.tokenizer.denormalise(&latents)?;
-            let images = decoded(self.tokenizer, &latents, self.protocol)?;
+            let latents = self
+                .generator
+                .sample(&draws, self.seed)
+                .and_then(|latents| self.tokenizer.denormalise(&latents))
+                .map_err(|source| SuiteError::Decode { first, source })?;
+            let images = decoded(self.tokenizer, &latents, (first, self.protocol))?;
             let label = |index: u64| self.classes.get(index as usize).copied();
             take(samples(images, first, total, label, self.protocol)?)?;
         }
@@ -206,12 +211,15 @@ impl SampleSource for Drawn<'_> {
 fn decoded(
     tokenizer: &dyn Tokenizer,
     latents: &Latents,
-    protocol: &Protocol,
+    (first, protocol): (u64, &Protocol),
 ) -> Result<Vec<RgbImage>, SuiteError> {
     if protocol.quantiser == Quantiser::None {
         return Err(SuiteError::NotQuantised);
     }
-    let made = tokenizer.decode(latents)?.quantise(protocol.quantiser)?;
+    let made = tokenizer
+        .decode(latents)
+        .and_then(|images| images.quantise(protocol.quantiser))
+        .map_err(|source| SuiteError::Decode { first, source })?;
     // The quantiser was seen to give bytes.
     let image = |made| match made {
         Reconstruction::U8(image) => Ok(image),
