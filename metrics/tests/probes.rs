@@ -368,6 +368,23 @@ fn every_recipe_learns_and_none_depends_on_the_number_of_threads() {
 }
 
 #[test]
+fn every_recipe_tells_what_it_chose() {
+    let spec = Spec::new(120, 20, 4, 2, 73);
+    let (train, test) = (spec.train(), spec.test());
+    let chosen = |recipe| {
+        let found = probe(recipe, ProbeInputs::Whole, &train.labelled(), &test.labelled()).unwrap();
+        found[0].setting.chosen()
+    };
+    let c = fit_logistic_at_best_penalty(&train.labelled()).unwrap().c;
+    assert_eq!(chosen(ProbeRecipe::Logistic), Some(c));
+    let alpha = fit_ridge(&train.labelled()).unwrap().alpha;
+    assert_eq!(chosen(ProbeRecipe::Ridge), Some(alpha));
+    assert_eq!(chosen(ProbeRecipe::Knn), None);
+    let head = Head { pooling: 0, rate: 2e-3, number: 0 };
+    assert_eq!(ProbeSetting::Head(head).chosen(), Some(2e-3));
+}
+
+#[test]
 fn the_test_set_picks_an_optimistic_head() {
     let spec = Spec::new(300, 60, 8, 4, 81);
     let (train, test) = (spec.train(), spec.test());
@@ -427,6 +444,9 @@ fn sets_that_cannot_be_probed_are_refused() {
         assert!(error.contains("class 3: it has 1 training samples and at least 2"), "{error}");
     }
     assert!(probe(ProbeRecipe::Ridge, ProbeInputs::Whole, &single, &more).is_ok());
+    let four = ProbeInputs::ClassTokensAndMean { blocks: 4 };
+    let error = probe(ProbeRecipe::Dinov2, four, &train.labelled(), &test.labelled()).unwrap_err();
+    assert!(error.to_string().contains("4 class tokens and a mean"), "{error}");
     let huge = FeatureMatrix::new(1, (0..40).map(|i| (i % 7) as f32 * 5e37).collect()).unwrap();
     let labels: Vec<u32> = (0..40).map(|i| u32::from(i % 7 > 3)).collect();
     let huge = Labelled::new(&huge, &labels, 2).unwrap();

@@ -197,3 +197,17 @@ fn inputs(protocol: &Protocol) -> ProbeInputs {
 fn labels(pictures: &Measured) -> Option<Vec<u32>> {
     pictures.labels.iter().copied().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn class_tokens_of_several_blocks_beside_a_mean_are_inputs_of_their_own() {
+        let linear = Protocol::preset("dinov2-linear").unwrap();
+        assert_eq!(inputs(&linear), ProbeInputs::ClassTokensAndMean { blocks: 4 });
+        for (field, value) in [("tap", "output"), ("pooling", "cls")] {
+            assert_eq!(inputs(&linear.with(field, value).unwrap()), ProbeInputs::Whole);
+        }
+    }
+}
