@@ -70,7 +70,7 @@ pub(super) fn section(at: usize, table: &PublishedTable<'_>) -> String {
     format!(
         "<section class=\"board\" aria-labelledby=\"source-{at}-title\">\n<h2 id=\"source-{at}-title\">† {heading}</h2>\n\
          <div class=\"scroll\" role=\"region\" aria-labelledby=\"source-{at}-title\" tabindex=\"0\">\n\
-         <table class=\"values\">\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody class=\"published\">\n{body}</tbody>\n\
+         <table class=\"values\">\n<caption>In the order of the source, not ranked</caption>\n<thead>\n<tr>{head}</tr>\n</thead>\n<tbody class=\"published\">\n{body}</tbody>\n\
          </table>\n</div>\n{notes}</section>\n"
     )
 }

@@ -136,7 +136,13 @@ function makeExplorer(holder) {
   const figure = html("figure", { className: "chart" });
   const table = html("details", { className: "numbers" }, html("summary", {}, "Values of the plot"));
   if (images.metrics.length > 1) against.select.value = "1";
-  if (images.tokenizers.length > 1) tokenizer.select.value = String(images.tokenizers.length > 2 ? 1 : 0);
+  // What is without error throughout has nothing to show.
+  const varies = (m, t) => (images.values[m][t] ?? []).some((value) => typeof value === "number");
+  const first = (m, other) => {
+    const all = images.tokenizers.map((_, at) => at).filter((at) => at !== other);
+    return String(all.find((at) => varies(m, at)) ?? all[0] ?? 0);
+  };
+  tokenizer.select.value = first(0, null);
 
   const shown = () => ({
     view: view.select.value, t: Number(tokenizer.select.value), m: Number(metric.select.value), n: Number(against.select.value),
@@ -160,12 +166,12 @@ function makeExplorer(holder) {
     return scatter(figure, pairs(images.ids, of(m, t), of(m, u ?? t)), label(first), label(second), words);
   }
   function draw(isAsked) {
-    const { view, u, t } = shown();
+    const { view, u, t, m } = shown();
     against.wrapped.hidden = view !== "metrics";
     other.wrapped.hidden = view === "metrics" || images.tokenizers.length < 2;
-    if (view === "tokenizers" && u === null) other.select.value = String(t === 0 ? Math.min(1, images.tokenizers.length - 1) : 0);
+    if (view === "tokenizers" && u === null) other.select.value = first(m, t);
     const { element, summary, table: values, legend } = made();
-    const caption = html("figcaption", {}, summary);
+    const caption = html("figcaption", { hidden: values === null }, summary);
     if (legend !== undefined && legend.length > 1) {
       caption.prepend(html("span", { className: "key filled" }, legend[0]), html("span", { className: "key dashed" }, legend[1]));
     }

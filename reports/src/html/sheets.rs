@@ -19,11 +19,15 @@ pub(super) fn section(at: usize, board: &Leaderboard, sheets: &[ContactSheet]) -
     if board.curve.is_some() {
         return String::new();
     }
+    let mut opened = false;
     for (row, name) in board.rows.iter().zip(row_names(&board.rows)) {
         match of_subject(board, &row.subject, sheets).as_slice() {
             [] => {}
             [SheetContent::Samples { metric, unit, samples }] => {
-                shown += &sheet(&name, bare(metric), *unit, samples, shown.is_empty());
+                // What is without error throughout is the last thing that one wants to see.
+                let opens = !opened && samples.iter().any(|sample| sample.value.is_finite());
+                opened |= opens;
+                shown += &sheet((&name, opens), bare(metric), *unit, samples);
             }
             [SheetContent::Missing(reason), ..] => tell(&mut missing, reason, name),
             _ => tell(&mut missing, "two runs of one name cannot be told apart", name),
@@ -74,7 +78,13 @@ fn of_subject<'a>(
     contents
 }
 
-fn sheet(name: &str, metric: &str, unit: Unit, samples: &[SheetSample], open: bool) -> String {
+fn sheet((name, open): (&str, bool), metric: &str, unit: Unit, samples: &[SheetSample]) -> String {
+    let ends = [samples.first(), samples.last()].map(|end| end.map_or(String::new(), |end| shown(end, unit)));
+    let range = match &ends {
+        [worst, best] if worst == best => worst.clone(),
+        [worst, best] => format!("{worst} to {best}"),
+    };
+    let range = text(&range);
     let (open, title, metric) = (if open { " open" } else { "" }, text(name), text(metric));
     let mut groups = String::new();
     for (rank, word) in
@@ -91,16 +101,20 @@ fn sheet(name: &str, metric: &str, unit: Unit, samples: &[SheetSample], open: bo
         );
     }
     format!(
-        "<details class=\"sheet\" data-name=\"{title}\"{open}>\n<summary>{title}</summary>\n{groups}</details>\n"
+        "<details class=\"sheet\" data-name=\"{title}\"{open}>\n<summary>{title} <span class=\"soft\">{range}</span></summary>\n{groups}</details>\n"
     )
 }
 
-fn figure(sample: &SheetSample, unit: Unit) -> String {
-    let value = match sample.value.is_finite() {
+/// The value of a sample with its unit.
+fn shown(sample: &SheetSample, unit: Unit) -> String {
+    match sample.value.is_finite() {
         true => format!("{} {}", number(unit, sample.value), unit.symbol()),
         false => "without error".to_owned(),
-    };
-    let (id, value) = (text(&sample.id), text(&value));
+    }
+}
+
+fn figure(sample: &SheetSample, unit: Unit) -> String {
+    let (id, value) = (text(&sample.id), text(&shown(sample, unit)));
     let pictures: String = [
         (&sample.original, "original"),
         (&sample.reconstruction, "reconstruction"),

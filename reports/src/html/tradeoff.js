@@ -39,27 +39,31 @@ function front(points, xAxis, yAxis) {
   return new Set(points.filter((point) => !points.some((other) => beats(other, point))));
 }
 
-/** The corners of the front: along x as far as the next point, then to its y. */
+/** The corners of the front from left to right; what is not on it lies on the far side of them. */
 function staircase(best, xAxis, toX, toY) {
-  const sorted = [...best].sort((a, b) => a.x - b.x);
-  const steps = sorted.map(({ x, y }, at) => {
-    if (at === 0) return `M${toX(x)},${toY(y)}`;
-    // What is not on the front lies on the far side of these corners.
-    return xAxis.better === "lower" ? `H${toX(x)}V${toY(y)}` : `V${toY(y)}H${toX(x)}`;
+  const sorted = [...best].sort((a, b) => a.x - b.x).map(({ x, y }) => [toX(x), toY(y)]);
+  return sorted.flatMap(([x, y], at) => {
+    if (at === 0) return [[x, y]];
+    const [left, before] = sorted[at - 1];
+    return [xAxis.better === "lower" ? [x, before] : [left, y], [x, y]];
   });
-  return steps.join("");
 }
 
 /** Puts names beside points where there is room, those on the front first. */
-function label(points, best, { toX, toY, marks, box }) {
+function label(points, best, corners, { toX, toY, marks, box }) {
   const taken = points.map(({ x, y }) => [toX(x) - 5, toY(y) - 5, toX(x) + 5, toY(y) + 5]);
+  corners.slice(1).forEach(([x, y], at) => {
+    const [left, before] = corners[at];
+    taken.push([Math.min(left, x), Math.min(before, y), Math.max(left, x), Math.max(before, y)]);
+  });
   const isFree = ([a, b, c, d]) => a >= 0 && c <= box.right + 12 && b >= box.top - 14 && d <= box.bottom
     && taken.every(([e, f, g, h]) => c < e || a > g || d < f || b > h);
   const ordered = [...points].sort((a, b) => best.has(b) - best.has(a));
   for (const point of ordered) {
     const [x, y, name] = [toX(point.x), toY(point.y), fitted(point.name, 200)];
     const width = 6.8 * [...name].length;
-    const spots = [["start", x + 9, y + 4], ["end", x - 9, y + 4], ["middle", x, y - 10], ["middle", x, y + 19]];
+    const spots = [["start", x + 9, y + 4], ["end", x - 9, y + 4], ["middle", x, y - 10], ["middle", x, y + 19],
+      ["end", x - 6, y - 8], ["start", x + 6, y - 8], ["end", x - 6, y + 17], ["start", x + 6, y + 17]];
     for (const [anchor, at, base] of spots) {
       const left = { start: at, end: at - width, middle: at - width / 2 }[anchor];
       const frame = [left, base - 11, left + width, base + 3];
@@ -83,7 +87,8 @@ function tradeoff(holder, xAxis, yAxis, log) {
   const y = { ...extent(points.map(({ y }) => y)), label: axisName(yAxis) };
   const drawn = plot(holder, x, y, summary);
   const { marks, toX, toY } = drawn;
-  if (best.size > 1) marks.append(svg("path", { class: "front", d: staircase(best, xAxis, toX, toY) }));
+  const corners = staircase(best, xAxis, toX, toY);
+  if (best.size > 1) marks.append(svg("polyline", { class: "front", points: corners.join(" ") }));
   for (const point of points) {
     const [cx, cy] = [toX(point.x), toY(point.y)];
     const mark = best.has(point)
@@ -91,7 +96,7 @@ function tradeoff(holder, xAxis, yAxis, log) {
       : svg("circle", { class: "other", cx, cy, r: 4.2 });
     marks.append(titled(mark, `${point.name}: ${point.xText}, ${point.yText}`));
   }
-  label(points, best, drawn);
+  label(points, best, corners, drawn);
   const rows = points.map((point) => [point.name, point.xText, point.yText, best.has(point) ? "yes" : "no"]);
   return { element: drawn.element, summary, table: valueTable(summary, ["tokenizer", axisName(xAxis), axisName(yAxis), "front"], rows) };
 }
@@ -122,7 +127,7 @@ function makeTradeoff(holder) {
     log.disabled = low <= 0;
     if (isNewAxis) log.checked = low > 0 && high / low > 30;
     const { element, summary, table: rows } = tradeoff(figure, x, y, log.checked && low > 0);
-    figure.replaceChildren(element, html("figcaption", {}, summary));
+    figure.replaceChildren(element, html("figcaption", { hidden: rows === null }, summary));
     table.replaceChildren(table.firstElementChild, ...(rows === null ? [] : [rows]));
     table.hidden = rows === null;
     if (isAsked) announce(summary);
