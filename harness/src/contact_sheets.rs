@@ -73,12 +73,16 @@ struct Order<'a> {
 /// # Errors
 /// [`Failure::Unknown`] for a metric of which no run has values of single images; [`Failure::Pictures`] for
 /// arrays that cannot be read.
-pub(crate) fn contact_sheets(runs: &[Run], wanted: &Wanted<'_>) -> Result<Vec<ContactSheet>, Failure> {
+pub(crate) fn contact_sheets(
+    runs: &[Run],
+    wanted: &Wanted<'_>,
+) -> Result<Vec<ContactSheet>, Failure> {
     if wanted.count == 0 {
         return Ok(Vec::new());
     }
     check(runs, wanted)?;
-    let all: Vec<_> = runs.iter().flat_map(|run| subjects(run).map(move |record| (run, record))).collect();
+    let all: Vec<_> =
+        runs.iter().flat_map(|run| subjects(run).map(move |record| (run, record))).collect();
     let found: Vec<Result<Job<'_>, String>> =
         all.iter().map(|(run, record)| job(run, record, wanted)).collect();
     let (count, side) = fitting(found.iter().filter(|job| job.is_ok()).count(), wanted.count);
@@ -132,7 +136,9 @@ fn check(runs: &[Run], wanted: &Wanted<'_>) -> Result<(), Failure> {
     let Some(metric) = wanted.metric else { return Ok(()) };
     let all = || {
         runs.iter().flat_map(|run| {
-            subjects(run).flat_map(|record| orders(run, record)).map(|order| bare(&order.record.metric))
+            subjects(run)
+                .flat_map(|record| orders(run, record))
+                .map(|order| bare(&order.record.metric))
         })
     };
     if all().any(|known| known == bare(metric)) {
@@ -179,7 +185,9 @@ fn job<'a>(run: &'a Run, record: &'a Record, wanted: &Wanted<'_>) -> Result<Job<
         (Some(at), _, _) => Ok(Job { run, record, order: orders.swap_remove(at) }),
         (None, None, false) => Ok(Job { run, record, order: orders.swap_remove(0) }),
         (None, Some(_), false) => Err(format!("it has no values of single images of {metric}")),
-        (None, _, true) => Err("this run has no values of single images to order them by".to_owned()),
+        (None, _, true) => {
+            Err("this run has no values of single images to order them by".to_owned())
+        }
     }
 }
 

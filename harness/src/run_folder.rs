@@ -202,10 +202,7 @@ pub(crate) fn array_folder(run: &Path, parts: [&str; 3]) -> PathBuf {
             true => {
                 let digest = Sha256::digest(text);
                 let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-                slug.take(MAX_SLUG)
-                    .chain(['-'])
-                    .chain(digits.collect::<String>().chars())
-                    .collect()
+                slug.take(MAX_SLUG).chain(['-']).chain(digits.collect::<String>().chars()).collect()
             }
             false => slug.collect(),
         }

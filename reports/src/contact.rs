@@ -131,9 +131,7 @@ mod tests {
 
     #[test]
     fn few_samples_are_shared_and_none_give_nothing() {
-        let of = |n: u32| {
-            places(&(0..n).map(f64::from).collect::<Vec<_>>(), Better::Higher, 4)
-        };
+        let of = |n: u32| places(&(0..n).map(f64::from).collect::<Vec<_>>(), Better::Higher, 4);
         assert_eq!([of(0), of(1), of(2), of(3), of(5)], ["", "w", "wb", "wmb", "wwmbb"]);
         assert!(extremes(&[1.0, 2.0], Better::Higher, 0).is_empty());
     }

@@ -52,7 +52,9 @@ pub enum ReportError {
         known: Vec<String>,
     },
     /// A history as a page.
-    #[error("a history is not written as html; --format svg draws it, markdown and latex tabulate it")]
+    #[error(
+        "a history is not written as html; --format svg draws it, markdown and latex tabulate it"
+    )]
     HistoryPage,
     /// There is nothing to draw.
     #[error(

@@ -46,7 +46,9 @@ pub(crate) fn page(contents: Contents<'_>) -> Result<String, ReportError> {
     let mut data = Data { images: Vec::new(), axes: axes::of(&boards) };
     for (at, board) in boards.iter().enumerate() {
         let known = images::of_board(board, contents.samples);
-        main += &format!("<section class=\"board\" id=\"board-{at}\" aria-labelledby=\"board-{at}-title\">\n");
+        main += &format!(
+            "<section class=\"board\" id=\"board-{at}\" aria-labelledby=\"board-{at}-title\">\n"
+        );
         main += &board::table(at, board, contents);
         main += &curves(at, board)?;
         main += &summary::section(at, board, &known);
@@ -95,7 +97,9 @@ fn header(boards: &[Leaderboard], contents: Contents<'_>) -> String {
     let (heading, lead) = match boards {
         [] => {
             let numbers = contents.published.len();
-            let lead = format!("{numbers} numbers as their sources print them. Nothing here was measured or is ranked.");
+            let lead = format!(
+                "{numbers} numbers as their sources print them. Nothing here was measured or is ranked."
+            );
             ("Published numbers", lead)
         }
         boards => {
@@ -105,9 +109,8 @@ fn header(boards: &[Leaderboard], contents: Contents<'_>) -> String {
                     runs.push(run);
                 }
             }
-            let count = |n: usize, what: &str| {
-                format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-            };
+            let count =
+                |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
             let tables = count(boards.len(), "leaderboard");
             let of = if runs.len() == 1 { "run" } else { "runs" };
             ("Leaderboards", format!("{tables} from {of} {}.", runs.join(", ")))

@@ -63,11 +63,17 @@ fn a_page_sorts_filters_and_draws() {
     // A column sorts both ways; what has no value stays below.
     assert_eq!(sorted(&browser, "psnr"), "descending");
     browser.click("th[data-metric=psnr] button");
-    assert_eq!((sorted(&browser, "psnr").as_str(), rows(&browser)[0].as_str()), ("ascending", "resample:f16"));
+    assert_eq!(
+        (sorted(&browser, "psnr").as_str(), rows(&browser)[0].as_str()),
+        ("ascending", "resample:f16")
+    );
     browser.click("th[data-metric=bpp] button");
     let by_bits = rows(&browser);
     assert_eq!(&by_bits[..2], ["jpeg:25", "jpeg:75"], "the best first");
-    assert_eq!((sorted(&browser, "psnr").as_str(), sorted(&browser, "bpp").as_str()), ("", "ascending"));
+    assert_eq!(
+        (sorted(&browser, "psnr").as_str(), sorted(&browser, "bpp").as_str()),
+        ("", "ascending")
+    );
     browser.click("th[data-metric=bpp] button");
     assert_eq!(rows(&browser)[..2], ["jpeg:75", "jpeg:25"]);
     let told = browser.text("return document.getElementById('status').textContent");
@@ -76,12 +82,17 @@ fn a_page_sorts_filters_and_draws() {
     // The filter hides rows, pictures and points.
     browser.click("#filter");
     browser.press(&["j", "p", "e", "g"]);
-    browser.wait_for("return document.getElementById('status').textContent === '2 of 4 rows are shown'");
+    browser.wait_for(
+        "return document.getElementById('status').textContent === '2 of 4 rows are shown'",
+    );
     assert_eq!(rows(&browser), ["jpeg:75", "jpeg:25"]);
-    let points = "return document.querySelectorAll('#tradeoff .marks :is(circle, path.best)').length";
+    let points =
+        "return document.querySelectorAll('#tradeoff .marks :is(circle, path.best)').length";
     assert_eq!(browser.number(points), 2.0);
     browser.eval("const box = document.getElementById('filter'); box.value = ''; box.dispatchEvent(new Event('input'))");
-    browser.wait_for("return document.getElementById('status').textContent === '4 of 4 rows are shown'");
+    browser.wait_for(
+        "return document.getElementById('status').textContent === '4 of 4 rows are shown'",
+    );
 
     // A metric goes and comes back.
     let ssim = "return document.querySelector('th[data-metric=ssim]').checkVisibility()";
@@ -103,8 +114,13 @@ fn a_page_sorts_filters_and_draws() {
     assert!(told.contains("identity is better on 9, jpeg:75 on 0, equal on 0."), "{told}");
 
     // The front of the trade-offs, by presets and by axes.
-    let front = || browser.text("return document.querySelector('#tradeoff figcaption').textContent");
-    assert!(front().starts_with("psnr against bpp, 2 tokenizers. On the front: jpeg:25, jpeg:75."), "{}", front());
+    let front =
+        || browser.text("return document.querySelector('#tradeoff figcaption').textContent");
+    assert!(
+        front().starts_with("psnr against bpp, 2 tokenizers. On the front: jpeg:25, jpeg:75."),
+        "{}",
+        front()
+    );
     browser.click("#tradeoff .choice:nth-of-type(1) option[value='1']");
     assert!(front().starts_with("ssim against bpp"), "{}", front());
 
@@ -140,12 +156,18 @@ fn a_page_works_by_keyboard_alone_and_says_what_everything_is() {
     assert_eq!(browser.text("return document.activeElement.textContent"), "Skip to the tables");
     tab_to(&browser, "#filter");
     browser.press(&["1", "6"]);
-    browser.wait_for("return document.getElementById('status').textContent === '1 of 4 rows are shown'");
+    browser.wait_for(
+        "return document.getElementById('status').textContent === '1 of 4 rows are shown'",
+    );
     browser.press(&["\u{e003}", "\u{e003}"]);
-    browser.wait_for("return document.getElementById('status').textContent === '4 of 4 rows are shown'");
+    browser.wait_for(
+        "return document.getElementById('status').textContent === '4 of 4 rows are shown'",
+    );
     tab_to(&browser, "fieldset label:nth-of-type(2) input");
     browser.press(&[SPACE]);
-    assert!(browser.holds("return !document.querySelector('th[data-metric=ssim]').checkVisibility()"));
+    assert!(
+        browser.holds("return !document.querySelector('th[data-metric=ssim]').checkVisibility()")
+    );
     // The table's region takes the focus, so that arrows scroll it.
     tab_to(&browser, ".scroll[role=region]");
     tab_to(&browser, "th[data-metric=fd-random] button");
@@ -154,7 +176,9 @@ fn a_page_works_by_keyboard_alone_and_says_what_everything_is() {
     browser.press(&[SPACE]);
     assert_eq!(sorted(&browser, "fd-random"), "descending");
     assert_eq!(rows(&browser)[0], "resample:f16");
-    assert!(browser.holds("return getComputedStyle(document.activeElement).outlineStyle === 'solid'"));
+    assert!(
+        browser.holds("return getComputedStyle(document.activeElement).outlineStyle === 'solid'")
+    );
     tab_to(&browser, ".explorer select");
     let before = chart(&browser);
     browser.press(&[DOWN]);
@@ -165,8 +189,14 @@ fn a_page_works_by_keyboard_alone_and_says_what_everything_is() {
     assert!(browser.holds("return document.activeElement.parentElement.open"));
 
     // What a screen reader is told.
-    for selector in ["main", "header", "body > footer", "[role=search]", "[role=status][aria-live=polite]"] {
-        assert_eq!(browser.number(&format!("return document.querySelectorAll({selector:?}).length")), 1.0, "{selector}");
+    for selector in
+        ["main", "header", "body > footer", "[role=search]", "[role=status][aria-live=polite]"]
+    {
+        assert_eq!(
+            browser.number(&format!("return document.querySelectorAll({selector:?}).length")),
+            1.0,
+            "{selector}"
+        );
     }
     for unnamed in [
         "th:not([scope])",
@@ -175,7 +205,11 @@ fn a_page_works_by_keyboard_alone_and_says_what_everything_is() {
         ".scroll:not([role=region]), .scroll:not([tabindex])",
         "table.values:not(:has(caption))",
     ] {
-        assert_eq!(browser.number(&format!("return document.querySelectorAll({unnamed:?}).length")), 0.0, "{unnamed}");
+        assert_eq!(
+            browser.number(&format!("return document.querySelectorAll({unnamed:?}).length")),
+            0.0,
+            "{unnamed}"
+        );
     }
     assert!(browser.holds(
         "return [...document.querySelectorAll('input, select')].every((control) => control.labels.length === 1)"
@@ -231,7 +265,9 @@ fn a_page_fits_a_phone_and_has_contrast_in_light_and_dark() {
     for width in [360, 320] {
         browser.set_width(width);
         browser.open(&page);
-        browser.eval("for (const details of document.querySelectorAll('details')) details.open = true");
+        browser.eval(
+            "for (const details of document.querySelectorAll('details')) details.open = true",
+        );
         let wide = browser.number("return document.documentElement.scrollWidth");
         assert!(wide <= f64::from(width), "{wide} at {width}: {:?}", browser.texts(WIDER));
     }
@@ -256,26 +292,46 @@ fn names_with_markup_are_shown_and_nothing_of_them_runs() {
     let Some(browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let hostile = "<script>document.title='bad'</script>.png";
-    for name in [hostile, "<img src=x onerror=document.title='bad'>.png", "--><b>.png", "plain.png"] {
+    for name in [hostile, "<img src=x onerror=document.title='bad'>.png", "--><b>.png", "plain.png"]
+    {
         png(&folder.path().join("data").join(name), 64, 64);
     }
     let data = folder.path().join("data");
-    let arguments = ["--data", data.to_str().unwrap(), "-t", "jpeg:75", "-t", "jpeg:25", "--set", "size=64", "--save", "reconstructions"];
+    let arguments = [
+        "--data",
+        data.to_str().unwrap(),
+        "-t",
+        "jpeg:75",
+        "-t",
+        "jpeg:25",
+        "--set",
+        "size=64",
+        "--save",
+        "reconstructions",
+    ];
     run_in(folder.path(), &arguments).expect(Exit::Done);
     // No tokenizer may be called so; a file of records may say what it likes.
     let records = folder.path().join("run/records.jsonl");
-    let renamed = fs::read_to_string(&records).unwrap().replace("jpeg:25", "</script><img src=x onerror=document.title='bad'>");
+    let renamed = fs::read_to_string(&records)
+        .unwrap()
+        .replace("jpeg:25", "</script><img src=x onerror=document.title='bad'>");
     fs::write(&records, renamed).unwrap();
     browser.open(&page_of(folder.path(), &[]));
     assert_eq!(rows(&browser)[1], "</script><img src=x onerror=document.title='bad'>");
-    let shown = browser.texts("return [...document.querySelectorAll('.sheet .id')].map((id) => id.textContent)");
+    let shown = browser
+        .texts("return [...document.querySelectorAll('.sheet .id')].map((id) => id.textContent)");
     assert!(shown.iter().any(|id| id == hostile), "{shown:?}");
     browser.click(".explorer .choice:nth-of-type(1) option[value=metrics]");
     let titles = browser.texts("return [...document.querySelectorAll('.explorer circle title')].map((title) => title.textContent)");
     assert!(titles.iter().any(|title| title.starts_with(hostile)), "{titles:?}");
     assert!(browser.text("return document.title").ends_with(" · prismbench"));
     assert_eq!(browser.number("return document.querySelectorAll('script').length"), 2.0);
-    assert_eq!(browser.number("return document.querySelectorAll('img:not([src^=\"data:image/png\"])').length"), 0.0);
+    assert_eq!(
+        browser.number(
+            "return document.querySelectorAll('img:not([src^=\"data:image/png\"])').length"
+        ),
+        0.0
+    );
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -283,7 +339,9 @@ fn names_with_markup_are_shown_and_nothing_of_them_runs() {
 fn pictures_are_those_of_the_metric_that_was_asked_for_and_missing_ones_name_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     run_in(folder.path(), &RUN).expect(Exit::Done);
-    let page = fs::read_to_string(page_of(folder.path(), &["--pictures", "1", "--pictures-by", "ssim"])).unwrap();
+    let page =
+        fs::read_to_string(page_of(folder.path(), &["--pictures", "1", "--pictures-by", "ssim"]))
+            .unwrap();
     assert_eq!(page.matches("<h4>Worst by ssim</h4>").count(), 4);
     // Three samples of four tokenizers, three pictures each.
     assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 36);
@@ -331,6 +389,10 @@ fn mistakes_over_a_page_are_named_and_leave_no_file() {
     fs::write(&arrays, &bytes[..bytes.len() / 2]).unwrap();
     let out = folder.path().join("cut.html");
     let cut = table(&["--format", "html", "--out", out.to_str().unwrap()], Exit::Usage);
-    assert!(cut.contains("show the reconstructions of `jpeg:75`") && cut.contains("reconstructions.npz"), "{cut}");
+    assert!(
+        cut.contains("show the reconstructions of `jpeg:75`")
+            && cut.contains("reconstructions.npz"),
+        "{cut}"
+    );
     assert!(!out.exists());
 }

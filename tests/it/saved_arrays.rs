@@ -32,7 +32,8 @@ fn saved_reconstructions_are_pictures_that_measure_as_the_run_did() {
 #[test]
 fn the_originals_are_kept_once_and_measure_as_the_data_set_does() {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["--data", "synthetic:9:5", "-t", "dct:6", "-t", "jpeg:50", "--save", "reconstructions"];
+    let arguments =
+        ["--data", "synthetic:9:5", "-t", "dct:6", "-t", "jpeg:50", "--save", "reconstructions"];
     run_in(folder.path(), &arguments).expect(Exit::Done);
     let arrays = folder.path().join("run/arrays");
     assert_eq!(std::fs::read_dir(&arrays).unwrap().count(), 3, "two tokenizers and the pictures");

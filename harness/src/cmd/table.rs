@@ -52,7 +52,8 @@ pub(crate) fn run(args: &TableArgs, streams: &mut Streams<'_>) -> Result<Exit, F
 
 /// What only a page has.
 fn check(args: &TableArgs, format: Format) -> Result<(), Failure> {
-    let flags = [("--pictures", args.pictures.is_some()), ("--pictures-by", args.pictures_by.is_some())];
+    let flags =
+        [("--pictures", args.pictures.is_some()), ("--pictures-by", args.pictures_by.is_some())];
     match flags.into_iter().find(|&(_, given)| given && format != Format::Html) {
         Some((flag, _)) => Err(Failure::PageOnly { flag }),
         None => Ok(()),

@@ -18,7 +18,11 @@ pub(super) struct ErrorMap {
 }
 
 /// A picture at most `side` pixels wide and high.
-pub(super) fn thumbnail(id: &str, image: &RgbImage, side: usize) -> Result<Thumbnail, PicturesError> {
+pub(super) fn thumbnail(
+    id: &str,
+    image: &RgbImage,
+    side: usize,
+) -> Result<Thumbnail, PicturesError> {
     let from = Size::new(image.width(), image.height());
     let to = within(from, side);
     let pixels = resize_rgb8(image.pixels(), from, to, Filter::Bicubic);
@@ -65,7 +69,12 @@ fn within(size: Size, side: usize) -> Size {
     Size::new(scaled(size.width), scaled(size.height))
 }
 
-fn png(id: &str, pixels: &[u8], size: Size, colour: ExtendedColorType) -> Result<Thumbnail, PicturesError> {
+fn png(
+    id: &str,
+    pixels: &[u8],
+    size: Size,
+    colour: ExtendedColorType,
+) -> Result<Thumbnail, PicturesError> {
     let failed = |source| PicturesError::Png { id: id.to_owned(), source };
     let Size { width, height } = size;
     let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
@@ -104,7 +113,11 @@ mod tests {
     fn an_error_of_64_levels_is_white_and_none_is_black() {
         let level = |difference: u8| {
             let map = error_map("a", &image(4, 4, 100), &image(4, 4, 100 + difference)).unwrap();
-            image::load_from_memory(&map.thumbnail("a", 2).unwrap().png).unwrap().to_luma8().get_pixel(1, 1).0[0]
+            image::load_from_memory(&map.thumbnail("a", 2).unwrap().png)
+                .unwrap()
+                .to_luma8()
+                .get_pixel(1, 1)
+                .0[0]
         };
         assert_eq!([0, 1, 32, 64, 155].map(level), [0, 4, 128, 255, 255]);
         let error = error_map("a", &image(4, 4, 0), &image(4, 5, 0)).err().unwrap().to_string();

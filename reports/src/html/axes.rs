@@ -115,7 +115,14 @@ mod tests {
         let names: Vec<_> = axes.iter().map(|axis| (axis.board, axis.name.as_str())).collect();
         assert_eq!(
             names,
-            [(0, "psnr"), (0, "ssim"), (0, "ms-ssim"), (0, "latent-floats"), (0, "bpp"), (1, "psnr")]
+            [
+                (0, "psnr"),
+                (0, "ssim"),
+                (0, "ms-ssim"),
+                (0, "latent-floats"),
+                (0, "bpp"),
+                (1, "psnr")
+            ]
         );
         // Infinite, skipped and failed ones are no points.
         let rows: Vec<_> = axes[0].points.iter().map(|point| point.name.as_str()).collect();

@@ -22,8 +22,7 @@ mod tests {
 
     #[test]
     fn the_vectors_of_the_rfc() {
-        let vectors =
-            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+        let vectors = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
         for (length, expected) in vectors.into_iter().enumerate() {
             assert_eq!(base64(&b"foobar"[..length]), expected);
         }

@@ -7,10 +7,10 @@ use prismbench_core::{Better, Outcome, Record};
 use super::cells::{Notes, cell, keys};
 use super::cited;
 use super::escape::text;
+use crate::Contents;
 use crate::leaderboard::{Column, Leaderboard, Place};
 use crate::row_names::{row_names, short};
 use crate::sheet::{bare, column_title, definitions};
-use crate::Contents;
 
 /// `reconstruction@1 · filtered-r5@1 low`: what was measured.
 pub(super) fn heading(board: &Leaderboard) -> String {
@@ -85,7 +85,9 @@ fn head(board: &Leaderboard) -> String {
 /// The order that puts the best first, and the arrow of tables with its meaning.
 fn direction(better: Better) -> (&'static str, String) {
     let arrow = |arrow: char, words: &str| {
-        format!(" <span aria-hidden=\"true\">{arrow}</span><span class=\"sr\">, {words} is better</span>")
+        format!(
+            " <span aria-hidden=\"true\">{arrow}</span><span class=\"sr\">, {words} is better</span>"
+        )
     };
     match better {
         Better::Higher => ("descending", arrow('↑', "higher")),
@@ -119,7 +121,9 @@ fn legend(board: &Leaderboard, cited: bool) -> String {
         parts.push("<span class=\"second\">second</span>");
     }
     if cells().any(|cell| matches!(cell.outcome, Outcome::Ok { low: Some(_), high: Some(_), .. })) {
-        parts.push("below a value its 95 % interval; what intervals do not tell apart shares a mark");
+        parts.push(
+            "below a value its 95 % interval; what intervals do not tell apart shares a mark",
+        );
     }
     if cells().any(|cell| matches!(cell.outcome, Outcome::Skipped { .. })) {
         parts.push("– not applicable");
@@ -189,9 +193,9 @@ fn warnings(board: &Leaderboard, records: &[Record]) -> Vec<String> {
             }
         }
     }
-    let lines = all.iter().map(|(warning, metric, names)| {
-        format!("{metric} of {}: {warning}", names.join(", "))
-    });
+    let lines = all
+        .iter()
+        .map(|(warning, metric, names)| format!("{metric} of {}: {warning}", names.join(", ")));
     lines.collect()
 }
 

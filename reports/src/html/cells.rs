@@ -29,7 +29,9 @@ impl Notes {
             self.notes.len() - 1
         });
         let (id, number) = (&self.id, at + 1);
-        format!("<sup><a href=\"#{id}-note-{number}\" aria-label=\"note {number}\">{number}</a></sup>")
+        format!(
+            "<sup><a href=\"#{id}-note-{number}\" aria-label=\"note {number}\">{number}</a></sup>"
+        )
     }
 
     pub(super) fn written(&self) -> String {
@@ -57,7 +59,9 @@ pub(super) fn cell(
     };
     let key = key.map_or(String::new(), |key| format!(" data-key=\"{key}\""));
     let marked = |value: &str| match place {
-        Place::Best => format!("<span class=\"best\">{value}<span class=\"sr\"> best</span></span>"),
+        Place::Best => {
+            format!("<span class=\"best\">{value}<span class=\"sr\"> best</span></span>")
+        }
         Place::Second => {
             format!("<span class=\"second\">{value}<span class=\"sr\"> second</span></span>")
         }

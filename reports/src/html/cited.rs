@@ -11,11 +11,7 @@ use crate::published::{PublishedColumn, PublishedRow, PublishedTable};
 use crate::sheet::{CONTRADICTED, bare, cited, source_line};
 
 /// A body of its own below the rows of a board, which the script never sorts among them.
-pub(super) fn rows(
-    board: &Leaderboard,
-    published: &[PublishedRow],
-    notes: &mut Notes,
-) -> String {
+pub(super) fn rows(board: &Leaderboard, published: &[PublishedRow], notes: &mut Notes) -> String {
     let tables = cited(board, published);
     if tables.is_empty() {
         return String::new();
@@ -52,7 +48,8 @@ fn cell(cell: Option<&PublishedRow>, notes: &mut Notes) -> String {
 /// A published table, in the order of its source.
 pub(super) fn section(at: usize, table: &PublishedTable<'_>) -> String {
     let mut notes = Notes::new(format!("source-{at}"));
-    let mut head = "<th scope=\"col\">tokenizer</th><th scope=\"col\" class=\"words\">variant</th>".to_owned();
+    let mut head =
+        "<th scope=\"col\">tokenizer</th><th scope=\"col\" class=\"words\">variant</th>".to_owned();
     for column in &table.columns {
         let _ = write!(head, "<th scope=\"col\">{}</th>", title(column));
     }

@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn no_text_of_a_run_is_ever_parsed_by_the_script() {
-        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("] {
+        for word in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("]
+        {
             assert!(!SCRIPT.contains(word), "{word}");
         }
     }

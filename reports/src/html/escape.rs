@@ -46,7 +46,8 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, ReportError> {
 mod tests {
     use super::*;
 
-    const HOSTILE: &str = "</script><script>alert(1)</script><!-- \"' onload=x &amp;\u{1b}[31m\n\u{2028}";
+    const HOSTILE: &str =
+        "</script><script>alert(1)</script><!-- \"' onload=x &amp;\u{1b}[31m\n\u{2028}";
 
     #[test]
     fn no_markup_survives_in_text_or_attributes() {

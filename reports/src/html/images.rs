@@ -113,7 +113,12 @@ impl Images {
             let rows = known.rows.iter().zip(&places);
             let rows = rows.map(|((_, table), places)| {
                 let values = values(table, name)?;
-                Some(places.iter().map(|place| place.map_or(Value::Null, |at| shown(values[at]))).collect())
+                Some(
+                    places
+                        .iter()
+                        .map(|place| place.map_or(Value::Null, |at| shown(values[at])))
+                        .collect(),
+                )
             });
             rows.collect()
         };

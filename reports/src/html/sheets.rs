@@ -79,7 +79,8 @@ fn of_subject<'a>(
 }
 
 fn sheet((name, open): (&str, bool), metric: &str, unit: Unit, samples: &[SheetSample]) -> String {
-    let ends = [samples.first(), samples.last()].map(|end| end.map_or(String::new(), |end| shown(end, unit)));
+    let ends = [samples.first(), samples.last()]
+        .map(|end| end.map_or(String::new(), |end| shown(end, unit)));
     let range = match &ends {
         [worst, best] if worst == best => worst.clone(),
         [worst, best] => format!("{worst} to {best}"),
@@ -95,10 +96,8 @@ fn sheet((name, open): (&str, bool), metric: &str, unit: Unit, samples: &[SheetS
             continue;
         }
         let figures: String = of.iter().map(|sample| figure(sample, unit)).collect();
-        let _ = write!(
-            groups,
-            "<h4>{word} by {metric}</h4>\n<ul class=\"samples\">\n{figures}</ul>\n"
-        );
+        let _ =
+            write!(groups, "<h4>{word} by {metric}</h4>\n<ul class=\"samples\">\n{figures}</ul>\n");
     }
     format!(
         "<details class=\"sheet\" data-name=\"{title}\"{open}>\n<summary>{title} <span class=\"soft\">{range}</span></summary>\n{groups}</details>\n"

@@ -7,7 +7,8 @@ use crate::markup::Markup;
 use crate::published::{PublishedColumn, PublishedRow, PublishedTable, published_tables};
 
 /// What is said of a number beside which another source prints another.
-pub(crate) const CONTRADICTED: &str = "another source prints another value (`contradicted` in the CSV)";
+pub(crate) const CONTRADICTED: &str =
+    "another source prints another value (`contradicted` in the CSV)";
 
 /// A published table in this form of output.
 pub(crate) fn published(table: &PublishedTable<'_>, markup: Markup) -> String {

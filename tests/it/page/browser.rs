@@ -25,7 +25,8 @@ impl Browser {
     /// A browser, or `None` where there is none; says so, past libtest's capture.
     pub(crate) fn start() -> Option<Self> {
         let (Some(driver), Some(chromium)) = (on_path("chromedriver"), on_path("chromium")) else {
-            let line = "left out: the page in a browser (apt-get install chromium chromium-driver)\n";
+            let line =
+                "left out: the page in a browser (apt-get install chromium chromium-driver)\n";
             std::io::stderr().write_all(line.as_bytes()).unwrap();
             return None;
         };
@@ -156,7 +157,8 @@ impl Browser {
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().unwrap().iter();
-        let bad = entries.filter(|entry| ["SEVERE", "WARNING"].contains(&entry["level"].as_str().unwrap()));
+        let bad = entries
+            .filter(|entry| ["SEVERE", "WARNING"].contains(&entry["level"].as_str().unwrap()));
         bad.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 
@@ -168,7 +170,8 @@ impl Browser {
             serde_json::from_str::<Value>(text).unwrap()["message"].take()
         });
         let sent = messages.filter(|message| message["method"] == "Network.requestWillBeSent");
-        sent.map(|message| message["params"]["request"]["url"].as_str().unwrap().to_owned()).collect()
+        sent.map(|message| message["params"]["request"]["url"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
