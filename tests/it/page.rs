@@ -347,7 +347,7 @@ fn pictures_are_those_of_the_metric_that_was_asked_for_and_missing_ones_name_the
     assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 36);
     fs::remove_file(folder.path().join("page.html")).unwrap();
     let plain = fs::read_to_string(page_of(folder.path(), &["--pictures", "0"])).unwrap();
-    assert!(!plain.contains("<img ") && !plain.contains("Sample pictures"));
+    assert!(!plain.contains("<img ") && !plain.contains("Sample pictures</h3>"));
     let other = tempfile::tempdir().unwrap();
     run_in(other.path(), &RUN[..10]).expect(Exit::Done);
     let page = fs::read_to_string(page_of(other.path(), &[])).unwrap();

@@ -63,6 +63,8 @@ impl Browser {
                 // Whatever it asked for by name would fail, and be seen.
                 "--host-resolver-rules=MAP * ~NOTFOUND",
                 format!("--user-data-dir={}", profile.display()),
+                // The first tab would be a page of the browser's own.
+                "about:blank",
             ],
         });
         let logs = json!({ "browser": "ALL", "performance": "ALL" });
@@ -83,7 +85,9 @@ impl Browser {
         answer["value"].take()
     }
 
+    /// Opens a file; what the browser asked for before is forgotten.
     pub(crate) fn open(&self, page: &Path) {
+        self.requests();
         // Names of temporary folders need no escapes.
         self.post("/url", &json!({ "url": format!("file://{}", page.display()) }));
     }
