@@ -17,9 +17,9 @@ use picture::{error_map, thumbnail};
 
 /// Pixels of all thumbnails of a page together, about 2 bytes each in the file: where there are more pictures,
 /// they are smaller, and then fewer.
-const MOST_PIXELS: usize = 10_000_000;
+const MOST_PIXELS: usize = 16_000_000;
 /// Sides that a thumbnail is made with; a smaller picture keeps its own.
-const SIDES: [usize; 4] = [256, 192, 128, 96];
+const SIDES: [usize; 3] = [256, 192, 128];
 /// Pictures of one sample: original, reconstruction, error.
 const EACH: usize = 3;
 /// Kinds of samples: worst, median, best.
@@ -83,8 +83,12 @@ pub(crate) fn contact_sheets(
     check(runs, wanted)?;
     let all: Vec<_> =
         runs.iter().flat_map(|run| subjects(run).map(move |record| (run, record))).collect();
-    let found: Vec<Result<Job<'_>, String>> =
+    let mut found: Vec<Result<Job<'_>, String>> =
         all.iter().map(|(run, record)| job(run, record, wanted)).collect();
+    for job in found.iter_mut().filter(|job| job.is_ok()).skip(most_sheets()) {
+        let most = most_sheets();
+        *job = Err(format!("a page holds those of {most} tokenizers at most; give fewer runs"));
+    }
     let (count, side) = fitting(found.iter().filter(|job| job.is_ok()).count(), wanted.count);
     let sheets = all.iter().zip(found).map(|((run, record), job)| {
         let content = match job {
@@ -115,6 +119,12 @@ fn fitting(sheets: usize, count: usize) -> (usize, usize) {
         }
     }
     (1, least)
+}
+
+/// Sheets that a page has room for, with the smallest pictures and one sample of each kind.
+fn most_sheets() -> usize {
+    let [.., least] = SIDES;
+    MOST_PIXELS / (KINDS * EACH * least * least)
 }
 
 /// The first record of each tokenizer, data set and protocol that was reconstructed.
@@ -257,9 +267,10 @@ mod tests {
     #[test]
     fn few_pictures_are_large_and_many_are_small_and_then_fewer() {
         assert_eq!(fitting(1, 4), (4, 256));
-        assert_eq!(fitting(11, 4), (4, 128));
-        assert_eq!(fitting(40, 4), (3, 96));
-        assert_eq!(fitting(10_000, 4), (1, 96));
+        assert_eq!(fitting(11, 4), (4, 192));
+        assert_eq!(fitting(40, 4), (2, 128));
         assert_eq!(fitting(0, 4), (4, 256));
+        assert_eq!(most_sheets(), 108);
+        assert_eq!(fitting(most_sheets(), 4), (1, 128));
     }
 }

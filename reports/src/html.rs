@@ -124,7 +124,7 @@ fn header(boards: &[Leaderboard], contents: Contents<'_>) -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 header,
-                "<li><a href=\"#board-{at}\">{heading}</a> <span class=\"soft\">{of}</span></li>"
+                "<li><a href=\"#board-{at}\">{heading} <span class=\"soft\">{of}</span></a></li>"
             );
         }
         header += "</ol>\n</nav>\n";

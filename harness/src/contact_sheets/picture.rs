@@ -8,7 +8,7 @@ use prismbench_reports::Thumbnail;
 use super::PicturesError;
 
 /// Levels of error that are shown as white: a quarter of the range, since larger ones are rare.
-const WHITE: u32 = 64;
+const WHITE: f64 = 64.0;
 
 /// Where a reconstruction differs from its original: the mean absolute difference of the channels.
 pub(super) struct ErrorMap {
@@ -42,9 +42,9 @@ pub(super) fn error_map(
     let pixels = original.pixels().chunks_exact(3).zip(made.pixels().chunks_exact(3));
     let levels = pixels.flat_map(|(a, b)| {
         let sum: u32 = a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
-        // Halves round up, so that a single level in one picture is not lost to the eye alone.
-        let level = (255 * sum + 3 * WHITE / 2) / (3 * WHITE);
-        [u8::try_from(level).unwrap_or(u8::MAX); 3]
+        // By the square root: of small errors one sees where they are, and large ones still differ.
+        let level = 255.0 * (f64::from(sum) / (3.0 * WHITE)).sqrt();
+        [level.round().min(255.0) as u8; 3]
     });
     Ok(ErrorMap { size: Size::new(expected.0, expected.1), levels: levels.collect() })
 }
@@ -119,7 +119,7 @@ mod tests {
                 .get_pixel(1, 1)
                 .0[0]
         };
-        assert_eq!([0, 1, 32, 64, 155].map(level), [0, 4, 128, 255, 255]);
+        assert_eq!([0, 1, 32, 64, 155].map(level), [0, 32, 180, 255, 255]);
         let error = error_map("a", &image(4, 4, 0), &image(4, 5, 0)).err().unwrap().to_string();
         assert_eq!(error, "picture `a` came back with 4x5 pixels and had 4x4");
     }

@@ -39,7 +39,7 @@ pub(super) fn section(at: usize, board: &Leaderboard, sheets: &[ContactSheet]) -
     let mut section = format!("<h3 id=\"board-{at}-pictures\">Sample pictures</h3>\n");
     if !shown.is_empty() {
         section += "<p class=\"soft\">From left to right: the original, the reconstruction, the mean absolute difference of \
-                    their channels from black (none) to white (64 of 255 levels and more).</p>\n";
+                    their channels from black (none) to white (64 of 255 levels and more), by its square root.</p>\n";
     }
     section += &shown;
     for (reason, names) in missing {

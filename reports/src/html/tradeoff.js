@@ -56,7 +56,7 @@ function label(points, best, corners, { toX, toY, marks, box }) {
     const [left, before] = corners[at];
     taken.push([Math.min(left, x), Math.min(before, y), Math.max(left, x), Math.max(before, y)]);
   });
-  const isFree = ([a, b, c, d]) => a >= 0 && c <= box.right + 12 && b >= box.top - 14 && d <= box.bottom
+  const isFree = ([a, b, c, d]) => a >= box.left && c <= box.right + 12 && b >= box.top - 14 && d <= box.bottom
     && taken.every(([e, f, g, h]) => c < e || a > g || d < f || b > h);
   const ordered = [...points].sort((a, b) => best.has(b) - best.has(a));
   for (const point of ordered) {
