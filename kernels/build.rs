@@ -30,7 +30,8 @@ fn main() {
             let ptx = out.join(format!("{name}.ptx"));
             match compile(&nvcc, &source, &ptx) {
                 Ok(()) => {
-                    let _ = write!(list, "({name:?}, include_str!({:?})), ", ptx.display().to_string());
+                    let _ =
+                        write!(list, "({name:?}, include_str!({:?})), ", ptx.display().to_string());
                 }
                 Err(reason) => println!("cargo::warning={name}.cu is left to NVRTC: {reason}"),
             }
@@ -45,7 +46,8 @@ fn main() {
 /// Every `.cu` file, by name.
 fn sources() -> Vec<PathBuf> {
     let files = fs::read_dir("cuda").into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "cu")).collect();
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|e| e == "cu")).collect();
     files.sort();
     files
 }

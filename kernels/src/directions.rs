@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn a_distance_of_taps_is_the_mean_over_the_places_of_a_picture() {
         // Two pictures of two places: at one place directions are equal, at the other opposite.
-        let (a, b) = ([3.0, 4.0, 1.0, 0.0, 1.0, 0.0, 0.0, 2.0], [6.0, 8.0, -2.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+        let (a, b) =
+            ([3.0, 4.0, 1.0, 0.0, 1.0, 0.0, 0.0, 2.0], [6.0, 8.0, -2.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
         assert_eq!(tap_distances(&[0.5, 7.0], [&a, &b], 2, 0.0), [1.0, 0.0]);
         let value = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) / 300.0;
         let (a, b): (Vec<f32>, Vec<f32>) = (0..700 * 5).map(|i| (value(i), value(i + 77))).unzip();

@@ -14,9 +14,7 @@ impl Levels {
     /// `(level / 255 - mean) / deviation` in f32: torchvision's `ToTensor` and `Normalize`.
     #[must_use]
     pub fn normalised(mean: [f32; 3], deviation: [f32; 3]) -> Self {
-        Self::of(|channel, level| {
-            (f32::from(level) / 255.0 - mean[channel]) / deviation[channel]
-        })
+        Self::of(|channel, level| (f32::from(level) / 255.0 - mean[channel]) / deviation[channel])
     }
 
     /// Any function of channel and level.

@@ -237,8 +237,7 @@ impl Gpu {
     fn new(ordinal: usize) -> Result<Self, DriverError> {
         let context = CudaContext::new(ordinal)?;
         let attribute = |attribute| context.attribute(attribute);
-        let multiprocessors =
-            attribute(DeviceAttribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
+        let multiprocessors = attribute(DeviceAttribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
         let shared =
             attribute(DeviceAttribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
         Ok(Self {

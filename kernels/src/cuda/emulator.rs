@@ -59,7 +59,8 @@ impl Emulator {
         grid: Grid,
         arguments: &mut [Argument<'_>],
     ) -> Result<(), CudaError> {
-        let failed = |code: String| CudaError::DeviceLost { ordinal: 0, operation: kernel.name, code };
+        let failed =
+            |code: String| CudaError::DeviceLost { ordinal: 0, operation: kernel.name, code };
         let input = self.input(kernel, grid, arguments);
         let run = || -> std::io::Result<std::process::Output> {
             let mut child = Command::new(&self.program)
@@ -99,7 +100,8 @@ impl Emulator {
         number(kernel.name.len() as u32);
         input.extend(kernel.name.bytes());
         let [x, y, z] = grid.blocks;
-        let sizes = [x, y, z, kernel.threads, grid.shared, self.order as u32, arguments.len() as u32];
+        let sizes =
+            [x, y, z, kernel.threads, grid.shared, self.order as u32, arguments.len() as u32];
         sizes.iter().for_each(|size| input.extend(size.to_le_bytes()));
         let memory = |memory: &Memory| match memory.place() {
             Place::Emulated(bytes) => bytes.clone(),

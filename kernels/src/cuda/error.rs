@@ -122,7 +122,9 @@ pub enum CudaError {
         reason: String,
     },
     /// A buffer that lies on another device.
-    #[error("a buffer of CUDA device {found} was given to device {expected}: copy it over the host")]
+    #[error(
+        "a buffer of CUDA device {found} was given to device {expected}: copy it over the host"
+    )]
     OtherDevice {
         /// The device that computes.
         expected: usize,

@@ -19,9 +19,7 @@ pub(super) const DOWN: Kernel = kernel(
 
 pub(super) const ACROSS: Kernel = kernel(
     "filter_across",
-    &[
-        OUT_F32, IN_U32, IN_U32, IN_F32, IN_U32, IN_U32, IN_F32, U32, U32, U32, U32, U32, U32, U32,
-    ],
+    &[OUT_F32, IN_U32, IN_U32, IN_F32, IN_U32, IN_U32, IN_F32, U32, U32, U32, U32, U32, U32, U32],
 );
 
 pub(super) const BACK: Kernel = kernel(
@@ -138,10 +136,7 @@ impl PlaneFilter {
     ///
     /// # Errors
     /// [`CudaError::Lengths`] where the planes are not whole; what any call may meet.
-    pub fn apply<'a>(
-        &self,
-        planes: impl Into<Operand<'a, f32>>,
-    ) -> Result<Buffer<f32>, CudaError> {
+    pub fn apply<'a>(&self, planes: impl Into<Operand<'a, f32>>) -> Result<Buffer<f32>, CudaError> {
         let planes = planes.into();
         let count = whole(NAME, planes.len(), self.size.area())?;
         if count == 0 {

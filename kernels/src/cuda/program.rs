@@ -72,9 +72,8 @@ pub(super) fn load(
     if let Some(module) = built.and_then(|(_, ptx)| context.load_module(Ptx::from_src(*ptx)).ok()) {
         return Ok(module);
     }
-    let failed = |error: cudarc::driver::DriverError| {
-        CudaError::of(error.0, ordinal, "loading kernels", 0)
-    };
+    let failed =
+        |error: cudarc::driver::DriverError| CudaError::of(error.0, ordinal, "loading kernels", 0);
     let (major, minor) = context.compute_capability().map_err(failed)?;
     let ptx = compile(program.name(), program.whole(), &format!("{major}{minor}"))?;
     context.load_module(ptx).map_err(failed)

@@ -1,7 +1,5 @@
 use super::buffer::Memory;
-use super::kernel::parameter::{
-    IN_F32, IN_F64, IN_I32, IN_U8, IN_U32, OUT_F32, OUT_U8, U32,
-};
+use super::kernel::parameter::{IN_F32, IN_F64, IN_I32, IN_U8, IN_U32, OUT_F32, OUT_U8, U32};
 use super::kernel::{Argument, Grid, Kernel, narrow};
 use super::program::Program;
 use super::tables::{Axis, Tiling};
@@ -126,7 +124,12 @@ impl Device {
             return self.unset(0);
         }
         let axis = |from: usize, to: usize| {
-            let taps = taps(from, to, method.filter, 0..to);
+            // A side that does not change is copied, whatever the filter.
+            let copied = |first| Taps { first, weights: vec![1.0] };
+            let taps = match from == to {
+                true => (0..to).map(copied).collect(),
+                false => taps(from, to, method.filter, 0..to),
+            };
             Axis::new(NAME, taps.iter().map(|Taps { first, weights }| (*first, weights.as_slice())))
         };
         let copies = |is_same: bool, bit: u32| if is_same { bit } else { 0 };

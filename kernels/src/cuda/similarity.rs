@@ -106,9 +106,7 @@ impl Device {
         let radius = similarity.window.radius();
         let (margin, map) = match similarity.border {
             Border::Reflect => (radius, size),
-            Border::Valid => {
-                (0, Size::new(size.width - 2 * radius, size.height - 2 * radius))
-            }
+            Border::Valid => (0, Size::new(size.width - 2 * radius, size.height - 2 * radius)),
         };
         let images = x.len() / (size.area() * channels);
         let row = map.width * channels;

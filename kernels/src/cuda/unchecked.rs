@@ -1,10 +1,15 @@
 //! The one place of this module with unsafe code.
-#![expect(unsafe_code, reason = "neither the driver's functions nor a kernel can be checked by Rust")]
+#![expect(
+    unsafe_code,
+    reason = "neither the driver's functions nor a kernel can be checked by Rust"
+)]
 
 use std::sync::Arc;
 
 use cudarc::driver::sys::{self, CUresult};
-use cudarc::driver::{CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg};
+use cudarc::driver::{
+    CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg,
+};
 use cudarc::nvrtc;
 
 use super::buffer::{Memory, Place};

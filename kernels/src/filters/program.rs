@@ -1,10 +1,10 @@
 //! A filter as tables of numbers: what its kernels on a GPU run through.
 
 use super::dense::Kind as Matrix;
+use super::mask::Pass;
 use super::network::{Network, Run};
 use super::plane::{LowPass, PlaneFilter};
 use super::step::{QuadKind, Turn};
-use super::mask::Pass;
 use crate::Size;
 
 /// Steps of a network, run by run.

@@ -37,7 +37,11 @@ pub(crate) struct Between {
 }
 
 /// Those of `to` outputs of `from` inputs; there is an input.
-pub(crate) fn positions(from: usize, to: usize, position: impl Fn(usize, f32) -> f32) -> Vec<Between> {
+pub(crate) fn positions(
+    from: usize,
+    to: usize,
+    position: impl Fn(usize, f32) -> f32,
+) -> Vec<Between> {
     let scale = from as f32 / to as f32;
     (0..to)
         .map(|output| {

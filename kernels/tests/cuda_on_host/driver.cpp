@@ -17,8 +17,10 @@ int cuDriverGetVersion(int *version) { return *version = said("FAKE_VERSION", 13
 int cuDeviceGetCount(int *count) { return *count = said("FAKE_COUNT", 1), 0; }
 int cuDeviceGet(int *device, int ordinal) { return *device = ordinal, 0; }
 int cuDeviceGetName(char *name, int length, int) { return strncpy(name, "A fake GPU", length), 0; }
-// Every attribute, memory pools among them, is this.
-int cuDeviceGetAttribute(int *value, int, int) { return *value = 49152, 0; }
+// Compute capability 9.0; every other attribute, memory pools among them, is 48 KB.
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+    return *value = attribute == 75 ? 9 : attribute == 76 ? 0 : 49152, 0;
+}
 int cuDevicePrimaryCtxRetain(void **context, int) { return *context = (void *)1, 0; }
 int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 int cuCtxGetCurrent(void **context) { return *context = nullptr, 0; }

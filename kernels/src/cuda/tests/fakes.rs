@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::super::{CudaError, Device, PlaneFilter};
 use super::{Emulator, Order, floats};
@@ -13,6 +14,11 @@ const FAKE: &str = "PRISMBENCH_FAKE_CUDA";
 
 /// A folder with a `libcuda.so` made from `tests/cuda_on_host/driver.cpp`; none without a compiler.
 fn fake_driver() -> Option<PathBuf> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOLDER.get_or_init(build).clone()
+}
+
+fn build() -> Option<PathBuf> {
     let folder = Path::new(env!("OUT_DIR")).join("fake-driver");
     std::fs::create_dir_all(&folder).unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cuda_on_host/driver.cpp");
@@ -78,7 +84,10 @@ fn says_what_it_finds() {
 fn a_driver_that_serves_less_is_too_old() {
     let Some(folder) = fake_driver() else { return };
     let found = found_with(&folder, &[("FAKE_VERSION", "12080")]);
-    assert!(found.contains("error: the NVIDIA driver serves CUDA 12.8 and 13.0 is needed"), "{found}");
+    assert!(
+        found.contains("error: the NVIDIA driver serves CUDA 12.8 and 13.0 is needed"),
+        "{found}"
+    );
     assert!(found.contains("update it to 580 or newer"), "{found}");
 }
 
