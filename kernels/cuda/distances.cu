@@ -251,7 +251,7 @@ KERNEL(256) inside(const float *point_rows, const float *point_lower, const floa
                     found |= 1u << i;
                 }
             }
-            __syncthreads();
+            // The next tile's products come behind barriers of their own.
         }
         for (u32 i = 0; i < TILE / WARPS; ++i) {
             const u32 row = top + i * WARPS + warp;

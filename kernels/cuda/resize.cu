@@ -144,10 +144,10 @@ struct Floats {
 template <class Pixels, class Out>
 __device__ void across_first(const typename Pixels::Value *source, u64 base,
                              Axis<typename Pixels::Weight> across,
-                             Axis<typename Pixels::Weight> down, Sizes sizes, u32 image, Out out,
-                             typename Pixels::Word *room) {
+                             Axis<typename Pixels::Weight> down, Sizes sizes, u32 image,
+                             u32 row0, Out out, typename Pixels::Word *room) {
     const u32 lane = threadIdx.x % COLUMNS, warp = threadIdx.x / COLUMNS;
-    const u32 column0 = blockIdx.x * COLUMNS, row0 = blockIdx.y * sizes.tile_rows;
+    const u32 column0 = blockIdx.x * COLUMNS;
     const u32 column = column0 + lane, columns = least(column0 + COLUMNS, sizes.width);
     const u32 rows = least(row0 + sizes.tile_rows, sizes.height);
     const u32 left = across.first(column0), span = across.end(columns - 1) - left;
@@ -180,10 +180,10 @@ __device__ void across_first(const typename Pixels::Value *source, u64 base,
 template <class Pixels, class Out>
 __device__ void down_first(const typename Pixels::Value *source, u64 base,
                            Axis<typename Pixels::Weight> across,
-                           Axis<typename Pixels::Weight> down, Sizes sizes, u32 image, Out out,
-                           typename Pixels::Word *middle) {
+                           Axis<typename Pixels::Weight> down, Sizes sizes, u32 image, u32 row0,
+                           Out out, typename Pixels::Word *middle) {
     const u32 lane = threadIdx.x % COLUMNS, warp = threadIdx.x / COLUMNS;
-    const u32 column0 = blockIdx.x * COLUMNS, row0 = blockIdx.y * sizes.tile_rows;
+    const u32 column0 = blockIdx.x * COLUMNS;
     const u32 column = column0 + lane, columns = least(column0 + COLUMNS, sizes.width);
     const u32 rows = least(row0 + sizes.tile_rows, sizes.height);
     const u32 left = across.first(column0), span = across.end(columns - 1) - left;
@@ -211,13 +211,16 @@ __device__ void resize(const typename Pixels::Value *source, Axis<typename Pixel
     down.copies = sizes.passes & COPIES_DOWN;
     for (u32 image = blockIdx.z; image < sizes.images; image += gridDim.z) {
         const u64 base = (u64)image * sizes.from_height * sizes.from_width;
-        if (sizes.passes & DOWN_FIRST) {
-            down_first<Pixels>(source, base, across, down, sizes, image, out, room);
-        } else {
-            across_first<Pixels>(source, base, across, down, sizes, image, out, room);
+        const u32 step = gridDim.y * sizes.tile_rows;
+        for (u32 row0 = blockIdx.y * sizes.tile_rows; row0 < sizes.height; row0 += step) {
+            if (sizes.passes & DOWN_FIRST) {
+                down_first<Pixels>(source, base, across, down, sizes, image, row0, out, room);
+            } else {
+                across_first<Pixels>(source, base, across, down, sizes, image, row0, out, room);
+            }
+            // The next tile takes the same room.
+            __syncthreads();
         }
-        // The next picture takes the same room.
-        __syncthreads();
     }
 }
 
@@ -240,8 +243,8 @@ KERNEL(256) network_input(const u8 *pictures, const u32 *across_inputs, const in
                           float *out, u32 images, u32 from_width, u32 from_height, u32 width,
                           u32 height, u32 tile_rows, u32 stage_rows, u32 passes) {
     float *table = (float *)shared_memory;
+    // The resize has a barrier before the first look-up.
     for (u32 at = threadIdx.x; at < 768; at += blockDim.x) table[at] = levels[at];
-    __syncthreads();
     const Sizes sizes = {images, from_width, from_height, width,
                          height, tile_rows,  stage_rows,  passes};
     const Axis<int> across = {across_inputs, across_weights, width, false};

@@ -12,7 +12,7 @@ use pulp::bytemuck::cast_slice;
 use super::buffer::{Buffer, Element, Memory, Place};
 #[cfg(test)]
 use super::emulator::Emulator;
-use super::kernel::{Argument, Grid, Kernel};
+use super::kernel::{Argument, Grid, Kernel, MOST_BLOCKS};
 use super::program::{self, Program};
 use super::{CudaError, Version, unchecked};
 
@@ -221,12 +221,14 @@ impl Device {
     ) -> Result<(), CudaError> {
         match &*self.runtime {
             Runtime::Gpu(gpu) => {
+                let grid = grid.within(MOST_BLOCKS, kernel)?;
                 let function = gpu.function(kernel, grid.shared)?;
                 unchecked::launch(&gpu.stream, &function, kernel, grid, arguments)
             }
             #[cfg(test)]
             Runtime::Emulated(emulator) => {
                 kernel.check(arguments)?;
+                let grid = grid.within([emulator.most_blocks; 3], kernel)?;
                 emulator.launch(kernel, grid, arguments)
             }
         }

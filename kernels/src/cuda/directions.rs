@@ -4,7 +4,8 @@ use super::program::Program;
 use super::{Buffer, CudaError, Device, Operand};
 
 const fn differences(name: &'static str, parameters: &'static [Parameter]) -> Kernel {
-    Kernel { name, program: Program::Directions, threads: 256, parameters }
+    let loops = [true, false, false];
+    Kernel { name, program: Program::Directions, threads: 256, loops, parameters }
 }
 
 const OF_SOME: &[Parameter] = &[IN_F32, IN_F32, IN_F32, OUT_F32, U64, F32];
@@ -27,6 +28,7 @@ pub(super) const PLACE_MEANS: Kernel = Kernel {
     name: "place_means",
     program: Program::Directions,
     threads: 256,
+    loops: [true, false, false],
     parameters: &[IN_F32, OUT_F64, U32, U64],
 };
 

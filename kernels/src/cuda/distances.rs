@@ -9,6 +9,7 @@ pub(super) const NEAREST: Kernel = Kernel {
     name: "nearest",
     program: Program::Distances,
     threads: 256,
+    loops: [true, false, false],
     parameters: &[IN_F32, IN_F32, OUT_F64, U32, U32, U32],
 };
 
@@ -16,6 +17,7 @@ pub(super) const RADII: Kernel = Kernel {
     name: "radii",
     program: Program::Distances,
     threads: 256,
+    loops: [true, false, false],
     parameters: &[IN_F64, OUT_F64, U32, U32, U32],
 };
 
@@ -23,6 +25,7 @@ pub(super) const INSIDE: Kernel = Kernel {
     name: "inside",
     program: Program::Distances,
     threads: 256,
+    loops: [true, true, false],
     parameters: &[
         IN_F32, IN_F32, IN_F32, IN_F32, IN_F32, IN_F32, IN_F64, OUT_U8, U32, U32, U32, U32,
     ],
@@ -32,6 +35,7 @@ pub(super) const LENGTH_BOUNDS: Kernel = Kernel {
     name: "length_bounds",
     program: Program::Distances,
     threads: 256,
+    loops: [true, false, false],
     parameters: &[IN_F32, OUT_F32, OUT_F32, U32, U32, F64, F64],
 };
 

@@ -22,6 +22,8 @@ pub(super) struct Emulator {
     pub(super) most_shared: usize,
     /// Blocks that keep it busy.
     pub(super) blocks: usize,
+    /// Blocks along a side over which a kernel loops: it has more than one turn where they are few.
+    pub(super) most_blocks: u32,
 }
 
 /// In which order the threads of a block run between barriers.
@@ -42,7 +44,14 @@ impl Emulator {
     pub(super) fn new(order: Order) -> Result<Self, String> {
         static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         let program = PROGRAM.get_or_init(build).clone()?;
-        Ok(Self { program, order, memory: 1 << 30, most_shared: 64 << 10, blocks: 3 })
+        Ok(Self {
+            program,
+            order,
+            memory: 1 << 30,
+            most_shared: 64 << 10,
+            blocks: 3,
+            most_blocks: 65_535,
+        })
     }
 
     /// Memory that nobody has written yet.

@@ -9,7 +9,14 @@ use crate::filters::program::{FilterTables, NetworkTables};
 use crate::filters::{self, Pass};
 
 const fn kernel(name: &'static str, parameters: &'static [Parameter]) -> Kernel {
-    Kernel { name, program: Program::Filters, threads: 256, parameters }
+    let loops = [false, true, false];
+    Kernel { name, program: Program::Filters, threads: 256, loops, parameters }
+}
+
+/// That loops along the first side of the grid as well.
+const fn strided(name: &'static str) -> Kernel {
+    let parameters = &[IN_F32, OUT_F32, U32, U32];
+    Kernel { loops: [true, true, false], ..kernel(name, parameters) }
 }
 
 pub(super) const DOWN: Kernel = kernel(
@@ -30,9 +37,9 @@ pub(super) const BACK: Kernel = kernel(
     ],
 );
 
-pub(super) const MEANS: Kernel = kernel("plane_means", &[IN_F32, OUT_F32, U32, U32]);
+pub(super) const MEANS: Kernel = strided("plane_means");
 
-pub(super) const FILL: Kernel = kernel("fill_planes", &[IN_F32, OUT_F32, U32, U32]);
+pub(super) const FILL: Kernel = strided("fill_planes");
 
 const NAME: &str = "PlaneFilter::apply";
 /// Lines of a block, at most: one a lane.
@@ -236,13 +243,22 @@ mod tests {
         on_every_device(|device| {
             for (number, (width, height)) in sizes.into_iter().enumerate() {
                 let size = Size::new(width, height);
-                let planes = floats(2 * size.area(), number as u64);
+                // More planes than a block takes the means of.
+                let count = if size.area() < 10 { 19 } else { 2 };
+                let planes = floats(count * size.area(), number as u64);
                 for (shape, cutoff) in shapes {
                     let cutoff = Cutoff::from_thousandths(cutoff).unwrap();
                     let pass = if number % 2 == 0 { Pass::Low } else { Pass::High };
                     let filter = filters::PlaneFilter::new(size, shape, pass, cutoff);
                     assert_twins(device, &filter, &planes);
                 }
+            }
+            // Nothing is left but the means.
+            let size = Size::new(50, 30);
+            let cutoff = Cutoff::from_thousandths(1000).unwrap();
+            for pass in [Pass::Low, Pass::High] {
+                let filter = filters::PlaneFilter::new(size, Shape::DctZigzag, pass, cutoff);
+                assert_twins(device, &filter, &floats(18 * size.area(), 5));
             }
         });
     }

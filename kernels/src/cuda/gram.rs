@@ -8,6 +8,7 @@ pub(super) const PRODUCTS: Kernel = Kernel {
     name: "gram_products",
     program: Program::Gram,
     threads: 256,
+    loops: [false; 3],
     parameters: &[IN_F32, IN_F64, OUT_F64, U32, U32],
 };
 
@@ -15,6 +16,7 @@ pub(super) const SUMS: Kernel = Kernel {
     name: "gram_sums",
     program: Program::Gram,
     threads: 256,
+    loops: [true, false, false],
     parameters: &[IN_F32, IN_F64, OUT_F64, U32, U32],
 };
 

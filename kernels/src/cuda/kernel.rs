@@ -38,6 +38,8 @@ pub(super) struct Kernel {
     pub(super) program: Program,
     /// Of a block.
     pub(super) threads: u32,
+    /// Sides of the grid along which it loops over what the blocks do not cover.
+    pub(super) loops: [bool; 3],
     pub(super) parameters: &'static [Parameter],
 }
 
@@ -72,16 +74,31 @@ pub(super) struct Grid {
     pub(super) shared: u32,
 }
 
-/// Blocks along the second and third side of a grid; kernels loop over what is beyond.
-const MOST_BLOCKS: usize = 65_535;
+/// Blocks along each side of a grid.
+pub(super) const MOST_BLOCKS: [u32; 3] = [i32::MAX as u32, 65_535, 65_535];
 
 impl Grid {
-    /// At least one block along each side and no more than there may be.
-    pub(super) fn new([x, y, z]: [usize; 3], shared: usize) -> Self {
-        let clamped = |blocks: usize, most: usize| blocks.clamp(1, most) as u32;
-        let most_across = i32::MAX as usize;
-        let blocks = [clamped(x, most_across), clamped(y, MOST_BLOCKS), clamped(z, MOST_BLOCKS)];
+    /// At least one block along each side.
+    pub(super) fn new(blocks: [usize; 3], shared: usize) -> Self {
+        let blocks = blocks.map(|blocks| u32::try_from(blocks.max(1)).unwrap_or(u32::MAX));
         Self { blocks, shared: u32::try_from(shared).unwrap_or(u32::MAX) }
+    }
+
+    /// No more blocks than there may be where the kernel loops over the others.
+    pub(super) fn within(self, most: [u32; 3], kernel: &Kernel) -> Result<Self, CudaError> {
+        let mut blocks = self.blocks;
+        for ((blocks, most), loops) in blocks.iter_mut().zip(most).zip(kernel.loops) {
+            if loops {
+                *blocks = (*blocks).min(most);
+            }
+        }
+        match blocks.iter().zip(MOST_BLOCKS).all(|(blocks, most)| *blocks <= most) {
+            true => Ok(Self { blocks, ..self }),
+            false => Err(CudaError::Unsupported {
+                operation: kernel.name,
+                reason: format!("a grid of {blocks:?} blocks"),
+            }),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) const NETWORK_INPUT: Kernel = Kernel {
     name: "network_input",
     program: Program::Resize,
     threads: 256,
+    loops: [false, true, true],
     parameters: &[
         IN_U8, IN_U32, IN_I32, IN_U32, IN_I32, IN_F32, OUT_F32, U32, U32, U32, U32, U32, U32, U32,
         U32,

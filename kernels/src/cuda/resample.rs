@@ -12,6 +12,7 @@ pub(super) const BILINEAR: Kernel = Kernel {
     name: "bilinear",
     program: Program::Bilinear,
     threads: 256,
+    loops: [false, true, true],
     parameters: &[IN_F32, IN_U32, IN_F32, IN_U32, IN_F32, OUT_F32, U32, U32, U32, U32, U32],
 };
 
@@ -19,6 +20,7 @@ pub(super) const RESIZE_RGB8: Kernel = Kernel {
     name: "resize_rgb8",
     program: Program::Resize,
     threads: 256,
+    loops: [false, true, true],
     parameters: &[
         IN_U8, IN_U32, IN_I32, IN_U32, IN_I32, OUT_U8, U32, U32, U32, U32, U32, U32, U32, U32,
     ],
@@ -28,6 +30,7 @@ pub(super) const RESIZE_PLANES: Kernel = Kernel {
     name: "resize_planes",
     program: Program::Resize,
     threads: 256,
+    loops: [false, true, true],
     parameters: &[
         IN_F32, IN_U32, IN_F64, IN_U32, IN_F64, OUT_F32, U32, U32, U32, U32, U32, U32, U32, U32,
     ],

@@ -7,7 +7,8 @@ use crate::Size;
 use crate::similarity::{Border, Constants, Similarity, Term, Window};
 
 const fn column_sums(name: &'static str, parameters: &'static [Parameter]) -> Kernel {
-    Kernel { name, program: Program::Similarity, threads: 128, parameters }
+    let loops = [false, true, false];
+    Kernel { name, program: Program::Similarity, threads: 128, loops, parameters }
 }
 
 const OF_BYTES: &[Parameter] =
@@ -24,6 +25,7 @@ pub(super) const MEANS: Kernel = Kernel {
     name: "similarity_means",
     program: Program::Similarity,
     threads: 128,
+    loops: [true, false, false],
     parameters: &[IN_F64, OUT_F64, U32, U32, F64],
 };
 

@@ -44,13 +44,14 @@ pub(super) const KERNELS: [&Kernel; 28] = [
 /// Set where a device must be there: its absence is a failure then.
 const NEEDED: &str = "PRISMBENCH_TEST_CUDA";
 
-/// Runs a test on the emulated device, in every order of threads and with few and many blocks, and on
-/// the first real one. Prints what is left out.
+/// Runs a test on the emulated device, in every order of threads, with one block along the sides that
+/// kernels loop over, two and all, and on the first real device. Prints what is left out.
 pub(super) fn on_every_device(test: impl Fn(&Device)) {
-    for (order, blocks) in [(Order::Ascending, 1), (Order::Descending, 3), (Order::Mixed, 40)] {
+    let cases = [(Order::Ascending, 1, 1), (Order::Descending, 3, 2), (Order::Mixed, 40, 65_535)];
+    for (order, blocks, most_blocks) in cases {
         match Emulator::new(order) {
             Ok(mut emulator) => {
-                emulator.blocks = blocks;
+                (emulator.blocks, emulator.most_blocks) = (blocks, most_blocks);
                 test(&Device::emulated(emulator));
             }
             Err(reason) => println!("left out: no emulated device: {reason}"),
