@@ -30,6 +30,38 @@ pub fn weighted_differences(weights: &[f32], a: &[f32], b: &[f32]) -> Vec<f32> {
     sums
 }
 
+/// How far two pictures' vectors of unit length are apart, as LPIPS has it: [`weighted_differences`] of
+/// what [`normalise`] makes of each place's vector of `a` and of `b`, meant over the places.
+///
+/// Both hold pictures of `places` vectors that are as long as the weights, one after the other; a value
+/// for each pair of whole pictures. The mean is that of 256 interleaved sums in f64.
+#[must_use]
+pub fn tap_distances(
+    weights: &[f32],
+    [a, b]: [&[f32]; 2],
+    places: usize,
+    epsilon: f32,
+) -> Vec<f64> {
+    let unit = |vectors: &[f32]| {
+        let mut unit = vectors.to_vec();
+        normalise(&mut unit, weights.len(), epsilon);
+        unit
+    };
+    let differences = weighted_differences(weights, &unit(a), &unit(b));
+    differences.chunks_exact(places.max(1)).map(mean).collect()
+}
+
+/// In f64, 256 sums side by side.
+fn mean(differences: &[f32]) -> f64 {
+    let mut parts = [0.0_f64; 256];
+    for line in differences.chunks(parts.len()) {
+        for (part, &value) in parts.iter_mut().zip(line) {
+            *part += f64::from(value);
+        }
+    }
+    parts.iter().sum::<f64>() / differences.len() as f64
+}
+
 struct Normalise<'a> {
     vectors: &'a mut [f32],
     length: usize,
@@ -114,6 +146,26 @@ mod tests {
         let weights: Vec<f32> = (0..19_u8).map(f32::from).collect();
         let (a, b) = (vec![2.0; 38], vec![0.0; 38]);
         assert_eq!(weighted_differences(&weights, &a, &b), [4.0 * 171.0, 4.0 * 171.0]);
+    }
+
+    #[test]
+    fn a_distance_of_taps_is_the_mean_over_the_places_of_a_picture() {
+        // Two pictures of two places: at one place directions are equal, at the other opposite.
+        let (a, b) =
+            ([3.0, 4.0, 1.0, 0.0, 1.0, 0.0, 0.0, 2.0], [6.0, 8.0, -2.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(tap_distances(&[0.5, 7.0], [&a, &b], 2, 0.0), [1.0, 0.0]);
+        let value = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) / 300.0;
+        let (a, b): (Vec<f32>, Vec<f32>) = (0..700 * 5).map(|i| (value(i), value(i + 77))).unzip();
+        let found = tap_distances(&[0.5; 5], [&a, &b], 700, 1e-10)[0];
+        let unit = |v: &[f32]| -> Vec<f64> {
+            let length = v.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+            v.iter().map(|&v| f64::from(v) / length).collect()
+        };
+        let expected = a.chunks(5).zip(b.chunks(5)).map(|(a, b)| -> f64 {
+            unit(a).iter().zip(unit(b)).map(|(a, b)| 0.5 * (a - b).powi(2)).sum()
+        });
+        // f32 against f64, over a mean near 1.
+        assert!((found - expected.sum::<f64>() / 700.0).abs() < 1e-6, "{found}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod half;
 mod hits;
 mod nearest;
+mod whole;
 
 use rayon::prelude::*;
 
@@ -16,6 +17,7 @@ use crate::matrix::{Packed, multiply};
 pub use half::{HalfPoints, Precision};
 pub use hits::{Ball, Coverage, Manifolds};
 pub use nearest::Nearest;
+pub use whole::{inside, radii};
 
 /// Some points, prepared for distances to others.
 #[derive(Clone, Debug)]
@@ -37,11 +39,7 @@ impl Points {
     #[must_use]
     pub fn new(columns: usize, rows: Vec<f32>) -> Self {
         assert!(columns > 0 && rows.len().is_multiple_of(columns), "rows must be whole");
-        // A chain of k fused operations on f32 is off by at most k u / (1 - k u) of
-        // sum |a b| <= (|a|^2 + |b|^2) / 2; half of that is doubled again. The few roundings that
-        // follow in f32 are each below u (|a|^2 + |b|^2); 16 allow for all of them.
-        let slack = (columns as f64 + 16.0) * f64::from(f32::EPSILON / 2.0) * 1.01;
-        let slack = if slack < 0.5 { slack / (1.0 - slack) } else { f64::INFINITY };
+        let slack = slack(columns);
         let squares: Vec<f64> = rows.par_chunks_exact(columns).map(square).collect();
         let bound = |factor: f64| squares.iter().map(|square| (square * factor) as f32).collect();
         Self {
@@ -62,6 +60,15 @@ impl Points {
     fn row(&self, number: usize) -> &[f32] {
         &self.rows[number * self.columns..][..self.columns]
     }
+}
+
+/// What rounding can do to twice a product, as a share of the squared lengths.
+pub(crate) fn slack(columns: usize) -> f64 {
+    // A chain of k fused operations on f32 is off by at most k u / (1 - k u) of
+    // sum |a b| <= (|a|^2 + |b|^2) / 2; half of that is doubled again. The few roundings that
+    // follow in f32 are each below u (|a|^2 + |b|^2); 16 allow for all of them.
+    let slack = (columns as f64 + 16.0) * f64::from(f32::EPSILON / 2.0) * 1.01;
+    if slack < 0.5 { slack / (1.0 - slack) } else { f64::INFINITY }
 }
 
 /// Products of all pairs of two sets of points.

@@ -14,6 +14,8 @@ mod mask;
 mod network;
 mod operations;
 mod plane;
+#[cfg(feature = "cuda")]
+pub(crate) mod program;
 mod step;
 mod turning;
 

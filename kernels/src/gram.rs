@@ -59,6 +59,17 @@ impl Gram {
         }
     }
 
+    /// Sums that were computed elsewhere: `rows`, and what the fields are.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn from_sums(
+        point: Vec<f64>,
+        rows: u64,
+        sums: Vec<f64>,
+        products: Vec<f64>,
+    ) -> Self {
+        Self { point, rows, sums, products }
+    }
+
     /// How many rows were added.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -9,6 +9,8 @@ mod aligned;
 pub mod bands;
 pub mod crop;
 pub mod cross_entropy;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dct;
 pub mod directions;
 pub mod distances;
@@ -17,6 +19,7 @@ pub mod filters;
 pub mod gram;
 mod instruction_set;
 pub mod matrix;
+pub mod network_input;
 pub mod nn;
 mod product;
 pub mod ranks;

@@ -4,6 +4,8 @@
 //! [`bilinear_tf1`], [`bilinear_half_pixel`] and [`bilinear_antialiased`] are the bilinear resizes
 //! that Inception features are computed behind.
 
+#[cfg(feature = "cuda")]
+pub(crate) mod access;
 mod antialiased;
 mod bilinear;
 mod eight_bit;

@@ -8,6 +8,8 @@
 mod scan;
 
 use crate::Size;
+#[cfg(feature = "cuda")]
+pub(crate) use scan::Constants;
 use scan::Scan;
 
 /// Weights of the local moments: separable, symmetric, 1 in sum over the square.
@@ -31,7 +33,7 @@ impl Window {
 
     /// Weight at a distance along one side, over that of the centre: saves a product for each
     /// sum, and keeps the sums of a uniform window whole numbers.
-    fn weight(self, distance: usize) -> f64 {
+    pub(crate) fn weight(self, distance: usize) -> f64 {
         match self {
             Self::Gaussian => libm::exp(-((distance * distance) as f64) / (2.0 * 1.5 * 1.5)),
             Self::Uniform => 1.0,
@@ -39,7 +41,7 @@ impl Window {
     }
 
     /// Sum of these weights over the square.
-    fn mass(self) -> f64 {
+    pub(crate) fn mass(self) -> f64 {
         let side = 1.0 + 2.0 * (1..=self.radius()).map(|d| self.weight(d)).sum::<f64>();
         side * side
     }
@@ -97,6 +99,20 @@ impl Similarity {
             Border::Valid => 2 * self.window.radius() + 1,
             Border::Reflect => self.window.radius() + 1,
         }
+    }
+
+    /// [`mean`](Self::mean) of each of some pictures of one size, one after the other in `x` and `y`.
+    ///
+    /// `None` as there; where the pictures are not whole; no value for no picture.
+    #[must_use]
+    pub fn means<T>(&self, [x, y]: [&[T]; 2], size: Size, channels: usize) -> Option<Vec<f64>>
+    where
+        T: Copy + Into<f64>,
+    {
+        let values = size.area() * channels;
+        let fits = values > 0 && x.len() == y.len() && x.len().is_multiple_of(values);
+        let pairs = x.chunks_exact(values.max(1)).zip(y.chunks_exact(values.max(1)));
+        fits.then(|| pairs.map(|(x, y)| self.mean(x, y, size, channels)).collect())?
     }
 
     /// Mean of the term over the map and the channels of two pictures, each row by row and the

@@ -46,13 +46,24 @@ impl Dense {
         self.is_transposed = !self.is_transposed;
     }
 
+    /// Kind of the matrix, whether it is transposed, the cosines of a turn and the constant row.
+    #[cfg(feature = "cuda")]
+    pub(super) fn parts(&self) -> (Kind, bool, &[f32], f32) {
+        (self.kind, self.is_transposed, &self.turn, self.constant())
+    }
+
+    /// The constant row, which is shorter than the others by the root of 2.
+    #[inline(always)]
+    fn constant(&self) -> f32 {
+        (FRAC_1_SQRT_2 * (2.0 / self.slots.len() as f64).sqrt()) as f32
+    }
+
     /// Row `row` of the matrix or, where `backwards`, of its transpose.
     #[inline(always)]
     fn row(&self, row: usize, backwards: bool, into: &mut [f32]) {
         let n = self.slots.len();
         let is_transposed = self.is_transposed != backwards;
-        // The constant row, which is shorter than the others by the root of 2.
-        let constant = (FRAC_1_SQRT_2 * (2.0 / n as f64).sqrt()) as f32;
+        let constant = self.constant();
         match (self.kind, is_transposed) {
             (Kind::Cosine | Kind::Fourier, false) if row == 0 => into.fill(constant),
             (Kind::Cosine, false) => self.walk(row, 2 * row, into),

@@ -30,7 +30,7 @@ pub struct PlaneFilter {
 
 /// Transform, weigh, transform back.
 #[derive(Clone, Debug)]
-struct LowPass {
+pub(super) struct LowPass {
     down: Network,
     across: Network,
     /// For the vertical frequencies that are kept, as many at a time as lines lie side by side:
@@ -87,6 +87,48 @@ impl PlaneFilter {
         pairs.for_each_init(scratch, |scratch, (plane, out)| {
             self.set.run(Plane { filter: self, plane, out, scratch });
         });
+    }
+}
+
+/// What other forms of a filter are made from.
+#[cfg(feature = "cuda")]
+impl PlaneFilter {
+    pub(super) fn set(&self) -> InstructionSet {
+        self.set
+    }
+
+    pub(super) fn size(&self) -> Size {
+        self.size
+    }
+
+    pub(super) fn pass(&self) -> Pass {
+        self.pass
+    }
+
+    pub(super) fn low(&self) -> Option<&LowPass> {
+        self.low.as_ref()
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl LowPass {
+    /// Along columns and along rows.
+    pub(super) fn networks(&self) -> (&Network, &Network) {
+        (&self.down, &self.across)
+    }
+
+    /// The weights as `[horizontal frequency][vertical frequency]`, for the filter's instruction set.
+    pub(super) fn plain_weights(&self, set: InstructionSet) -> Vec<f32> {
+        let side_by_side = set.run(Count);
+        let (rows, columns) = (self.down.kept.len(), self.across.kept.len());
+        let mut weights = Vec::with_capacity(rows * columns);
+        for column in 0..columns {
+            weights.extend((0..rows).map(|row| {
+                let (group, lane) = (row / side_by_side, row % side_by_side);
+                self.weights[(group * columns + column) * side_by_side + lane]
+            }));
+        }
+        weights
     }
 }
 

@@ -7,7 +7,7 @@ use crate::Size;
 /// `plane` holds `from.area()` values, row by row; the result `to.area()`.
 #[must_use]
 pub fn bilinear_tf1(plane: &[f32], from: Size, to: Size) -> Vec<f32> {
-    interpolate(plane, from, to, |output, scale| output as f32 * scale)
+    interpolate(plane, from, to, tf1)
 }
 
 /// PyTorch's `interpolate(mode="bilinear", align_corners=False)` without antialiasing: output `i`
@@ -16,17 +16,32 @@ pub fn bilinear_tf1(plane: &[f32], from: Size, to: Size) -> Vec<f32> {
 /// `plane` holds `from.area()` values, row by row; the result `to.area()`.
 #[must_use]
 pub fn bilinear_half_pixel(plane: &[f32], from: Size, to: Size) -> Vec<f32> {
-    interpolate(plane, from, to, |output, scale| (scale * (output as f32 + 0.5) - 0.5).max(0.0))
+    interpolate(plane, from, to, half_pixel)
+}
+
+/// Where TensorFlow 1 samples.
+pub(crate) fn tf1(output: usize, scale: f32) -> f32 {
+    output as f32 * scale
+}
+
+/// Where PyTorch samples.
+pub(crate) fn half_pixel(output: usize, scale: f32) -> f32 {
+    (scale * (output as f32 + 0.5) - 0.5).max(0.0)
 }
 
 /// The two inputs of one output and how far it lies from the first to the second.
-struct Between {
-    lower: usize,
-    upper: usize,
-    fraction: f32,
+pub(crate) struct Between {
+    pub(crate) lower: usize,
+    pub(crate) upper: usize,
+    pub(crate) fraction: f32,
 }
 
-fn positions(from: usize, to: usize, position: impl Fn(usize, f32) -> f32) -> Vec<Between> {
+/// Those of `to` outputs of `from` inputs; there is an input.
+pub(crate) fn positions(
+    from: usize,
+    to: usize,
+    position: impl Fn(usize, f32) -> f32,
+) -> Vec<Between> {
     let scale = from as f32 / to as f32;
     (0..to)
         .map(|output| {

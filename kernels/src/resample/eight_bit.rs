@@ -43,26 +43,11 @@ pub fn resize_rgb8_window(
     method: impl Into<Method>,
     window: Window,
 ) -> Vec<u8> {
-    let method = method.into();
-    let columns = window.left.min(to.width)..(window.left + window.size.width).min(to.width);
-    let rows = window.top.min(to.height)..(window.top + window.size.height).min(to.height);
-    if from.area() == 0 || columns.is_empty() || rows.is_empty() {
-        return Vec::new();
-    }
-    // An unchanged side is copied, not filtered with one tap of weight 1: Pillow skips the pass.
-    let across = if from.width == to.width {
-        columns.map(Fixed::copy).collect()
-    } else {
-        fixed(taps(from.width, to.width, method.filter, columns))
-    };
-    let down: Vec<Fixed> = if from.height == to.height {
-        rows.map(Fixed::copy).collect()
-    } else {
-        fixed(taps(from.height, to.height, method.filter, rows))
-    };
+    let Some(plan) = Plan::new(from, to, method.into(), window) else { return Vec::new() };
+    let Plan { across, down, vertical_first } = plan;
     let arch = pulp::Arch::new();
     let stride = 3 * from.width;
-    if method.passes.vertical_first(from, to) {
+    if vertical_first {
         let rows = arch.dispatch(Vertical { rows: pixels, stride, first: 0, down: &down });
         return arch.dispatch(Horizontal { rows: &rows, stride, across: &across });
     }
@@ -74,10 +59,40 @@ pub fn resize_rgb8_window(
     arch.dispatch(Vertical { rows: &rows, stride: 3 * across.len(), first, down: &down })
 }
 
+/// Which inputs make the outputs of a window, along both sides.
+pub(crate) struct Plan {
+    pub(crate) across: Vec<Fixed>,
+    pub(crate) down: Vec<Fixed>,
+    pub(crate) vertical_first: bool,
+}
+
+impl Plan {
+    /// `None` where nothing goes in or nothing comes out.
+    pub(crate) fn new(from: Size, to: Size, method: Method, window: Window) -> Option<Self> {
+        let columns = window.left.min(to.width)..(window.left + window.size.width).min(to.width);
+        let rows = window.top.min(to.height)..(window.top + window.size.height).min(to.height);
+        if from.area() == 0 || columns.is_empty() || rows.is_empty() {
+            return None;
+        }
+        // An unchanged side is copied, not filtered with one tap of weight 1: Pillow skips the pass.
+        let across = if from.width == to.width {
+            columns.map(Fixed::copy).collect()
+        } else {
+            fixed(taps(from.width, to.width, method.filter, columns))
+        };
+        let down = if from.height == to.height {
+            rows.map(Fixed::copy).collect()
+        } else {
+            fixed(taps(from.height, to.height, method.filter, rows))
+        };
+        Some(Self { across, down, vertical_first: method.passes.vertical_first(from, to) })
+    }
+}
+
 /// Taps with weights in fixed point.
-struct Fixed {
-    first: usize,
-    weights: Vec<i32>,
+pub(crate) struct Fixed {
+    pub(crate) first: usize,
+    pub(crate) weights: Vec<i32>,
 }
 
 impl Fixed {

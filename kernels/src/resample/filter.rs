@@ -30,7 +30,7 @@ pub enum Passes {
 }
 
 impl Passes {
-    pub(super) fn vertical_first(self, from: Size, to: Size) -> bool {
+    pub(crate) fn vertical_first(self, from: Size, to: Size) -> bool {
         let removed = |from: usize, to: usize| from as i128 - to as i128;
         let rows = removed(from.height, to.height);
         rows > 0
@@ -95,16 +95,16 @@ fn sinc(t: f64) -> f64 {
 
 /// Which inputs make one output along one axis, and with which weights (they sum to 1).
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Taps {
-    pub(super) first: usize,
-    pub(super) weights: Vec<f64>,
+pub(crate) struct Taps {
+    pub(crate) first: usize,
+    pub(crate) weights: Vec<f64>,
 }
 
 /// Taps for the outputs `wanted` of an axis resized from `from` to `to` samples.
 ///
 /// The operations and their order are Pillow's (`precompute_coeffs` in `Resample.c`): equality to
 /// the last bit depends on both.
-pub(super) fn taps(from: usize, to: usize, filter: Filter, wanted: Range<usize>) -> Vec<Taps> {
+pub(crate) fn taps(from: usize, to: usize, filter: Filter, wanted: Range<usize>) -> Vec<Taps> {
     let scale = from as f64 / to as f64;
     // Shrinking widens the filter, which is what antialiases.
     let widening = scale.max(1.0);

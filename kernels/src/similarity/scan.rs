@@ -181,14 +181,14 @@ impl<const R: usize, T: Copy + Into<f64>> pulp::WithSimd for Scan<'_, R, T> {
 
 /// The stabilisers on the scale of the moments, which are too large by the window's mass.
 #[derive(Clone, Copy)]
-struct Constants {
-    mass: f64,
-    c1: f64,
-    c2: f64,
+pub(crate) struct Constants {
+    pub(crate) mass: f64,
+    pub(crate) c1: f64,
+    pub(crate) c2: f64,
 }
 
 impl Constants {
-    fn new(Stabilisers { c1, c2, moment_factor }: Stabilisers, mass: f64) -> Self {
+    pub(crate) fn new(Stabilisers { c1, c2, moment_factor }: Stabilisers, mass: f64) -> Self {
         let scale = 2.0 * mass * mass;
         // A factor on all variances is the inverse factor on the constant beside them.
         Self { mass, c1: c1 * scale, c2: c2 / moment_factor * scale }

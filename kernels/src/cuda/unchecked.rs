@@ -1,0 +1,105 @@
+//! The one place of this module with unsafe code.
+#![expect(
+    unsafe_code,
+    reason = "neither the driver's functions nor a kernel can be checked by Rust"
+)]
+
+use std::sync::Arc;
+
+use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::{
+    CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg,
+};
+use cudarc::nvrtc;
+
+use super::buffer::{Memory, Place};
+use super::kernel::{Argument, Grid, Kernel};
+use super::{CudaError, Version};
+
+/// Whether the driver's library can be loaded: without it, each of its functions panics.
+pub(super) fn has_driver() -> bool {
+    // SAFETY: it opens a shared library and closes it again. What Rust cannot know is what the library
+    // does when it is opened: it is the one that the system's loader finds under the driver's name.
+    unsafe { sys::is_culib_present() }
+}
+
+/// The same of NVRTC's.
+pub(super) fn has_compiler() -> bool {
+    // SAFETY: as above, under NVRTC's name.
+    unsafe { nvrtc::sys::is_culib_present() }
+}
+
+/// What the driver serves. The library must be there.
+pub(super) fn driver_version() -> Result<Version, CUresult> {
+    let mut version = 0;
+    // SAFETY: it writes one `int` through the pointer, which is to one; every driver has it, and it may
+    // be called before `cuInit`.
+    match unsafe { sys::cuDriverGetVersion(&raw mut version) } {
+        CUresult::CUDA_SUCCESS => Ok(Version(version.unsigned_abs())),
+        code => Err(code),
+    }
+}
+
+/// Memory that nobody has written yet.
+pub(super) fn allocate(
+    stream: &Arc<CudaStream>,
+    bytes: usize,
+) -> Result<CudaSlice<u8>, DriverError> {
+    // SAFETY: only the device and copies by the driver ever read it, for which every pattern of bits is
+    // as good as another; so it is for the types of `Element` that the bytes become on the host.
+    unsafe { stream.alloc(bytes) }
+}
+
+/// Hands a kernel to the stream, if the arguments are what it takes.
+pub(super) fn launch(
+    stream: &CudaStream,
+    function: &CudaFunction,
+    kernel: &Kernel,
+    grid: Grid,
+    arguments: &mut [Argument<'_>],
+) -> Result<(), CudaError> {
+    kernel.check(arguments)?;
+    let [x, y, z] = grid.blocks;
+    let config = LaunchConfig {
+        grid_dim: (x, y, z),
+        block_dim: (kernel.threads, 1, 1),
+        shared_mem_bytes: grid.shared,
+    };
+    let mut launch = stream.launch_builder(function);
+    for argument in arguments.iter_mut() {
+        match argument {
+            Argument::Input(memory) => launch.arg(slice(memory)?),
+            Argument::Output(memory) => launch.arg(slice_mut(memory)?),
+            Argument::U32(number) => launch.arg(&*number),
+            Argument::U64(number) => launch.arg(&*number),
+            Argument::F32(number) => launch.arg(&*number),
+            Argument::F64(number) => launch.arg(&*number),
+        };
+    }
+    // SAFETY: `check` compared each argument with `kernel.parameters`, type and mutability; tests compare
+    // these with the source's parameters and with those of the PTX. So the kernel gets what it was
+    // written for and writes to nothing that was borrowed as shared. That it stays within the buffers
+    // is its functions' part: each compares lengths before it launches, and the same sources and
+    // launches run in tests on memory that ends at guarded pages. Buffers live until the stream is done
+    // with them: cudarc frees them on it.
+    let launched = unsafe { launch.launch(config) };
+    let ordinal = stream.context().ordinal();
+    let name = kernel.name;
+    launched.map(drop).map_err(|error| CudaError::of(error.0, ordinal, name, 0))
+}
+
+fn slice(memory: &Memory) -> Result<&CudaSlice<u8>, CudaError> {
+    match memory.place() {
+        Place::Gpu(slice) => Ok(slice),
+        #[cfg(test)]
+        Place::Emulated(_) => Err(CudaError::OtherDevice { expected: 0, found: 0 }),
+    }
+}
+
+fn slice_mut(memory: &mut Memory) -> Result<&mut CudaSlice<u8>, CudaError> {
+    match memory.place_mut() {
+        Place::Gpu(slice) => Ok(slice),
+        #[cfg(test)]
+        Place::Emulated(_) => Err(CudaError::OtherDevice { expected: 0, found: 0 }),
+    }
+}
