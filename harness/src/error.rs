@@ -13,6 +13,7 @@ use prismbench_suites::{
 use prismbench_weights::WeightsError;
 
 use crate::Exit;
+use crate::contact_sheets::PicturesError;
 use crate::plan::PlanError;
 
 /// Why a command did not do what was asked.
@@ -60,6 +61,10 @@ pub(crate) enum Failure {
     Read { path: PathBuf, source: io::Error },
     #[error("nothing that is published matches `{words}`")]
     NothingPublished { words: String },
+    #[error("`{flag}` is for `--format html`")]
+    PageOnly { flag: &'static str },
+    #[error("show the reconstructions of `{tokenizer}`")]
+    Pictures { tokenizer: String, source: Box<PicturesError> },
     #[error("there is no run in `{}`", path.display())]
     NoRuns { path: PathBuf },
     #[error("`{text}` names no two tokenizers")]
@@ -112,6 +117,11 @@ impl Failure {
                 _ => Exit::Usage,
             },
             Self::Data(error) => of_data(error),
+            Self::Pictures { source, .. } => match source.as_ref() {
+                PicturesError::Data(error) => of_data(error),
+                PicturesError::Png { .. } => Exit::Internal,
+                _ => Exit::Usage,
+            },
             Self::Suite { source, .. } => match source.as_ref() {
                 SuiteError::Interrupted { .. } => Exit::Interrupted,
                 SuiteError::Pictures(PictureError::Data(error)) => of_data(error),

@@ -4,6 +4,7 @@
 
 mod cli;
 mod cmd;
+mod contact_sheets;
 mod data_sets;
 mod error;
 mod exit;

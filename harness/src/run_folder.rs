@@ -157,32 +157,26 @@ impl RunFolder {
         self.write_provenance()
     }
 
-    /// A folder for arrays, named after what they are of.
+    /// A fresh folder for arrays, named after what they are of.
     pub(crate) fn arrays(&self, parts: [&str; 3]) -> Result<PathBuf, Failure> {
-        let slug = |text: &str| -> String {
-            let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-            // A command may be longer than a file's name, and differ from another in its end alone.
-            match text.chars().count() > MAX_SLUG {
-                true => {
-                    let digest = Sha256::digest(text);
-                    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-                    slug.take(MAX_SLUG)
-                        .chain(['-'])
-                        .chain(digits.collect::<String>().chars())
-                        .collect()
-                }
-                false => slug.collect(),
-            }
-        };
-        let [dataset, protocol, tokenizer] = parts.map(slug);
-        let dataset = dataset.trim_matches('-');
-        let path = self.path.join(ARRAYS).join(format!("{dataset}.{protocol}.{tokenizer}"));
+        let path = array_folder(&self.path, parts);
         // What lies there is of a tokenizer without records: it was cut short.
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
             _ => fs::create_dir_all(&path).map_err(at(&path))?,
         }
         Ok(path)
+    }
+
+    /// Where the original pictures of a data set under a protocol are to be kept; `None` where they are already.
+    pub(crate) fn originals(&self, parts: [&str; 2]) -> Result<Option<PathBuf>, Failure> {
+        let path = originals_file(&self.path, parts);
+        if path.is_file() {
+            return Ok(None);
+        }
+        let folder = path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        Ok(Some(path))
     }
 
     fn write_provenance(&self) -> Result<(), Failure> {
@@ -197,6 +191,30 @@ impl RunFolder {
         let path = self.path.join(name);
         replace(&path, bytes).map_err(at(&path))
     }
+}
+
+/// The folder of the arrays of `[data set, protocol, tokenizer]` in a run folder.
+pub(crate) fn array_folder(run: &Path, parts: [&str; 3]) -> PathBuf {
+    let slug = |text: &str| -> String {
+        let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+        // A command may be longer than a file's name, and differ from another in its end alone.
+        match text.chars().count() > MAX_SLUG {
+            true => {
+                let digest = Sha256::digest(text);
+                let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+                slug.take(MAX_SLUG).chain(['-']).chain(digits.collect::<String>().chars()).collect()
+            }
+            false => slug.collect(),
+        }
+    };
+    let [dataset, protocol, tokenizer] = parts.map(slug);
+    let dataset = dataset.trim_matches('-');
+    run.join(ARRAYS).join(format!("{dataset}.{protocol}.{tokenizer}"))
+}
+
+/// The original pictures of `[data set, protocol]`, which all tokenizers share.
+pub(crate) fn originals_file(run: &Path, [dataset, protocol]: [&str; 2]) -> PathBuf {
+    array_folder(run, [dataset, protocol, "pictures"]).join("originals.npz")
 }
 
 /// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.

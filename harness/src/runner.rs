@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_columns, sha256_of_all};
 use crate::run_folder::RunFolder;
-use crate::saving::Arrays;
+use crate::saving::{Arrays, Originals};
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
 /// as they stay below it together (4 GB in f32).
@@ -242,6 +242,7 @@ impl Runner<'_, '_> {
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, job.pictures.count()),
             arrays: self.arrays(job, group)?,
+            originals: self.originals(job)?,
             streams: self.streams,
         };
         let interrupted = watcher.streams.interrupted;
@@ -264,7 +265,7 @@ impl Runner<'_, '_> {
             observer: &mut watcher,
         };
         let pass = job.suite.run(&subjects, &job.pictures, &mut context);
-        let Watcher { progress, arrays, .. } = watcher;
+        let Watcher { progress, arrays, originals, .. } = watcher;
         progress.finish();
         let pass = pass.map_err(failed)?;
         for warning in &pass.warnings {
@@ -273,14 +274,28 @@ impl Runner<'_, '_> {
         for remark in group.iter().flat_map(|loaded| loaded.tokenizer.remarks()) {
             self.streams.say(&format!("warning: {remark}"));
         }
-        self.finish_arrays(arrays, group, &pass)
+        self.finish_arrays(arrays, originals, group, &pass)
             .map_err(|error| failed(SuiteError::Save(Box::new(error))))?;
         self.keep(job, group, &pass)
     }
 
+    /// The pictures themselves, where reconstructions are kept and they are not there yet.
+    fn originals(&self, job: &Job<'_>) -> Result<Option<Originals>, Failure> {
+        if !self.plan.save.reconstructions || job.suite.concern() != Concern::Reconstruction {
+            return Ok(None);
+        }
+        let dataset = job.pictures.dataset.id();
+        let path = self.folder.originals([dataset, &job.protocol.name])?;
+        path.map(|path| Originals::create(&path)).transpose().map_err(|error| Failure::Suite {
+            dataset: dataset.to_owned(),
+            source: Box::new(SuiteError::Save(Box::new(error))),
+        })
+    }
+
     /// One set of arrays per tokenizer, if any are to be saved.
     fn arrays(&self, job: &Job<'_>, group: &[Loaded]) -> Result<Vec<Arrays>, Failure> {
-        if !self.plan.save.anything() {
+        // Only these pass latents and pictures on; another suite would end with empty arrays.
+        if !self.plan.save.anything() || job.suite.concern() != Concern::Reconstruction {
             return Ok(Vec::new());
         }
         let dataset = job.pictures.dataset.id();
@@ -298,6 +313,7 @@ impl Runner<'_, '_> {
     fn finish_arrays(
         &mut self,
         arrays: Vec<Arrays>,
+        mut originals: Option<Originals>,
         group: &[Loaded],
         pass: &Pass,
     ) -> Result<(), suites::ArrayError> {
@@ -309,6 +325,10 @@ impl Runner<'_, '_> {
                 continue;
             }
             let wanted = self.plan.save;
+            // One tokenizer has been through all pictures, so all of them have been shown.
+            if let Some(originals) = originals.take() {
+                originals.finish()?;
+            }
             let (folder, saved): (PathBuf, _) = arrays.finish()?;
             if wanted.latents && !saved.latents {
                 let id = &loaded.tokenizer.spec().id;
@@ -384,6 +404,7 @@ fn needs_fit(reference: &TokenizerRef) -> bool {
 pub(crate) struct Watcher<'a, 's> {
     pub(crate) progress: Progress,
     pub(crate) arrays: Vec<Arrays>,
+    pub(crate) originals: Option<Originals>,
     pub(crate) streams: &'a mut Streams<'s>,
 }
 
@@ -401,6 +422,9 @@ impl Observer for Watcher<'_, '_> {
         latents: &Latents,
         made: &[Reconstruction],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(originals) = &mut self.originals {
+            originals.push(pictures)?;
+        }
         match self.arrays.get_mut(subject) {
             Some(arrays) => arrays.push(pictures, latents, made),
             None => Ok(()),

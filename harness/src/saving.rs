@@ -42,6 +42,34 @@ impl Save {
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// The pictures that reconstructions are of, as they were after the crop, while they grow: the data set may
+/// have moved when somebody wants to see both side by side.
+pub(crate) struct Originals {
+    writer: ArrayWriter<u8>,
+    /// Index that the next picture has at least: every tokenizer of a pass shows the same ones.
+    next: u64,
+}
+
+impl Originals {
+    /// The file appears with [`finish`](Self::finish).
+    pub(crate) fn create(path: &Path) -> Result<Self, ArrayError> {
+        Ok(Self { writer: ArrayWriter::create(path)?, next: 0 })
+    }
+
+    pub(crate) fn push(&mut self, pictures: &[Prepared]) -> Result<(), ArrayError> {
+        for picture in pictures.iter().filter(|picture| picture.index >= self.next) {
+            let shape = [picture.image.height(), picture.image.width(), 3];
+            self.writer.push(&picture.id, &shape, picture.image.pixels())?;
+        }
+        self.next = pictures.last().map_or(self.next, |last| self.next.max(last.index + 1));
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<(), ArrayError> {
+        self.writer.finish().map(|_| ())
+    }
+}
+
 /// The arrays of one tokenizer, while they grow.
 pub(crate) struct Arrays {
     folder: PathBuf,

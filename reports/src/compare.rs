@@ -18,7 +18,7 @@ pub use side::Side;
 pub use slices::Slice;
 
 pub(crate) use output::{gain_text, json_of, metric_text, subject_text, value_text};
-pub(crate) use side::PerImage;
+pub(crate) use side::{PerImage, setting_column};
 
 use prismbench_core::Record;
 use prismbench_metrics::Interval;

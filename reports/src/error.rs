@@ -51,6 +51,11 @@ pub enum ReportError {
         /// Metrics that they have.
         known: Vec<String>,
     },
+    /// A history as a page.
+    #[error(
+        "a history is not written as html; --format svg draws it, markdown and latex tabulate it"
+    )]
+    HistoryPage,
     /// There is nothing to draw.
     #[error(
         "no curves among the records; the suites retrieval and spectrum and the recipe probe/knn have some"

@@ -1,86 +1,33 @@
-use std::fmt;
 use std::io::Write;
-use std::str::FromStr;
 
-use prismbench_core::{Choice, Record, UnknownChoice};
+use prismbench_core::{Record, choice};
 
 use crate::frame::long_frame;
 use crate::markup::Markup;
 use crate::{
-    Leaderboard, PublishedRow, ReportError, export, leaderboards, plot, published_tables, sheet,
+    ContactSheet, Leaderboard, PublishedRow, ReportError, RunSamples, export, html, leaderboards,
+    plot, published_tables, sheet,
 };
 
-/// What a table is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Leaderboards for a terminal.
-    Text,
-    /// Leaderboards for GitHub.
-    Markdown,
-    /// The long frame as CSV.
-    Csv,
-    /// The long frame as Parquet.
-    Parquet,
-    /// The long frame as newline-delimited JSON.
-    Ndjson,
-    /// Leaderboards for a paper.
-    Latex,
-    /// The curves of sweeps and spectra as a picture.
-    Svg,
-}
-
-impl Choice for Format {
-    const NAME: &'static str = "table format";
-    const ALL: &'static [Self] = &[
-        Self::Text,
-        Self::Markdown,
-        Self::Csv,
-        Self::Parquet,
-        Self::Ndjson,
-        Self::Latex,
-        Self::Svg,
-    ];
-
-    fn id(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Markdown => "markdown",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Ndjson => "ndjson",
-            Self::Latex => "latex",
-            Self::Svg => "svg",
-        }
-    }
-
-    fn describe(self) -> &'static str {
-        match self {
-            Self::Text => "leaderboards for a terminal, one per protocol and set of pictures",
-            Self::Markdown => "the same leaderboards as GitHub tables",
-            Self::Csv => "every record as a row, RFC 4180",
-            Self::Parquet => "every record as a row, zstd",
-            Self::Ndjson => "every record as a line of JSON",
-            Self::Latex => "leaderboards for a paper, with the rules of booktabs",
-            Self::Svg => "the curves of sweeps and spectra, one picture below the other",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|format| format.id() == text).ok_or_else(|| UnknownChoice {
-            set: Self::NAME,
-            found: text.to_owned(),
-            known: Self::ALL.iter().map(|format| format.id()).collect(),
-        })
+choice! {
+    /// What a table is written as.
+    pub enum Format = "table format" {
+        /// Leaderboards for a terminal.
+        Text = "text": "leaderboards for a terminal, one per protocol and set of pictures",
+        /// Leaderboards for GitHub.
+        Markdown = "markdown": "the same leaderboards as GitHub tables",
+        /// The long frame as CSV.
+        Csv = "csv": "every record as a row, RFC 4180",
+        /// The long frame as Parquet.
+        Parquet = "parquet": "every record as a row, zstd",
+        /// The long frame as newline-delimited JSON.
+        Ndjson = "ndjson": "every record as a line of JSON",
+        /// Leaderboards for a paper.
+        Latex = "latex": "leaderboards for a paper, with the rules of booktabs",
+        /// The curves of sweeps and spectra as a picture.
+        Svg = "svg": "the curves of sweeps and spectra, one picture below the other",
+        /// Everything on one page for a browser.
+        Html = "html": "one page that needs no network: tables to sort and filter, plots, sample pictures",
     }
 }
 
@@ -106,15 +53,20 @@ pub struct Contents<'a> {
     /// Numbers of others: below the rows of the tokenizers that they are of, never ranked with them; as
     /// tables of their own where nothing was measured; as further rows of the long frame.
     pub published: &'a [PublishedRow],
+    /// Values of single images, for the plots of a page.
+    pub samples: &'a [RunSamples],
+    /// Sample pictures, for a page.
+    pub sheets: &'a [ContactSheet],
 }
 
 impl<'a> From<&'a [Record]> for Contents<'a> {
     fn from(records: &'a [Record]) -> Self {
-        Self { records, published: &[] }
+        Self { records, ..Self::default() }
     }
 }
 
-/// Writes leaderboards (text, Markdown, LaTeX), the long frame (CSV, Parquet, NDJSON) or curves (SVG).
+/// Writes leaderboards (text, Markdown, LaTeX), the long frame (CSV, Parquet, NDJSON), curves (SVG) or all of
+/// them on a page with plots and pictures (HTML).
 ///
 /// # Errors
 /// [`ReportError::Empty`] without records, [`ReportError::Record`] for one that contradicts itself,
@@ -125,7 +77,7 @@ pub fn write_table(
     style: Style,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
-    let Contents { records, published } = contents;
+    let Contents { records, published, .. } = contents;
     if records.is_empty() && published.is_empty() {
         return Err(ReportError::Empty);
     }
@@ -142,12 +94,13 @@ pub fn write_table(
         Format::Parquet => export::parquet(&mut long_frame(contents)?)?,
         Format::Ndjson => export::ndjson(contents)?,
         Format::Svg => plot::svg(&leaderboards(records)?)?.into_bytes(),
+        Format::Html => html::page(contents)?.into_bytes(),
     };
     out.write_all(&bytes).and_then(|()| out.flush()).map_err(ReportError::Output)
 }
 
 fn sections(
-    Contents { records, published }: Contents<'_>,
+    Contents { records, published, .. }: Contents<'_>,
     markup: Markup,
     section: impl Fn(&Leaderboard) -> String,
 ) -> Result<Vec<u8>, ReportError> {
@@ -164,6 +117,8 @@ fn sections(
 #[cfg(test)]
 mod tests {
     use std::io;
+
+    use prismbench_core::Choice;
 
     use super::*;
     use crate::fixtures;
@@ -243,10 +198,10 @@ mod tests {
         for &format in Format::ALL {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        let error = "html".parse::<Format>().unwrap_err().to_string();
+        let error = "htm".parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "`html` is no table format; it is one of text, markdown, csv, parquet, ndjson, latex, svg"
+            "`htm` is no table format; it is one of text, markdown, csv, parquet, ndjson, latex, svg, html"
         );
     }
 
@@ -271,7 +226,7 @@ mod tests {
             record.tokenizer = "uae-dinov2-b".to_owned();
         }
         let published = crate::published().unwrap();
-        let contents = Contents { records: &records, published: &published };
+        let contents = Contents { published: &published, ..records.as_slice().into() };
         let mut out = Vec::new();
         write_table(contents, format, Style { width: 120 }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -300,7 +255,7 @@ mod tests {
             .retain(|row| row.matches("2512.19693v5 table 1") && row.suite == "reconstruction");
         let mut shown = Vec::new();
         for format in [Format::Text, Format::Latex] {
-            let contents = Contents { records: &[], published: &published };
+            let contents = Contents { published: &published, ..Contents::default() };
             write_table(contents, format, Style::default(), &mut shown).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(shown).unwrap());

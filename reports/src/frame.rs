@@ -38,7 +38,7 @@ fn check_all(records: &[Record]) -> Result<(), ReportError> {
 /// `paper_version`, `confidence` and `contradicted`, empty or null for measured ones; their `note` is the
 /// source's.
 pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportError> {
-    let Contents { records, published } = contents;
+    let Contents { records, published, .. } = contents;
     if published.is_empty() {
         return frame(records);
     }

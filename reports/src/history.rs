@@ -111,7 +111,7 @@ impl Trend {
 /// records behind them in the order of time.
 ///
 /// # Errors
-/// [`ReportError::Empty`] without trends; those of [`write_table`].
+/// [`ReportError::Empty`] without trends; [`ReportError::HistoryPage`] for HTML; those of [`write_table`].
 pub fn write_history(
     trends: &[Trend],
     format: Format,
@@ -130,6 +130,7 @@ pub fn write_history(
             let svg = plot::stacked(&plots)?;
             return out.write_all(svg.as_bytes()).map_err(ReportError::Output);
         }
+        Format::Html => return Err(ReportError::HistoryPage),
         Format::Csv | Format::Parquet | Format::Ndjson => {
             let points = trends.iter().flat_map(|trend| &trend.points);
             let records: Vec<Record> = points.map(|point| point.record.clone()).collect();
@@ -321,6 +322,10 @@ mod tests {
         let svg = written(Format::Svg);
         assert!(svg.contains("jpeg:75") && svg.contains("from the oldest"), "{svg}");
         assert_eq!(written(Format::Ndjson).lines().count(), 7);
+        assert!(matches!(
+            write_history(&trends, Format::Html, Style::default(), &mut Vec::new()),
+            Err(ReportError::HistoryPage)
+        ));
         assert!(matches!(
             write_history(&[], Format::Text, Style::default(), &mut Vec::new()),
             Err(ReportError::Empty)

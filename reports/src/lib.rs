@@ -1,15 +1,17 @@
-//! Records in, tables and plots out: long frames through Polars, leaderboards and curves for people.
+//! Records in, tables and plots out: long frames through Polars, leaderboards, curves and pages for people.
 //!
 //! **Invariant:** rows are ranked against each other only when every column of [`COMPARABLE`]
 //! agrees; nothing here knows a tokenizer, an image or how a run was made.
 
 mod compare;
+mod contact;
 mod error;
 mod export;
 mod format;
 mod frame;
 mod gate;
 mod history;
+mod html;
 mod jsonl;
 mod leaderboard;
 mod markup;
@@ -29,6 +31,7 @@ pub use compare::{
     CompareFormat, Comparison, Evidence, Limit, Rule, Side, Sides, Slice, Slicing, Verdict, Weight,
     compare, limit_for, write_comparison,
 };
+pub use contact::{ContactSheet, SampleRank, SheetContent, SheetSample, Thumbnail, extremes};
 pub use error::ReportError;
 pub use format::{Contents, Format, Style, write_table};
 pub use frame::{COMPARABLE, frame};
@@ -44,4 +47,4 @@ pub use published::{
     PublishedColumn, PublishedMetric, PublishedRow, PublishedSubject, PublishedTable, published,
     published_tables,
 };
-pub use samples::{SampleColumns, read_samples, write_samples};
+pub use samples::{RunSamples, SampleColumns, read_samples, write_samples};

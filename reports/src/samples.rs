@@ -40,6 +40,15 @@ pub struct SampleColumns {
     pub metrics: Vec<(String, Vec<f64>)>,
 }
 
+/// The per-image values of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSamples {
+    /// Id of the run, as in its records.
+    pub run: String,
+    /// A table for each tokenizer, data set and protocol.
+    pub tables: Vec<SampleColumns>,
+}
+
 /// Writes `samples.parquet`: a row per tokenizer, data set, protocol and sample, a column per
 /// metric, null where a tokenizer has none.
 ///

@@ -11,6 +11,7 @@ mod generation;
 mod invariance;
 mod layering;
 mod networks;
+mod page;
 mod program;
 mod published;
 mod real;

@@ -30,6 +30,35 @@ fn saved_reconstructions_are_pictures_that_measure_as_the_run_did() {
 }
 
 #[test]
+fn the_originals_are_kept_once_and_measure_as_the_data_set_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        ["--data", "synthetic:9:5", "-t", "dct:6", "-t", "jpeg:50", "--save", "reconstructions"];
+    run_in(folder.path(), &arguments).expect(Exit::Done);
+    let arrays = folder.path().join("run/arrays");
+    assert_eq!(std::fs::read_dir(&arrays).unwrap().count(), 3, "two tokenizers and the pictures");
+    let originals = arrays.join("synthetic-9-5.default.pictures/originals.npz");
+    let again = folder.path().join("again");
+    let arguments = [
+        "run",
+        "--out",
+        again.to_str().unwrap(),
+        "--progress",
+        "none",
+        "-t",
+        "dct:6",
+        "--data",
+        originals.to_str().unwrap(),
+    ];
+    prismbench(&arguments).expect(Exit::Done);
+    let (first, second) = (records(&folder.path().join("run")), records(&again));
+    assert_eq!(first[0]["metric"], "psnr@1");
+    for field in ["value", "low", "high", "n", "reference_sha256"] {
+        assert_eq!(first[0][field], second[0][field], "{field}");
+    }
+}
+
+#[test]
 fn a_bit_stream_has_no_latents_to_save_and_the_program_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--data", "synthetic:9:2", "-t", "jpeg", "--save", "latents"];

@@ -27,7 +27,9 @@ pub struct UnknownChoice {
 }
 
 impl UnknownChoice {
-    pub(crate) fn new<C: Choice>(found: &str) -> Self {
+    /// That `found` is no id of the set `C`.
+    #[must_use]
+    pub fn new<C: Choice>(found: &str) -> Self {
         Self {
             set: C::NAME,
             found: found.to_owned(),
@@ -37,6 +39,9 @@ impl UnknownChoice {
 }
 
 /// Defines an enum that is a [`Choice`], prints and parses as its ids, and serialises as text.
+///
+/// The crate that calls it needs `serde`.
+#[macro_export]
 macro_rules! choice {
     (
         $(#[$meta:meta])*

@@ -60,6 +60,7 @@ fn take(
     let mut watcher = Watcher {
         progress: Progress::new(args.progress, streams, title, pictures.count()),
         arrays: Vec::new(),
+        originals: None,
         streams,
     };
     let interrupted = watcher.streams.interrupted;

@@ -287,6 +287,7 @@ impl Runner<'_, '_> {
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
             arrays: Vec::new(),
+            originals: None,
             streams: self.streams,
         };
         let interrupted = watcher.streams.interrupted;

@@ -1,10 +1,8 @@
 //! A comparison as text, Markdown or JSON.
 
-use std::fmt;
 use std::io::Write;
-use std::str::FromStr;
 
-use prismbench_core::{Choice, Outcome, Record, Unit, UnknownChoice};
+use prismbench_core::{Outcome, Record, Unit, choice};
 use prismbench_metrics::Interval;
 use serde_json::json;
 
@@ -15,53 +13,15 @@ use crate::numbers::number;
 use crate::row_names::short;
 use crate::sheet::Sheet;
 
-/// What a comparison is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompareFormat {
-    /// For a terminal.
-    Text,
-    /// For GitHub.
-    Markdown,
-    /// For a program: every row, also the same ones.
-    Json,
-}
-
-impl Choice for CompareFormat {
-    const NAME: &'static str = "comparison format";
-    const ALL: &'static [Self] = &[Self::Text, Self::Markdown, Self::Json];
-
-    fn id(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Markdown => "markdown",
-            Self::Json => "json",
-        }
-    }
-
-    fn describe(self) -> &'static str {
-        match self {
-            Self::Text => "what changed, for a terminal",
-            Self::Markdown => "the same as a GitHub table",
-            Self::Json => "every row, also the same ones",
-        }
-    }
-}
-
-impl fmt::Display for CompareFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
-}
-
-impl FromStr for CompareFormat {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|format| format.id() == text).ok_or_else(|| UnknownChoice {
-            set: Self::NAME,
-            found: text.to_owned(),
-            known: Self::ALL.iter().map(|format| format.id()).collect(),
-        })
+choice! {
+    /// What a comparison is written as.
+    pub enum CompareFormat = "comparison format" {
+        /// For a terminal.
+        Text = "text": "what changed, for a terminal",
+        /// For GitHub.
+        Markdown = "markdown": "the same as a GitHub table",
+        /// For a program: every row, also the same ones.
+        Json = "json": "every row, also the same ones",
     }
 }
 

@@ -120,12 +120,14 @@ impl Side {
 
 /// The column of the per-image values that belong to a record: `psnr@1`, or `top1 k=20` in a sweep.
 pub(crate) fn column_of(record: &Record) -> String {
-    match record.setting.as_str() {
-        "" => record.metric.clone(),
-        setting => {
-            let bare = record.metric.split('@').next().unwrap_or(&record.metric);
-            format!("{bare} {setting}")
-        }
+    setting_column(&record.metric, &record.setting)
+}
+
+/// The same of a metric with its version and a setting.
+pub(crate) fn setting_column(metric: &str, setting: &str) -> String {
+    match setting {
+        "" => metric.to_owned(),
+        setting => format!("{} {setting}", metric.split('@').next().unwrap_or(metric)),
     }
 }
 

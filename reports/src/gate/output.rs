@@ -1,10 +1,8 @@
 //! A decision as text, Markdown, JUnit XML, GitHub annotations or JSON.
 
-use std::fmt;
 use std::io::Write;
-use std::str::FromStr;
 
-use prismbench_core::{Choice, Record, UnknownChoice};
+use prismbench_core::{Record, choice};
 use serde_json::json;
 
 use super::{Decision, GateReport, GateRow, Status, junit};
@@ -13,62 +11,19 @@ use crate::compare::{Verdict, gain_text, json_of, metric_text, subject_text, val
 use crate::markup::Markup;
 use crate::sheet::Sheet;
 
-/// What a decision is written as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GateFormat {
-    /// For a terminal.
-    Text,
-    /// For a comment on a pull request.
-    Markdown,
-    /// `JUnit` XML: a test case for each number.
-    Junit,
-    /// Annotations as GitHub's runners read them from standard output.
-    Github,
-    /// For a program.
-    Json,
-}
-
-impl Choice for GateFormat {
-    const NAME: &'static str = "gate format";
-    const ALL: &'static [Self] =
-        &[Self::Text, Self::Markdown, Self::Junit, Self::Github, Self::Json];
-
-    fn id(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Markdown => "markdown",
-            Self::Junit => "junit",
-            Self::Github => "github",
-            Self::Json => "json",
-        }
-    }
-
-    fn describe(self) -> &'static str {
-        match self {
-            Self::Text => "what is not as before, for a terminal",
-            Self::Markdown => "the same as a comment on a pull request",
-            Self::Junit => "JUnit XML, a test case for each number",
-            Self::Github => "annotations as GitHub's runners read them",
-            Self::Json => "every number with what its verdict rests on",
-        }
-    }
-}
-
-impl fmt::Display for GateFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
-}
-
-impl FromStr for GateFormat {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|format| format.id() == text).ok_or_else(|| UnknownChoice {
-            set: Self::NAME,
-            found: text.to_owned(),
-            known: Self::ALL.iter().map(|format| format.id()).collect(),
-        })
+choice! {
+    /// What a decision is written as.
+    pub enum GateFormat = "gate format" {
+        /// For a terminal.
+        Text = "text": "what is not as before, for a terminal",
+        /// For a comment on a pull request.
+        Markdown = "markdown": "the same as a comment on a pull request",
+        /// `JUnit` XML: a test case for each number.
+        Junit = "junit": "JUnit XML, a test case for each number",
+        /// Annotations as GitHub's runners read them from standard output.
+        Github = "github": "annotations as GitHub's runners read them",
+        /// For a program.
+        Json = "json": "every number with what its verdict rests on",
     }
 }
 

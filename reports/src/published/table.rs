@@ -63,6 +63,13 @@ pub fn published_tables<'r>(
     tables
 }
 
+impl<'r> PublishedSubject<'r> {
+    /// The first number of this row that is of a metric.
+    pub(crate) fn of_metric(&self, id: &str) -> Option<&'r PublishedRow> {
+        self.cells.iter().flatten().copied().find(|cell| cell.metric.id == id)
+    }
+}
+
 impl<'r> PublishedTable<'r> {
     fn of(row: &'r PublishedRow) -> Self {
         let PublishedRow { suite, dataset, split, resolution, source, .. } = row;

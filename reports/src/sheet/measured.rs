@@ -94,7 +94,7 @@ fn legend(board: &Leaderboard, markup: Markup, cited: bool) -> String {
     let mut parts = Vec::new();
     let mut directed = board.columns.iter().filter(|column| column.better != Better::Neither);
     if let Some(column) = directed.next() {
-        let title = title(column, &board.columns);
+        let title = column_title(column, &board.columns);
         parts.push(format!("ranked by {}", markup.plain(&title)));
     }
     if cells(board).any(|cell| cell.place == Place::Best) {
@@ -124,14 +124,14 @@ fn legend(board: &Leaderboard, markup: Markup, cited: bool) -> String {
 
 /// `psnr ↑` and the unit.
 fn head(column: &Column, columns: &[Column], markup: Markup) -> String {
-    let name = markup.plain(&title(column, columns));
+    let name = markup.plain(&column_title(column, columns));
     let arrow = markup.arrow(column.better);
     markup.with_unit(&format!("{name}{arrow}"), column.unit.symbol())
 }
 
 /// The metric's name; one that heads two columns adds version and dialect. In a sweep what varies:
 /// its last word.
-fn title(column: &Column, columns: &[Column]) -> String {
+pub(crate) fn column_title(column: &Column, columns: &[Column]) -> String {
     if let Some(varied) = column.setting.split(' ').next_back().filter(|word| !word.is_empty()) {
         return varied.to_owned();
     }
@@ -144,7 +144,7 @@ fn title(column: &Column, columns: &[Column]) -> String {
 }
 
 /// The metric without its version.
-pub(super) fn bare(metric: &str) -> &str {
+pub(crate) fn bare(metric: &str) -> &str {
     metric.split_once('@').map_or(metric, |(name, _)| name)
 }
 
@@ -162,7 +162,8 @@ fn heading(board: &Leaderboard) -> String {
     )
 }
 
-fn definitions(board: &Leaderboard) -> String {
+/// Each metric with its version and dialect.
+pub(crate) fn definitions(board: &Leaderboard) -> String {
     let columns = board.columns.iter().map(|column| match column.dialect.as_str() {
         "" => column.metric.clone(),
         dialect => format!("{}: {dialect}", column.metric),
@@ -185,7 +186,8 @@ fn provenance(board: &Leaderboard, markup: Markup) -> String {
     format!("{protocol}pictures {pictures} · {runs} {}", board.runs.join(", "))
 }
 
-fn infinite_note(infinite: u64, finite_mean: Option<f64>, unit: Unit) -> String {
+/// What an infinite outcome means.
+pub(crate) fn infinite_note(infinite: u64, finite_mean: Option<f64>, unit: Unit) -> String {
     let without_error = match infinite {
         1 => "1 image is reproduced without error".to_owned(),
         _ => format!("{infinite} images are reproduced without error"),

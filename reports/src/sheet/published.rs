@@ -6,7 +6,9 @@ use crate::leaderboard::Leaderboard;
 use crate::markup::Markup;
 use crate::published::{PublishedColumn, PublishedRow, PublishedTable, published_tables};
 
-const CONTRADICTED: &str = "another source prints another value (`contradicted` in the CSV)";
+/// What is said of a number beside which another source prints another.
+pub(crate) const CONTRADICTED: &str =
+    "another source prints another value (`contradicted` in the CSV)";
 
 /// A published table in this form of output.
 pub(crate) fn published(table: &PublishedTable<'_>, markup: Markup) -> String {
@@ -42,6 +44,11 @@ pub(crate) fn published(table: &PublishedTable<'_>, markup: Markup) -> String {
 }
 
 fn heading(table: &PublishedTable<'_>) -> String {
+    format!("† {}", source_line(table))
+}
+
+/// Where a table is from and what of.
+pub(crate) fn source_line(table: &PublishedTable<'_>) -> String {
     let PublishedTable { suite, dataset, split, resolution, source, .. } = table;
     let data = match (*dataset, *split) {
         ("", _) => String::new(),
@@ -50,7 +57,7 @@ fn heading(table: &PublishedTable<'_>) -> String {
     };
     let resolution =
         if resolution.is_empty() { String::new() } else { format!(" · {resolution}") };
-    format!("† published · {source} · {suite}{data}{resolution} · protocol not stated")
+    format!("published · {source} · {suite}{data}{resolution} · protocol not stated")
 }
 
 fn shown(sheet: &mut Sheet, row: &PublishedRow) -> String {
@@ -63,30 +70,35 @@ fn shown(sheet: &mut Sheet, row: &PublishedRow) -> String {
 /// Adds the published values of the measured tokenizers and metrics below a board's rows: one row for
 /// each source and data set, marked and unranked. Says whether there are any.
 pub(super) fn beside(board: &Leaderboard, published: &[PublishedRow], sheet: &mut Sheet) -> bool {
+    let tables = cited(board, published);
+    for table in &tables {
+        for row in &table.rows {
+            let words = [row.tokenizer, row.variant].map(|word| sheet.markup.plain(word));
+            let name = format!("{} {}", sheet.markup.dagger(), words.join(" "));
+            let note = source_line(table);
+            let mut cells = vec![name.trim_end().to_owned() + &sheet.footnote(note), String::new()];
+            for column in &board.columns {
+                let cell = row.of_metric(bare(&column.metric));
+                cells.push(cell.map_or_else(String::new, |cell| shown(sheet, cell)));
+            }
+            sheet.rows.push(cells);
+        }
+    }
+    !tables.is_empty()
+}
+
+/// What is published of the tokenizers and metrics of a board, by source.
+pub(crate) fn cited<'r>(
+    board: &Leaderboard,
+    published: &'r [PublishedRow],
+) -> Vec<PublishedTable<'r>> {
     let measured = |row: &&PublishedRow| {
         board.curve.is_none()
             && bare(&board.suite) == row.suite
             && board.rows.iter().any(|known| family(&known.subject.tokenizer) == row.tokenizer)
             && board.columns.iter().any(|column| bare(&column.metric) == row.metric.id)
     };
-    let rows = published.iter().filter(measured);
-    let mut cited = false;
-    for table in published_tables(rows) {
-        for row in &table.rows {
-            let words = [row.tokenizer, row.variant].map(|word| sheet.markup.plain(word));
-            let name = format!("{} {}", sheet.markup.dagger(), words.join(" "));
-            let note = heading(&table).replacen("† ", "", 1);
-            let mut cells = vec![name.trim_end().to_owned() + &sheet.footnote(note), String::new()];
-            for column in &board.columns {
-                let of_column = |cell: &&&PublishedRow| cell.metric.id == bare(&column.metric);
-                let cell = row.cells.iter().flatten().find(of_column);
-                cells.push(cell.map_or_else(String::new, |cell| shown(sheet, cell)));
-            }
-            sheet.rows.push(cells);
-            cited = true;
-        }
-    }
-    cited
+    published_tables(published.iter().filter(measured))
 }
 
 /// A tokenizer without the revision or path of its weights.
