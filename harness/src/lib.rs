@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod provenance;
 mod records;
+mod reproduction;
 mod run_folder;
 mod runner;
 mod saving;

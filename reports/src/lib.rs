@@ -17,6 +17,7 @@ mod numbers;
 mod plot;
 mod published;
 mod ranked_n;
+mod reproduce;
 mod row_names;
 mod samples;
 mod sheet;
@@ -43,5 +44,8 @@ pub use polars::frame::DataFrame;
 pub use published::{
     PublishedColumn, PublishedMetric, PublishedRow, PublishedSubject, PublishedTable, published,
     published_tables,
+};
+pub use reproduce::{
+    Agreement, Reproduction, Suspect, Target, Tolerance, Trial, write_reproduction,
 };
 pub use samples::{SampleColumns, read_samples, write_samples};

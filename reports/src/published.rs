@@ -6,6 +6,7 @@ mod table;
 pub use known::PublishedMetric;
 pub use table::{PublishedColumn, PublishedSubject, PublishedTable, published_tables};
 
+use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -23,6 +24,11 @@ const ROWS: &str = include_str!("../published.csv");
 /// rows, nor with those of another source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedRow {
+    /// Short text that names the row and no other: paper and version, suite, data set and resolution,
+    /// tokenizer and variant, metric, dialect and setting, as in
+    /// `arXiv:2512.19693@v5/reconstruction/imagenet-1k-256/uae-dinov2-b/psnr`. Where a paper prints one
+    /// thing twice the second key ends in `#2`.
+    pub key: String,
     /// Tokenizer: this project's id where it has the model, else a short one.
     pub tokenizer: String,
     /// Checkpoint, generator or setting within the family; empty where there is one only.
@@ -110,10 +116,42 @@ fn parse(text: &str) -> Result<Vec<PublishedRow>, ReportError> {
         let cells = std::array::from_fn(|column| cell(column, row));
         PublishedRow::new(cells).map_err(|reason| ReportError::Published { row: row + 2, reason })
     });
-    rows.collect()
+    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    number_keys(&mut rows);
+    Ok(rows)
+}
+
+/// Tells apart what one paper prints twice.
+fn number_keys(rows: &mut [PublishedRow]) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let times = seen.entry(row.key.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            row.key = format!("{}#{times}", row.key);
+        }
+    }
+}
+
+/// Parts that are there, with a sign between them.
+fn joined(parts: &[&str], sign: &str) -> String {
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join(sign).replace(' ', "-")
 }
 
 impl PublishedRow {
+    fn key_of(&self) -> String {
+        let Self { paper, paper_version, suite, dataset, resolution, tokenizer, .. } = self;
+        let parts = [
+            joined(&[paper, paper_version], "@"),
+            suite.clone(),
+            joined(&[dataset, resolution], "-"),
+            joined(&[tokenizer, &self.variant], "+"),
+            joined(&[self.metric.id, &self.dialect, &self.setting], "+"),
+        ];
+        joined(&parts.each_ref().map(String::as_str), "/")
+    }
+
     fn new(cells: [String; COLUMNS.len()]) -> Result<Self, String> {
         let [tokenizer, variant, suite, dataset, split, resolution, n, metric, dialect, rest @ ..] =
             cells;
@@ -139,7 +177,8 @@ impl PublishedRow {
             "no" => false,
             other => return Err(format!("contradicted is `{other}`, expected yes or no")),
         };
-        Ok(Self {
+        let row = Self {
+            key: String::new(),
             tokenizer,
             variant,
             suite,
@@ -158,14 +197,21 @@ impl PublishedRow {
             confidence,
             contradicted,
             note,
-        })
+        };
+        Ok(Self { key: row.key_of(), ..row })
     }
 
     /// The value with the decimals that were printed, at least as many as the metric usually has: copies
     /// of tables lose zeros at the end.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{:.*}", self.decimals.max(self.metric.decimals), self.value)
+        format!("{:.*}", self.printed_decimals(), self.value)
+    }
+
+    /// Decimals that its source printed, of which copies may have lost zeros.
+    #[must_use]
+    pub fn printed_decimals(&self) -> usize {
+        self.decimals.max(self.metric.decimals)
     }
 
     /// Whether every one of these words stands somewhere in its ids or its source, in any case.
@@ -215,7 +261,7 @@ impl PublishedRow {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashSet;
 
     use super::*;
 
@@ -242,6 +288,22 @@ mod tests {
                 assert!(id.chars().all(good), "`{id}` is no id");
             }
         }
+    }
+
+    #[test]
+    fn keys_name_one_row_each_and_stay_readable() {
+        let rows = published().unwrap();
+        let keys: HashSet<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys.len(), rows.len());
+        for key in [
+            "arXiv:2512.19693@v5/reconstruction/imagenet-1k-256/uae-dinov2-b/psnr",
+            "arXiv:2601.15369@v2/reconstruction/imagenet-1k-256/openvision3-b/rfid#2",
+            "arXiv:2510.11690@project-page/generation/imagenet-1k-256/rae-dinov2-b+ditdh-xl-800ep/gfid+unguided",
+            "bytetriper/RAE#11/reconstruction/imagenet-1k-256/rae-dinov2-b/rfid+adm-train-reference",
+        ] {
+            assert!(keys.contains(key), "{key}");
+        }
+        assert!(keys.iter().all(|key| !key.contains(char::is_whitespace)));
     }
 
     #[test]
