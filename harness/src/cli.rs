@@ -213,7 +213,7 @@ pub(crate) struct FetchArgs {
 
 #[derive(Args)]
 pub(crate) struct TableArgs {
-    /// Run folders, or their records.jsonl; with --history also folders of runs
+    /// Run folders, or their records.jsonl; with --history also folders of runs and Parquet exports
     #[arg(required_unless_present = "published", value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// text, markdown, latex, csv, parquet, ndjson, or svg for the curves of sweeps and spectra
@@ -266,12 +266,16 @@ pub(crate) struct CompareArgs {
 pub(crate) struct GateArgs {
     /// A run folder, or its records.jsonl
     pub(crate) run: PathBuf,
-    /// The baseline: rules, values, and values of single images
+    /// The baseline: rules, values, and values of single images; TOML, or Parquet by its name
     #[arg(short, long, value_name = "FILE")]
     pub(crate) baseline: PathBuf,
     /// Write the run's values into the baseline; its rules stay
     #[arg(long, conflicts_with = "out")]
     pub(crate) update: bool,
+    /// With --update, also write floors as wide as values scatter over these runs: run folders, folders of
+    /// them, Parquet exports (repeatable)
+    #[arg(long, value_name = "DIR", requires = "update")]
+    pub(crate) from_history: Vec<PathBuf>,
     /// text, markdown, junit, github or json
     #[arg(short, long, default_value = "text")]
     pub(crate) format: String,

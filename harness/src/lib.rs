@@ -10,6 +10,7 @@ mod exit;
 mod judged;
 mod networks;
 mod output;
+mod past_runs;
 mod plan;
 mod progress;
 mod provenance;

@@ -114,6 +114,9 @@ pub(crate) fn check(record: &Record) -> Result<(), String> {
             return Err(format!("`{name}` is {number}, expected a finite number"));
         }
     }
+    if record.replicates.iter().any(|replicate| !replicate.is_finite()) {
+        return Err("`replicates` has a number that is not finite".to_owned());
+    }
     match (low, high) {
         (Some(low), Some(high)) if low > high => {
             Err(format!("the interval from {low} to {high} is upside down"))

@@ -8,6 +8,7 @@ use super::{Agreement, Reproduction, Suspect, Trial};
 use crate::compare::CompareFormat;
 use crate::markup::Markup;
 use crate::numbers::number;
+use crate::row_names::protocol_lines;
 use crate::sheet::Sheet;
 use crate::ReportError;
 
@@ -59,7 +60,8 @@ fn sheet(part: &str, rows: &[&Reproduction], markup: Markup) -> String {
         sheet.rows.push(cells);
         sheet.closing.extend(explained(row).iter().map(|line| markup.plain(line)));
     }
-    for line in protocols(rows).into_iter().chain(sources(rows)) {
+    let records = rows.iter().filter_map(|row| row.record.as_ref());
+    for line in protocol_lines(records).into_iter().chain(sources(rows)) {
         sheet.closing.push(markup.plain(&line));
     }
     sheet.written()
@@ -166,18 +168,6 @@ fn explained(row: &Reproduction) -> Vec<String> {
             }
             Trial::Value { .. } => None,
         }));
-    }
-    lines
-}
-
-/// Every protocol of the measured rows with its whole hash.
-fn protocols(rows: &[&Reproduction]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for record in rows.iter().filter_map(|row| row.record.as_ref()) {
-        let line = format!("protocol {} {}", record.protocol, record.protocol_sha256);
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
     }
     lines
 }
