@@ -177,7 +177,7 @@ impl Decoder {
             let run = || {
                 let tokens = self.embed.forward(&Maps::from_tensor(&few)?.into_tokens()?)?;
                 let tokens = tokens.add_to_each(&self.positions)?.with_prefix(&self.class)?;
-                let tokens = self.blocks.forward(tokens, self.blocks.len())?;
+                let tokens = self.blocks.forward(tokens, 0..self.blocks.len())?;
                 let patches = tokens.tokens(1..tokens.shape().width)?;
                 self.predict.forward(&self.norm.forward(&patches)?)?.to_token_tensor()
             };

@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor};
 use prismbench_core::{FeatureTap, ImageBatch, TokenizerError};
 use prismbench_kernels::nn::{MapShape, Maps};
 
-use super::{Input, Tower, few_at_a_time};
+use super::{Input, Tapped, Tower, few_at_a_time};
 use crate::error::layer;
 
 /// A tower with what comes before it: from pictures to tokens.
@@ -25,7 +25,7 @@ impl Vision {
         Ok((height / self.tower.patch(), width / self.tower.patch()))
     }
 
-    /// Runs pictures through the tower, a few at a time, and gives all tokens of each lot to `take`.
+    /// Runs pictures through the tower, a few at a time, and gives the tokens of each lot to `take`.
     ///
     /// # Errors
     /// As [`grid`](Self::grid), and what `take` fails with.
@@ -33,7 +33,7 @@ impl Vision {
         &self,
         images: &ImageBatch,
         tap: FeatureTap,
-        mut take: impl FnMut(Maps) -> Result<(), TokenizerError>,
+        mut take: impl FnMut(Tapped) -> Result<(), TokenizerError>,
     ) -> Result<(), TokenizerError> {
         let (_, height, width) = images.dims();
         let seen = self.input.side.of(&self.id, (height, width))?;
@@ -54,7 +54,7 @@ impl Vision {
         let (_, height, width) = images.dims();
         let (height, width) = self.grid((height, width))?;
         let mut latents = Vec::new();
-        self.each(images, FeatureTap::Output, |tokens| {
+        self.each(images, FeatureTap::Output, |Tapped { tokens, .. }| {
             let patches = self.patches(&tokens)?;
             let grid = MapShape { height, width, ..patches.shape() };
             latents.push(patches.reshape(grid).and_then(|grid| grid.to_tensor()).map_err(layer)?);
