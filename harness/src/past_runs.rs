@@ -70,7 +70,8 @@ fn is_export(path: &Path) -> bool {
 /// What two copies of one record share.
 fn identity(record: &Record) -> ([String; 7], Option<u64>) {
     let Record { run, tokenizer, suite, dataset, metric, setting, protocol_sha256, .. } = record;
-    let names = [run, tokenizer, suite, dataset, metric, setting, protocol_sha256].map(Clone::clone);
+    let names =
+        [run, tokenizer, suite, dataset, metric, setting, protocol_sha256].map(Clone::clone);
     (names, record.outcome.value().map(f64::to_bits))
 }
 

@@ -111,7 +111,8 @@ impl ReproductionPlan {
             let folder = path.parent().unwrap_or(Path::new(""));
             for part in &mut plan.parts {
                 if let Some(data) = &mut part.data {
-                    *data = data.parse::<crate::data_sets::DataChoice>()?.beside(folder).to_string();
+                    *data =
+                        data.parse::<crate::data_sets::DataChoice>()?.beside(folder).to_string();
                 }
             }
             return Ok(plan);

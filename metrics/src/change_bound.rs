@@ -10,8 +10,7 @@ pub fn change_bound(values: &[f64]) -> Option<f64> {
     if values.len() < 2 || !values.iter().all(|value| value.is_finite()) {
         return None;
     }
-    let mut changes: Vec<f64> =
-        values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
+    let mut changes: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
     changes.sort_by(f64::total_cmp);
     let (low, high) = (percentile(&changes, 0.25), percentile(&changes, 0.75));
     Some(high + 3.0 * (high - low))

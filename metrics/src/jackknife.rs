@@ -80,9 +80,8 @@ pub fn paired_jackknife(
     difference: f64,
     confidence: f64,
 ) -> Option<Interval> {
-    let whole = |values: &[f64]| {
-        values.len() == GROUPS && values.iter().all(|value| value.is_finite())
-    };
+    let whole =
+        |values: &[f64]| values.len() == GROUPS && values.iter().all(|value| value.is_finite());
     if !whole(before) || !whole(after) {
         return None;
     }
@@ -190,7 +189,8 @@ mod tests {
             };
             let ((old, without_old), (new, without_new)) = (distance(&before), distance(&after));
             let confidence = case["confidence"].as_f64().unwrap();
-            let found = paired_jackknife(&without_old, &without_new, new - old, confidence).unwrap();
+            let found =
+                paired_jackknife(&without_old, &without_new, new - old, confidence).unwrap();
             let number = |name: &str| case[name].as_f64().unwrap();
             // Features are rounded to f32 in both; the rest is f64 with another eigensolver.
             for (found, expected) in [

@@ -53,7 +53,7 @@ fn records() -> Vec<Record> {
                     setting: String::new(),
                     outcome: Outcome::Ok { value, low, high },
                     warnings: Vec::new(),
-replicates: Vec::new(),
+                    replicates: Vec::new(),
                     unit: Unit::One,
                     better: Better::Higher,
                     protocol: format!("p{protocol}"),

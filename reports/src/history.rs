@@ -73,8 +73,7 @@ fn is_of(point: &Measured, metric: &str) -> bool {
 
 /// The trends of a metric without their change points; none where nothing is of that metric.
 pub(crate) fn trends(measured: &[Measured], metric: &str) -> Vec<Trend> {
-    let mut wanted: Vec<&Measured> =
-        measured.iter().filter(|point| is_of(point, metric)).collect();
+    let mut wanted: Vec<&Measured> = measured.iter().filter(|point| is_of(point, metric)).collect();
     wanted.sort_by_key(|point| point.at);
     let mut trends: Vec<Trend> = Vec::new();
     let mut places: HashMap<[String; 13], usize> = HashMap::new();

@@ -15,6 +15,7 @@ mod leaderboard;
 mod long_records;
 mod markup;
 mod numbers;
+mod parquet_file;
 mod plot;
 mod published;
 mod ranked_n;

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, ParquetReader, SerReader};
+use polars::prelude::{Column, DataFrame};
 use prismbench_core::{Outcome, Record};
 
-use crate::ReportError;
 use crate::frame::check;
+use crate::{ReportError, parquet_file};
 
 /// Reads the measured records of a Parquet export whose metric, with or without version, is this one, or any
 /// for `*`; published rows among them are passed over.
@@ -30,23 +30,16 @@ pub fn read_exported(path: &Path, metric: &str) -> Result<Vec<Record>, ReportErr
             _ => ReportError::Read { path: path.to_owned(), cause },
         })
     };
-    let metrics = ParquetReader::new(open()?)
-        .with_columns(Some(vec!["metric".to_owned()]))
-        .finish()
-        .map_err(|cause| refused(cause.to_string()))?;
+    let metrics = parquet_file::read(open()?, Some(&["metric"])).map_err(refused)?;
     let bare = |text: &str| text.split('@').next().unwrap_or(text).to_owned();
     let metrics = Text::of(&metrics, "metric").map_err(refused)?;
-    let is_wanted = |at: usize| {
-        metric == "*" || metrics.get(at) == metric || bare(metrics.get(at)) == metric
-    };
+    let is_wanted =
+        |at: usize| metric == "*" || metrics.get(at) == metric || bare(metrics.get(at)) == metric;
     let wanted: Vec<bool> = (0..metrics.0.len()).map(is_wanted).collect();
     if !wanted.contains(&true) {
         return Ok(Vec::new());
     }
-    let frame = ParquetReader::new(open()?)
-        .with_columns(Some(COLUMNS.map(str::to_owned).to_vec()))
-        .finish()
-        .map_err(|cause| refused(cause.to_string()))?;
+    let frame = parquet_file::read(open()?, Some(&COLUMNS)).map_err(refused)?;
     let records = records_of(&frame).map_err(refused)?;
     let records = records.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
     let records: Vec<Record> =
@@ -211,7 +204,9 @@ impl<'f> Outcomes<'f> {
             ("infinite", _, Some(infinite)) => Outcome::Infinite { infinite, finite_mean },
             ("skipped", ..) => Outcome::Skipped { reason: note },
             ("failed", ..) => Outcome::Failed { reason: note },
-            (word, ..) => return Err(format!("row {at} has the outcome `{word}` without its value")),
+            (word, ..) => {
+                return Err(format!("row {at} has the outcome `{word}` without its value"));
+            }
         };
         Ok((outcome, Vec::new()))
     }
@@ -236,7 +231,8 @@ mod tests {
         let (_folder, path) = exported(&records);
         for metric in ["psnr", "psnr@1", "ms-ssim", "bpp"] {
             let found = read_exported(&path, metric).unwrap();
-            let bare = |record: &&Record| record.metric.split('@').next() == metric.split('@').next();
+            let bare =
+                |record: &&Record| record.metric.split('@').next() == metric.split('@').next();
             let mut expected: Vec<Record> = records.iter().filter(bare).cloned().collect();
             for record in &mut expected {
                 record.latent.clear();

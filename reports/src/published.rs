@@ -163,7 +163,7 @@ impl PublishedRow {
             setting: self.setting.clone(),
             outcome: Outcome::Ok { value: self.value, low: None, high: None },
             warnings: Vec::new(),
-replicates: Vec::new(),
+            replicates: Vec::new(),
             unit: self.metric.unit,
             better: self.metric.better,
             protocol: String::new(),

@@ -2,9 +2,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
 
-use crate::{ReportError, export};
+use crate::{ReportError, export, parquet_file};
 
 /// What tells the tables of one file apart.
 const KEYS: [&str; 4] = ["tokenizer", "dataset", "protocol", "protocol_sha256"];
@@ -83,7 +83,7 @@ pub fn read_samples(path: &Path) -> Result<Vec<SampleColumns>, ReportError> {
         _ => ReportError::Read { path: path.to_owned(), cause },
     })?;
     let refused = |reason: String| ReportError::NotSamples { path: path.to_owned(), reason };
-    let frame = ParquetReader::new(file).finish().map_err(|cause| refused(cause.to_string()))?;
+    let frame = parquet_file::read(file, None).map_err(refused)?;
     for (at, (name, dtype)) in FIXED.iter().enumerate() {
         let found = frame.columns().get(at).map(|column| (column.name().as_str(), column.dtype()));
         if found != Some((*name, dtype)) {
@@ -104,8 +104,7 @@ fn check(table: &SampleColumns) -> Result<(), String> {
         }
     }
     for (at, (name, values)) in table.metrics.iter().enumerate() {
-        let fixed =
-            SIZE.contains(&name.as_str()) || FIXED.iter().any(|(fixed, _)| fixed == name);
+        let fixed = SIZE.contains(&name.as_str()) || FIXED.iter().any(|(fixed, _)| fixed == name);
         if fixed || table.metrics[..at].iter().any(|(other, _)| other == name) {
             return Err(format!("a second column `{name}`"));
         }

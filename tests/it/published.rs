@@ -35,9 +35,8 @@ type Printed = BTreeMap<String, BTreeMap<String, BTreeMap<String, Vec<String>>>>
 /// The cells of a Markdown table under a heading, by row and column; values of one place together.
 fn cells(markdown: &str, heading: &str) -> BTreeMap<(String, String), Vec<f64>> {
     let plain = |text: &str| text.replace('\\', "").trim().to_owned();
-    let split = |line: &str| -> Vec<String> {
-        line.trim_matches('|').split(" |").map(plain).collect()
-    };
+    let split =
+        |line: &str| -> Vec<String> { line.trim_matches('|').split(" |").map(plain).collect() };
     let (_, rest) = markdown.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
     let mut lines = rest.lines().skip_while(|line| !line.starts_with('|'));
     let head = split(lines.next().unwrap());

@@ -158,7 +158,8 @@ fn what_cannot_be_measured_is_said_to_be_so_and_why() {
     let plan = paper.plan(24);
     let ran = paper.reproduced(&plan, &[&cache[..], &["-f", "json"]].concat());
     let rows = rows(&ran.expect(Exit::Inconclusive));
-    let told = |at: usize| (rows[at]["verdict"].as_str().unwrap(), rows[at]["note"].as_str().unwrap());
+    let told =
+        |at: usize| (rows[at]["verdict"].as_str().unwrap(), rows[at]["note"].as_str().unwrap());
     assert_eq!(told(0).0, "MATCH", "what lacks nothing is measured");
     let (verdict, why) = told(1);
     assert!(verdict == "NOT MEASURED" && why.contains("no/such/weights"), "{why}");
@@ -188,9 +189,15 @@ fn embedded_plans_run_anywhere_and_mistakes_are_named() {
         let arguments = [&["reproduce"], what].concat();
         prismbench(&arguments).expect(Exit::Usage).err
     };
-    insta::assert_snapshot!(err(&["openvison3"]), @"");
-    insta::assert_snapshot!(err(&["rae", "--tokenizer", "unitok=x"]), @"");
-    insta::assert_snapshot!(err(&["uae", "--data", "val"]), @"");
+    insta::assert_snapshot!(err(&["openvison3"]), @r"
+    error: `openvison3` is no plan, no plan file, and no published row's key or words
+      hint: did you mean `openvision3`?
+    ");
+    insta::assert_snapshot!(err(&["uae", "--data", "val"]), @r"
+    error: `--data val` is for one data set, and the plan has imagenet-1k and coco-2017
+      hint: name it: `--data NAME=DATA`
+    ");
+    assert!(err(&["rae", "--tokenizer", "unitok=x"]).contains("replaces nothing in the plan"));
     assert!(err(&["sd-vae"]).contains("give more words or a key"));
     prismbench(&["reproduce", "no/such/plan.toml"]).expect(Exit::Missing);
 }

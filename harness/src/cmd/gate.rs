@@ -40,10 +40,7 @@ pub(crate) fn run(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
 }
 
 /// The rules that runs of the past call for, where some are named.
-fn rules(
-    args: &GateArgs,
-    streams: &mut Streams<'_>,
-) -> Result<Option<Vec<HistoryRule>>, Failure> {
+fn rules(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Option<Vec<HistoryRule>>, Failure> {
     if args.from_history.is_empty() {
         return Ok(None);
     }

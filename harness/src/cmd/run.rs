@@ -87,11 +87,7 @@ fn check(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_plan(
-    plan: &Plan,
-    path: &Path,
-    streams: &mut Streams<'_>,
-) -> Result<Exit, Failure> {
+fn print_plan(plan: &Plan, path: &Path, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let mut text = format!("# run folder: {}\n{}", path.display(), plan.text);
     for protocol in &plan.protocols {
         for suite in &plan.suites {

@@ -133,7 +133,9 @@ impl PartFile {
     ) -> Result<Part, ReproductionError> {
         let refused = |reason: String| ReproductionError::Plan { plan: plan.to_owned(), reason };
         let tolerance = |metric: &str| match tolerances.get(metric) {
-            None => Tolerance { from: "the digits that are printed".to_owned(), ..Tolerance::default() },
+            None => {
+                Tolerance { from: "the digits that are printed".to_owned(), ..Tolerance::default() }
+            }
             Some(ToleranceFile { absolute, relative, from }) => {
                 Tolerance { absolute: *absolute, relative: *relative, from: from.clone() }
             }

@@ -20,7 +20,10 @@ impl Given {
         let mut pictures = BTreeMap::new();
         for text in given {
             let named = names.iter().find_map(|name| {
-                Some((name.clone(), text.strip_prefix(name.as_str())?.strip_prefix('=')?.to_owned()))
+                Some((
+                    name.clone(),
+                    text.strip_prefix(name.as_str())?.strip_prefix('=')?.to_owned(),
+                ))
             });
             let (name, data) = match (named, names.as_slice()) {
                 (Some(named), _) => named,

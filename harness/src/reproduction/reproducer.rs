@@ -295,9 +295,8 @@ fn protocol(part: &Part) -> Result<Protocol, Failure> {
 fn metrics_of<'p>(part: &'p Part, subject: &str) -> Vec<&'p str> {
     let suites = suites();
     let suite = suites.iter().find(|suite| suite.id() == part.suite);
-    let known: Vec<&str> = suite.map_or_else(Vec::new, |suite| {
-        suite.metrics().iter().map(|metric| metric.id).collect()
-    });
+    let known: Vec<&str> = suite
+        .map_or_else(Vec::new, |suite| suite.metrics().iter().map(|metric| metric.id).collect());
     let mut metrics: Vec<&str> = Vec::new();
     for number in &part.numbers {
         let metric = number.target.metric.as_str();

@@ -28,12 +28,28 @@ const fn suspect(
 /// A closed list: each was found behind a published number. What the protocol has already is passed over.
 pub(crate) const SUSPECTS: &[Suspicion] = &[
     suspect(("psnr", "pyiqa-y"), &["psnr"], "PSNR of the luma alone, 1.6 to 3.7 dB more"),
-    suspect(("psnr", "global"), &["psnr"], "PSNR of the mean error of all pictures, 0.8 to 1.9 dB less"),
+    suspect(
+        ("psnr", "global"),
+        &["psnr"],
+        "PSNR of the mean error of all pictures, 0.8 to 1.9 dB less",
+    ),
     suspect(("psnr", "per-image"), &["psnr"], "mean of the PSNR of each picture"),
-    suspect(("ssim", "llamagen"), &["ssim"], "SSIM with data_range 2 of pixels in [0, 1], 0.04 to 0.11 more"),
-    suspect(("ssim", "skimage7"), &["ssim"], "SSIM with a uniform window of 7, 0.006 to 0.019 more"),
+    suspect(
+        ("ssim", "llamagen"),
+        &["ssim"],
+        "SSIM with data_range 2 of pixels in [0, 1], 0.04 to 0.11 more",
+    ),
+    suspect(
+        ("ssim", "skimage7"),
+        &["ssim"],
+        "SSIM with a uniform window of 7, 0.006 to 0.019 more",
+    ),
     suspect(("ssim", "wang"), &["ssim"], "SSIM without borders"),
-    suspect(("ssim", "torchmetrics"), &["ssim"], "SSIM with a Gaussian window of 11 and data_range 1"),
+    suspect(
+        ("ssim", "torchmetrics"),
+        &["ssim"],
+        "SSIM with a Gaussian window of 11 and data_range 1",
+    ),
     suspect(("ssim", "pyiqa-y"), &["ssim"], "SSIM of the rounded luma alone"),
     suspect(("ms-ssim", "torchmetrics"), &["ms-ssim"], "MS-SSIM as torchmetrics has it"),
     suspect(("ms-ssim", "piq"), &["ms-ssim"], "MS-SSIM as piq has it"),
@@ -50,9 +66,21 @@ pub(crate) const SUSPECTS: &[Suspicion] = &[
     suspect(("crop", "none"), CROPPED, "whole pictures without a crop"),
     suspect(("posterior", "sample"), IMAGES, "a sample of the posterior in place of its mode"),
     suspect(("inception", "tf1"), FRECHET, "Inception's input by TensorFlow 1's resize"),
-    suspect(("inception", "half-pixel"), FRECHET, "Inception's input by PyTorch's resize (pytorch-fid)"),
-    suspect(("inception", "pil-bicubic"), FRECHET, "Inception's input by Pillow's bicubic (clean-fid)"),
-    suspect(("inception", "antialias"), FRECHET, "Inception's input with antialiasing (torchmetrics 1.8)"),
+    suspect(
+        ("inception", "half-pixel"),
+        FRECHET,
+        "Inception's input by PyTorch's resize (pytorch-fid)",
+    ),
+    suspect(
+        ("inception", "pil-bicubic"),
+        FRECHET,
+        "Inception's input by Pillow's bicubic (clean-fid)",
+    ),
+    suspect(
+        ("inception", "antialias"),
+        FRECHET,
+        "Inception's input with antialiasing (torchmetrics 1.8)",
+    ),
     suspect(("pooling", "mean"), &["top1"], "mean of the patch tokens"),
     suspect(("pooling", "cls"), &["top1"], "the class token"),
     suspect(("pooling", "cls+mean"), &["top1"], "class token and mean of the patch tokens"),

@@ -60,9 +60,8 @@ fn embedded_plans_hold_every_reconstruction_row_of_their_tables() {
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), keys.len(), "a number stands twice in {}", plan.name);
-        let wanted = |row: &&PublishedRow| {
-            row.suite == "reconstruction" && row.source.starts_with(source)
-        };
+        let wanted =
+            |row: &&PublishedRow| row.suite == "reconstruction" && row.source.starts_with(source);
         let missing = rows.iter().filter(wanted).find(|row| !keys.contains(&row.key.as_str()));
         assert_eq!(missing, None);
     }
@@ -116,7 +115,9 @@ fn plans_that_say_nothing_sensible_are_refused() {
     assert!(refused(&[head, "colour = 1\n", part, value].concat()).contains("unknown field"));
     assert!(refused(&[head, part, "rows = ['nowhere']\n", value].concat()).contains("`nowhere`"));
     let tokenizers = "[part.tokenizers]\ntaef2 = ['taef2']\n";
-    assert!(refused(&[head, part, value, tokenizers].concat()).contains("of the tokenizer `taef2`"));
+    assert!(
+        refused(&[head, part, value, tokenizers].concat()).contains("of the tokenizer `taef2`")
+    );
     for (bad, reason) in [("nan", "no value"), ("1e3", "decimals alone"), ("3,1", "no value")] {
         let text = [head, part, &value.replace("33.10", bad)].concat();
         assert!(refused(&text).contains(reason), "{bad}");

@@ -345,8 +345,7 @@ fn a_size_of_pictures_can_be_worse_while_the_mean_is_not() {
     let is_small = |at: usize| at.is_multiple_of(4);
     let shift = |at: usize| if is_small(at) { -0.3 } else { 0.11 };
     let noise = normals(200, 6);
-    let after: Vec<f64> =
-        (0..200).map(|at| before[at] + shift(at) + 0.05 * noise[at]).collect();
+    let after: Vec<f64> = (0..200).map(|at| before[at] + shift(at) + 0.05 * noise[at]).collect();
     let with_sizes = |values: &[f64]| {
         let made = side("psnr@1", values).records;
         let size = |at: usize| Some(if is_small(at) { (500, 240) } else { (1024, 768) });

@@ -177,7 +177,7 @@ impl Table {
             setting: value.setting.clone(),
             outcome,
             warnings: Vec::new(),
-replicates: value.replicates.clone(),
+            replicates: value.replicates.clone(),
             unit: value.unit,
             better: value.better,
             protocol: self.protocol.clone(),
@@ -209,8 +209,7 @@ fn rules_beside(path: &Path) -> Result<Vec<Rule>, ReportError> {
         return Ok(Vec::new());
     }
     let refused = |reason: String| ReportError::NotBaseline { path: path.clone(), reason };
-    let rules: Rules =
-        toml::from_str(&read(&path)?).map_err(|error| refused(one_line(&error)))?;
+    let rules: Rules = toml::from_str(&read(&path)?).map_err(|error| refused(one_line(&error)))?;
     check_rules(&rules.rule).map_err(refused)?;
     Ok(rules.rule)
 }
@@ -221,9 +220,8 @@ pub(super) fn rules_path(baseline: &Path) -> PathBuf {
 
 fn check_rules(rules: &[Rule]) -> Result<(), String> {
     let mut numbered = rules.iter().zip(1..);
-    numbered.try_for_each(|(rule, at)| {
-        rule.check().map_err(|reason| format!("rule {at}: {reason}"))
-    })
+    numbered
+        .try_for_each(|(rule, at)| rule.check().map_err(|reason| format!("rule {at}: {reason}")))
 }
 
 /// What to do about a baseline that is not there.

@@ -10,8 +10,7 @@ use crate::history::{FEW, trends};
 use crate::{Measured, ReportError};
 
 /// Begins the block of these rules; the block ends where the values begin.
-pub(super) const MARK: &str =
-    "# ---- from history: `gate --update --from-history` replaces the rules down to the next such line ----";
+pub(super) const MARK: &str = "# ---- from history: `gate --update --from-history` replaces the rules down to the next such line ----";
 
 /// What the runs of the past say about noise.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,13 +83,15 @@ pub(super) fn with_block(head: &str, rules: &[HistoryRule]) -> String {
     }
     let mut text = format!("{own}{MARK}\n");
     for HistoryRule { of: [suite, dataset, tokenizer, metric], floor, runs } in rules {
-        let keys = [("metric", metric), ("tokenizer", tokenizer), ("suite", suite), ("dataset", dataset)];
+        let keys =
+            [("metric", metric), ("tokenizer", tokenizer), ("suite", suite), ("dataset", dataset)];
         text += "[[rule]]\n";
         for (key, value) in keys {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{key} = {}", super::written::quoted(value));
         }
-        let _ = writeln!(text, "floor = {floor:?}  # Q3 + 3 IQR of the changes between {runs} runs\n");
+        let _ =
+            writeln!(text, "floor = {floor:?}  # Q3 + 3 IQR of the changes between {runs} runs\n");
     }
     text
 }

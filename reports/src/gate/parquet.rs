@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use polars::prelude::{
     Column, DataFrame, DataType, Float64Type, IntoSeries, ListBuilderTrait,
-    ListPrimitiveChunkedBuilder, ParquetReader, PolarsResult, SerReader,
+    ListPrimitiveChunkedBuilder, PolarsResult,
 };
 use prismbench_core::Outcome;
 
@@ -15,7 +15,7 @@ use super::written::FORMAT;
 use crate::compare::{PerImage, Side};
 use crate::frame::frame;
 use crate::long_records::records_of;
-use crate::{ReportError, export};
+use crate::{ReportError, export, parquet_file};
 
 /// Columns behind those of the long frame. `format` is the same in every row.
 const FORMAT_COLUMN: &str = "baseline_format";
@@ -32,10 +32,8 @@ pub(super) fn is_parquet(path: &Path) -> bool {
 pub(super) fn bytes(side: &Side) -> Result<Vec<u8>, ReportError> {
     let mut frame = frame(&side.records)?;
     let images = side.records.iter().map(|record| side.per_image(record));
-    let digests: Vec<&str> = images
-        .clone()
-        .map(|images| images.map_or("", |images| images.digest.as_str()))
-        .collect();
+    let digests: Vec<&str> =
+        images.clone().map(|images| images.map_or("", |images| images.digest.as_str())).collect();
     let images = images.map(|images| images.map_or(&[][..], |images| images.values.as_slice()));
     let replicates = side.records.iter().map(|record| record.replicates.as_slice());
     let formats = vec![FORMAT; side.records.len()];
@@ -62,7 +60,7 @@ pub(super) fn read(path: &Path) -> Result<Side, ReportError> {
         io::ErrorKind::NotFound => super::baseline::missing(path),
         _ => ReportError::Read { path: path.to_owned(), cause },
     })?;
-    let frame = ParquetReader::new(file).finish().map_err(|cause| refused(cause.to_string()))?;
+    let frame = parquet_file::read(file, None).map_err(refused)?;
     let formats = frame.column(FORMAT_COLUMN).and_then(|column| column.i64().cloned());
     let formats = formats.map_err(|_| refused("it has no column `baseline_format`".to_owned()))?;
     match formats.iter().flatten().find(|&format| format != FORMAT) {
@@ -79,7 +77,8 @@ pub(super) fn read(path: &Path) -> Result<Side, ReportError> {
         let Some(record) = side.records.get_mut(at) else { break };
         record.replicates = replicates;
         let record = record.clone();
-        let wrong = |what: &str| refused(format!("{} of `{}`: {what}", record.metric, record.tokenizer));
+        let wrong =
+            |what: &str| refused(format!("{} of `{}`: {what}", record.metric, record.tokenizer));
         crate::frame::check(&record).map_err(|reason| wrong(&reason))?;
         if matches!(record.outcome, Outcome::Failed { .. }) {
             return Err(wrong("it failed, and holds nothing to compare with"));
@@ -110,7 +109,7 @@ fn columns(frame: &DataFrame) -> PolarsResult<Vec<Row>> {
         for row in 0..frame.height() {
             let values = frame.column(name)?.list()?.get_as_series(row);
             rows.push(match values {
-                Some(values) => values.f64()?.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect(),
+                Some(values) => values.f64()?.iter().map(|x| x.unwrap_or(f64::NAN)).collect(),
                 None => Vec::new(),
             });
         }

@@ -5,12 +5,12 @@ use std::io::Write;
 use serde_json::json;
 
 use super::{Agreement, Reproduction, Suspect, Trial};
+use crate::ReportError;
 use crate::compare::CompareFormat;
 use crate::markup::Markup;
 use crate::numbers::number;
 use crate::row_names::protocol_lines;
 use crate::sheet::Sheet;
-use crate::ReportError;
 
 /// Writes what came of every published number, part by part.
 ///
@@ -75,7 +75,8 @@ fn cells(row: &Reproduction, sheet: &mut Sheet) -> Vec<String> {
         verdict += &sheet.footnote(row.note.clone());
     }
     let value = record.as_ref().and_then(|record| record.outcome.value());
-    let measured = value.map_or_else(|| markup.dash().to_owned(), |value| close(target.unit, value));
+    let measured =
+        value.map_or_else(|| markup.dash().to_owned(), |value| close(target.unit, value));
     let off = value.map_or_else(String::new, |value| format!("{:+.1e}", value - target.value));
     let unit = target.unit.symbol();
     let mut metric = vec![target.metric.as_str(), target.setting.as_str(), unit];

@@ -120,7 +120,10 @@ fn the_nearest_protocol_that_gives_the_value_explains_it() {
         ["psnr = pyiqa-y", "psnr = piq", "crop = none", "quantiser = none", "reference"]
     );
     let text = shown(&[row], CompareFormat::Text);
-    assert!(text.contains("most likely measured with psnr = pyiqa-y, which gives 25.681"), "{text}");
+    assert!(
+        text.contains("most likely measured with psnr = pyiqa-y, which gives 25.681"),
+        "{text}"
+    );
     assert!(text.contains("also possible: psnr = piq (25.676)"), "{text}");
     let none = mismatch(vec![far, noise, untried("reference")]);
     assert_eq!(none.explanation(), None, "what noise alone would allow explains nothing");

@@ -111,7 +111,7 @@ impl<'a> Judging<'a> {
                 n: 0,
                 reference: self.reference.as_ref().map(|known| known.sha256().to_owned()),
                 warnings: Vec::new(),
-replicates: Vec::new(),
+                replicates: Vec::new(),
             };
             match (self.network, &self.reference) {
                 (Some(network), Some(reference)) => {

@@ -132,7 +132,7 @@ impl<'a> Distributions<'a> {
                     n: 0,
                     reference: space.reference(metric),
                     warnings: Vec::new(),
-replicates: Vec::new(),
+                    replicates: Vec::new(),
                 };
                 let measured = match (failure, space.made.get(subject)) {
                     (Some(outcome), _) | (None, Some(Err(outcome))) => Err(outcome.clone()),

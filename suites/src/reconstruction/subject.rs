@@ -160,7 +160,7 @@ impl Subject {
                 n,
                 reference: None,
                 warnings: Vec::new(),
-replicates: Vec::new(),
+                replicates: Vec::new(),
             });
         }
         let (no_floats, no_bits) = match self.shape {
@@ -191,7 +191,7 @@ replicates: Vec::new(),
                 n,
                 reference: None,
                 warnings: Vec::new(),
-replicates: Vec::new(),
+                replicates: Vec::new(),
             });
         }
         let latent = match self.shape {

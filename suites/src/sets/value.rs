@@ -1,8 +1,8 @@
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, Jackknife, MetricError, PRECISION,
-    PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, density_coverage, frechet_distance,
-    jackknife, kernel_inception_distance, precision_recall,
+    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, Jackknife, MetricError,
+    PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, density_coverage,
+    frechet_distance, jackknife, kernel_inception_distance, precision_recall,
 };
 
 /// A value and what a reader must know beyond it.
