@@ -195,7 +195,8 @@ impl DrawnBy {
     fn replace(&mut self, text: &str) -> bool {
         let mut replaced = false;
         for model in std::iter::once(&mut self.decoder).chain(&mut self.guide) {
-            if text.strip_prefix(model.as_str()).is_some_and(|rest| rest.starts_with('=')) {
+            let id = model.split('=').next().unwrap_or_default();
+            if text.strip_prefix(id).is_some_and(|rest| rest.starts_with('=')) {
                 text.clone_into(model);
                 replaced = true;
             }
@@ -208,7 +209,9 @@ impl Number {
     /// Whether `NAME=...` is of this number, which then runs it.
     fn replace(&mut self, text: &str) -> bool {
         let behind = |name: &str| text.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
-        if let Some(subject) = self.subjects.iter_mut().find(|subject| behind(subject).is_some()) {
+        let id = |subject: &str| subject.split('=').next().unwrap_or_default().to_owned();
+        let is_it = |subject: &&mut String| behind(&id(subject)).is_some();
+        if let Some(subject) = self.subjects.iter_mut().find(is_it) {
             // An id with the path of its weights.
             text.clone_into(subject);
             return true;
@@ -216,7 +219,7 @@ impl Number {
         let Some(given) = behind(&self.target.tokenizer) else { return false };
         let is_reference = given.parse::<prismbench_baselines::TokenizerRef>().is_ok();
         let reference = match self.subjects.first() {
-            Some(model) if !is_reference => format!("{model}={given}"),
+            Some(model) if !is_reference => format!("{}={given}", id(model)),
             _ => given,
         };
         self.subjects = vec![reference];

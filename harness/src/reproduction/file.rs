@@ -201,7 +201,8 @@ impl PartFile {
         let number: Option<f64> = text.parse().ok().filter(|number: &f64| number.is_finite());
         let number = number.ok_or_else(|| format!("`{text}` is no value of {metric}"))?;
         let digits = text.split_once('.').map_or("", |(_, digits)| digits);
-        if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        let is_plain = |letter: u8| letter.is_ascii_digit() || b"-.".contains(&letter);
+        if !text.bytes().all(is_plain) {
             return Err(format!("write {text} of {metric} with its decimals alone"));
         }
         Ok(Target {

@@ -377,13 +377,6 @@ fn parquet_that_is_no_baseline_is_refused_and_left_alone() {
     frame.with_column(newer).unwrap();
     let newer = refused(&crate::export::parquet(&mut frame).unwrap());
     assert!(newer.contains("format 7, this program knows 1; use a newer prismbench"), "{newer}");
-    // A flipped byte is noticed or changes a value; it never crashes.
-    for at in (0..whole.len()).step_by(97) {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 0x55;
-        std::fs::write(&path, bytes).unwrap();
-        let _ = Baseline::read(&path);
-    }
 }
 
 /// Nightly values of one metric: 12 of them, and another tokenizer's 3.

@@ -92,7 +92,7 @@ impl Tokenizer for Fake {
         let patch_tokens = quarters.flatten_from(2)?.transpose(1, 2)?.contiguous()?;
         let patch_tokens = match tap {
             FeatureTap::Output => patch_tokens,
-            FeatureTap::Block(_) => (patch_tokens * 3.0)?,
+            FeatureTap::Block(_) | FeatureTap::Last(_) => (patch_tokens * 3.0)?,
         };
         let grid = (rows, columns);
         Ok(Tokens { patch_tokens, grid, class_token: None, pooled: None })
