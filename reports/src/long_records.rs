@@ -253,7 +253,7 @@ mod tests {
         let (_folder, path) = exported(&records);
         let found = read_exported(&path, "psnr").unwrap();
         let tokenizers: Vec<_> = found.iter().map(|record| record.tokenizer.as_str()).collect();
-        assert_eq!(tokenizers, ["taef2"]);
+        assert_eq!(tokenizers, ["taef2", "taef2"], "under two protocols");
     }
 
     #[test]
