@@ -8,8 +8,9 @@ use crate::error::Failure;
 use crate::{Exit, Streams, cmd};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
-    measured · 3 gate: worse or lost · 4 some records failed · 5 weights, data or disk space missing · \
-    6 gate: inconclusive or nothing compared · 130 interrupted";
+    measured · 3 gate: worse or lost, reproduce: a mismatch · 4 some records failed · 5 weights, data \
+    or disk space missing · 6 gate: inconclusive or nothing compared, reproduce: something not \
+    measured · 130 interrupted";
 
 /// Measures visual tokenizers and says, for every number, exactly what was measured.
 #[derive(Parser)]
@@ -33,6 +34,9 @@ enum Command {
     Compare(CompareArgs),
     /// Hold a run against a baseline file: exit code 3 where it is worse, 6 where nobody can tell
     Gate(GateArgs),
+    /// Measure what published numbers are of and say of each whether it comes out again: exit code 3
+    /// where one does not, 6 where one could not be measured
+    Reproduce(Box<ReproduceArgs>),
     /// List what this build knows
     List(ListArgs),
     /// Say what a protocol, metric, suite or tokenizer does, with constants and sources
@@ -209,7 +213,7 @@ pub(crate) struct FetchArgs {
 
 #[derive(Args)]
 pub(crate) struct TableArgs {
-    /// Run folders, or their records.jsonl; with --history also folders of runs
+    /// Run folders, or their records.jsonl; with --history also folders of runs and Parquet exports
     #[arg(required_unless_present = "published", value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// text, markdown, latex, csv, parquet, ndjson, svg for the curves of sweeps and spectra, or html
@@ -270,12 +274,16 @@ pub(crate) struct CompareArgs {
 pub(crate) struct GateArgs {
     /// A run folder, or its records.jsonl
     pub(crate) run: PathBuf,
-    /// The baseline: rules, values, and values of single images
+    /// The baseline: rules, values, and values of single images; TOML, or Parquet by its name
     #[arg(short, long, value_name = "FILE")]
     pub(crate) baseline: PathBuf,
     /// Write the run's values into the baseline; its rules stay
     #[arg(long, conflicts_with = "out")]
     pub(crate) update: bool,
+    /// With --update, also write floors as wide as values scatter over these runs: run folders, folders of
+    /// them, Parquet exports (repeatable)
+    #[arg(long, value_name = "DIR", requires = "update")]
+    pub(crate) from_history: Vec<PathBuf>,
     /// text, markdown, junit, github or json
     #[arg(short, long, default_value = "text")]
     pub(crate) format: String,
@@ -284,9 +292,73 @@ pub(crate) struct GateArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// MATCH: the value rounds to the digits that were printed or is within the plan's tolerance. WITHIN NOISE: the
+/// published value lies in the 95 % interval. MISMATCH: neither; the number is then measured again under
+/// protocols that were behind others, and the one that gives it is named.
+#[derive(Args)]
+pub(crate) struct ReproduceArgs {
+    /// An embedded plan (`list plans`), a plan file, or the key of a published row (or words that only
+    /// that row has)
+    #[arg(value_name = "ROW|PLAN")]
+    pub(crate) what: String,
+    /// The pictures of a data set of the plan, which may go without its name where it is the only one
+    /// (repeatable)
+    #[arg(short, long = "data", value_name = "[NAME=]DATA")]
+    pub(crate) data: Vec<String>,
+    /// What is run for a published name: PATH of a model's weights, or any tokenizer; also ID=PATH
+    /// (repeatable)
+    #[arg(short, long = "tokenizer", value_name = "NAME=REF")]
+    pub(crate) tokenizers: Vec<String>,
+    /// Weights of a feature network, as for `run` (repeatable)
+    #[arg(long = "weights", value_name = "NAME=FILE")]
+    pub(crate) weights: Vec<String>,
+    /// Moments that samples of generators are compared with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
+    /// Features of other pictures, as `run --save features` wrote them, to try as a wrong reference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wrong_reference: Option<PathBuf>,
+    /// The protocol of a row, which replaces that of the plan
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) protocol: Option<String>,
+    /// Only the first N pictures or samples: no value is then called a match
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// Leave pictures out that cannot be used
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Do not try other protocols where a number does not agree
+    #[arg(long)]
+    pub(crate) no_explain: bool,
+    /// Where the run folders are made [default: runs]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where features are kept from run to run and weights are looked for
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Neither use nor keep features
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Pictures that go through a tokenizer at once; no number depends on it
+    #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = batch)]
+    pub(crate) batch: usize,
+    /// Threads; no number depends on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Seconds that a program behind `exec:` may go without taking or giving a byte
+    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) exec_timeout: u64,
+    /// How progress is shown [default: bar on a terminal, else lines]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressStyle>,
+    /// text, markdown or json
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: String,
+}
+
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// tokenizers, generators, suites, metrics, protocols, data or published [default: all]
+    /// tokenizers, generators, suites, metrics, protocols, data, plans or published [default: all]
     pub(crate) what: Option<String>,
 }
 
@@ -328,6 +400,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Command::Table(args) => cmd::table::run(&args, &mut streams),
         Command::Compare(args) => cmd::compare::run(&args, &mut streams),
         Command::Gate(args) => cmd::gate::run(&args, &mut streams),
+        Command::Reproduce(args) => cmd::reproduce::run(&args, &mut streams),
         Command::List(args) => cmd::list::run(&args, &mut streams),
         Command::Explain(args) => cmd::explain::run(&args, &mut streams),
     };

@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod fetch;
 pub(crate) mod gate;
 pub(crate) mod list;
+pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod stats;
 pub(crate) mod table;

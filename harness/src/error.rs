@@ -15,6 +15,7 @@ use prismbench_weights::WeightsError;
 use crate::Exit;
 use crate::contact_sheets::PicturesError;
 use crate::plan::PlanError;
+use crate::reproduction::ReproductionError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,8 @@ pub(crate) enum Failure {
     Pair { text: String },
     #[error("the runs have no record of the tokenizer `{tokenizer}`")]
     NoTokenizer { tokenizer: String, nearest: Option<String> },
+    #[error(transparent)]
+    Reproduction(#[from] ReproductionError),
     #[error("cannot write the result")]
     Output(#[source] io::Error),
 }
@@ -170,6 +173,7 @@ impl Failure {
                 Some(did_you_mean(nearest.as_deref(), "prismbench list"))
             }
             Self::Plan(error) => hint_of_a_plan(error),
+            Self::Reproduction(error) => hint_of_a_reproduction(error),
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
                 remedy,
                 ..
@@ -238,6 +242,29 @@ fn hint_of_a_plan(error: &PlanError) -> Option<String> {
         PlanError::NoDecoder => Some("`--tokenizer ID`, as in `--tokenizer sd-vae`".to_owned()),
         PlanError::UnknownKey { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
         _ => None,
+    }
+}
+
+fn hint_of_a_reproduction(error: &ReproductionError) -> Option<String> {
+    const SHOWN: usize = 8;
+    match error {
+        ReproductionError::Unknown { nearest, .. } => {
+            Some(did_you_mean(*nearest, "prismbench list plans"))
+        }
+        ReproductionError::Several { keys, .. } => {
+            let more = keys.len().saturating_sub(SHOWN);
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            let keys: Vec<&str> = keys.iter().take(SHOWN).map(String::as_str).collect();
+            Some(format!("give more words or a key: {}{more}", keys.join(", ")))
+        }
+        ReproductionError::NoProtocol { .. } => {
+            Some("`--protocol NAME` says by which protocol to measure it".to_owned())
+        }
+        ReproductionError::WhichData { .. } => Some("name it: `--data NAME=DATA`".to_owned()),
+        ReproductionError::NoSubject { .. } => {
+            Some("as in `--tokenizer sd-vae=recon:PATH`".to_owned())
+        }
+        ReproductionError::Plan { .. } => None,
     }
 }
 

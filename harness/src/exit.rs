@@ -10,13 +10,14 @@ pub enum Exit {
     Internal = 1,
     /// Wrong usage, configuration or input; nothing was measured.
     Usage = 2,
-    /// `gate`: something is worse or lost.
+    /// `gate`: something is worse or lost; `reproduce`: a number does not agree.
     Regressed = 3,
     /// `run`: some records failed; the rest are written.
     Partial = 4,
     /// Weights, data or disk space are missing; the message names the remedy.
     Missing = 5,
-    /// `gate`: nothing is worse, and not everything is shown to be as good; or nothing was compared.
+    /// `gate`: nothing is worse, and not everything is shown to be as good; or nothing was compared;
+    /// `reproduce`: a number could not be measured.
     Inconclusive = 6,
     /// Interrupted; what is finished stays, and the same command goes on.
     Interrupted = 130,

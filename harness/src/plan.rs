@@ -109,6 +109,15 @@ impl Plan {
         Ok(Self { cache: args.cache.clone(), ..resolve(file)? })
     }
 
+    /// A plan that another part of the program made, with the changes of the arguments. Metrics whose
+    /// networks are missing are left out with the reason, although they are named.
+    pub(crate) fn written(table: &toml::Table, args: &RunArgs) -> Result<Self, Failure> {
+        let mut file = parse("made here", &table.to_string())?;
+        override_with(&mut file, args)?;
+        let cache = args.cache.clone();
+        Ok(Self { cache, named_metrics: Vec::new(), ..resolve(file)? })
+    }
+
     /// First digits of the sha256 of the resolved plan.
     pub(crate) fn hash(&self) -> String {
         Sha256::digest(&self.text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()

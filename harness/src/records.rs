@@ -52,6 +52,7 @@ impl Common<'_> {
             setting: measurement.setting.clone(),
             outcome: measurement.outcome.clone(),
             warnings: measurement.warnings.clone(),
+            replicates: measurement.replicates.clone(),
             unit: measurement.metric.unit,
             better: measurement.metric.better,
             protocol: self.protocol.name.clone(),
@@ -105,6 +106,7 @@ pub(crate) fn sample_columns(
         indices: pass.pictures.indices.clone(),
         ids: pass.pictures.ids.clone(),
         labels: pass.pictures.labels.clone(),
+        sizes: pass.pictures.sizes.clone(),
         metrics: report
             .per_image
             .iter()

@@ -106,10 +106,6 @@ impl RunFolder {
         Ok(())
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(crate) fn records(&self) -> &[Record] {
         &self.records
     }

@@ -1,5 +1,6 @@
 use rayon::prelude::*;
 
+use crate::student::student_quantile;
 use crate::{Interval, MetricError};
 
 /// Groups of the block jackknife.
@@ -7,6 +8,27 @@ const GROUPS: usize = 10;
 
 /// The 97.5th percentile of Student's t with `GROUPS - 1` degrees of freedom.
 const STUDENT: f64 = 2.262_157_162_740_992;
+
+/// What the block jackknife tells of a statistic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jackknife {
+    /// The statistic without each group in turn, 10 of them.
+    pub replicates: Vec<f64>,
+    /// Its 95 % interval.
+    pub interval: Interval,
+}
+
+/// The interval of [`jackknife`] alone.
+///
+/// # Errors
+/// Those of [`jackknife`].
+pub fn jackknife_interval(
+    rows: usize,
+    estimate: f64,
+    statistic: impl Fn(&[usize]) -> Result<f64, MetricError> + Sync,
+) -> Result<Interval, MetricError> {
+    jackknife(rows, estimate, statistic).map(|jackknife| jackknife.interval)
+}
 
 /// The 95 % interval of a statistic of `rows` samples whose value is `estimate`, by the block
 /// jackknife (delete-a-group; Shao and Tu 1995, section 2.3; Kott 2001 for the degrees of freedom).
@@ -23,11 +45,11 @@ const STUDENT: f64 = 2.262_157_162_740_992;
 ///
 /// # Errors
 /// Those of the statistic; [`MetricError::TooFewSamples`] for fewer than two samples per group.
-pub fn jackknife_interval(
+pub fn jackknife(
     rows: usize,
     estimate: f64,
     statistic: impl Fn(&[usize]) -> Result<f64, MetricError> + Sync,
-) -> Result<Interval, MetricError> {
+) -> Result<Jackknife, MetricError> {
     if rows < 2 * GROUPS {
         let (metric, remedy) = ("a jackknife interval", "measure more samples");
         let needed = 2 * GROUPS;
@@ -37,12 +59,44 @@ pub fn jackknife_interval(
         let left: Vec<usize> = (0..rows).filter(|row| row % GROUPS != group).collect();
         statistic(&left)
     };
-    let values: Vec<f64> = (0..GROUPS).into_par_iter().map(without).collect::<Result<_, _>>()?;
-    let groups = GROUPS as f64;
-    let mean = values.iter().sum::<f64>() / groups;
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    let half = STUDENT * ((groups - 1.0) / groups * squares).sqrt();
-    Ok(Interval { low: estimate - half, high: estimate + half })
+    let replicates = (0..GROUPS).into_par_iter().map(without);
+    let replicates: Vec<f64> = replicates.collect::<Result<_, _>>()?;
+    let half = STUDENT * standard_error(&replicates);
+    let interval = Interval { low: estimate - half, high: estimate + half };
+    Ok(Jackknife { replicates, interval })
+}
+
+/// The interval of the difference between two runs' values of a statistic, from what each was without each
+/// group in turn: the jackknife of the difference, groups deleted from both at once.
+///
+/// Where the runs are on the same samples in the same order, what these have in common drops out of the
+/// differences, as in pairs of images; where they are not, it is as wide as if the runs were independent.
+/// `None` unless both have a value for each of the 10 groups, all finite, or for a confidence outside of
+/// `(0, 1)`.
+#[must_use]
+pub fn paired_jackknife(
+    before: &[f64],
+    after: &[f64],
+    difference: f64,
+    confidence: f64,
+) -> Option<Interval> {
+    let whole =
+        |values: &[f64]| values.len() == GROUPS && values.iter().all(|value| value.is_finite());
+    if !whole(before) || !whole(after) {
+        return None;
+    }
+    let differences: Vec<f64> = before.iter().zip(after).map(|(old, new)| new - old).collect();
+    let quantile = student_quantile(confidence, (GROUPS - 1) as f64)?;
+    let half = quantile * standard_error(&differences);
+    Some(Interval { low: difference - half, high: difference + half })
+}
+
+/// `sqrt(9 / 10 sum (v - mean v)^2)`.
+fn standard_error(replicates: &[f64]) -> f64 {
+    let groups = replicates.len() as f64;
+    let mean = replicates.iter().sum::<f64>() / groups;
+    let squares: f64 = replicates.iter().map(|value| (value - mean) * (value - mean)).sum();
+    ((groups - 1.0) / groups * squares).sqrt()
 }
 
 #[cfg(test)]
@@ -50,6 +104,7 @@ mod tests {
     use prismbench_core::Stream;
 
     use super::*;
+    use crate::{FeatureMatrix, FeatureSet, Features, Selected, frechet_distance};
 
     fn mean_of(values: &[f64], rows: &[usize]) -> f64 {
         rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64
@@ -103,6 +158,65 @@ mod tests {
             assert!((found.low - ends[0]).abs() < 1e-10, "{found:?} {ends:?}");
             assert!((found.high - ends[1]).abs() < 1e-10, "{found:?} {ends:?}");
         }
+    }
+
+    /// Of a Fréchet distance over few features, where numpy deletes the groups and takes the square root.
+    #[test]
+    fn intervals_of_differences_are_those_of_the_oracle() {
+        let oracle: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/gate/statistics.json")).unwrap();
+        let cases = oracle["paired_jackknife"].as_array().unwrap();
+        assert!(cases.len() > 2);
+        for case in cases {
+            let set = |name: &str| {
+                let rows = case[name].as_array().unwrap();
+                let columns = rows[0].as_array().unwrap().len();
+                let values = rows.iter().flat_map(|row| row.as_array().unwrap());
+                let values = values.map(|value| value.as_f64().unwrap() as f32).collect();
+                FeatureMatrix::new(columns, values).unwrap()
+            };
+            let (originals, before, after) = (set("originals"), set("before"), set("after"));
+            let distance = |made: &FeatureMatrix| {
+                let of = |rows: &[usize]| -> Result<f64, MetricError> {
+                    let originals = Selected::new(&originals, rows.to_vec());
+                    let made = Selected::new(made, rows.to_vec());
+                    let sets = (FeatureSet::Features(&originals), FeatureSet::Features(&made));
+                    Ok(frechet_distance(sets.0, sets.1)?.value)
+                };
+                let all: Vec<usize> = (0..originals.rows()).collect();
+                let whole = of(&all).unwrap();
+                (whole, jackknife(originals.rows(), whole, of).unwrap().replicates)
+            };
+            let ((old, without_old), (new, without_new)) = (distance(&before), distance(&after));
+            let confidence = case["confidence"].as_f64().unwrap();
+            let found =
+                paired_jackknife(&without_old, &without_new, new - old, confidence).unwrap();
+            let number = |name: &str| case[name].as_f64().unwrap();
+            // Features are rounded to f32 in both; the rest is f64 with another eigensolver.
+            for (found, expected) in [
+                (new - old, number("difference")),
+                (found.low, case["interval"][0].as_f64().unwrap()),
+                (found.high, case["interval"][1].as_f64().unwrap()),
+            ] {
+                assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn runs_that_share_their_noise_differ_by_less_than_each_varies() {
+        let before = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0, 3.0];
+        let after = before.map(|value| value + 0.5);
+        let shared = paired_jackknife(&before, &after, 0.5, 0.99).unwrap();
+        assert!((shared.low - 0.5).abs() < 1e-12 && (shared.high - 0.5).abs() < 1e-12);
+        let mut other = before;
+        other.reverse();
+        let apart = paired_jackknife(&before, &other, 0.5, 0.99).unwrap();
+        assert!(apart.high - apart.low > 10.0, "{apart:?}");
+        assert_eq!(paired_jackknife(&before[..9], &after[..9], 0.5, 0.99), None);
+        assert_eq!(paired_jackknife(&[], &[], 0.5, 0.99), None);
+        assert_eq!(paired_jackknife(&before, &[f64::NAN; 10], 0.5, 0.99), None);
+        assert_eq!(paired_jackknife(&before, &after, 0.5, 1.0), None);
     }
 
     #[test]

@@ -53,6 +53,7 @@ fn records() -> Vec<Record> {
                     setting: String::new(),
                     outcome: Outcome::Ok { value, low, high },
                     warnings: Vec::new(),
+                    replicates: Vec::new(),
                     unit: Unit::One,
                     better: Better::Higher,
                     protocol: format!("p{protocol}"),
@@ -84,6 +85,7 @@ fn samples() -> Vec<SampleColumns> {
             indices: (0..IMAGES).collect(),
             ids: (0..IMAGES).map(|i| format!("n{:08}/{i}.JPEG", i / 50)).collect(),
             labels: (0..IMAGES).map(|i| Some((i / 50) as u32)).collect(),
+            sizes: Vec::new(),
             metrics: METRICS[..4].iter().map(|metric| ((*metric).to_owned(), column())).collect(),
         }
     };

@@ -99,6 +99,14 @@ pub enum ReportError {
         /// The column that is missing or holds something else.
         reason: String,
     },
+    /// A file is not a table of records.
+    #[error("`{}` is no table of records: {reason}", path.display())]
+    NotRecords {
+        /// The file.
+        path: PathBuf,
+        /// The column that is missing or holds something else.
+        reason: String,
+    },
     /// One run has two records of one thing, so that nobody knows which to compare.
     #[error("run `{run}` has two records of {metric} of `{tokenizer}` under one protocol")]
     Twice {

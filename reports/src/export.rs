@@ -21,7 +21,7 @@ pub(crate) fn parquet(frame: &mut DataFrame) -> Result<Vec<u8>, ReportError> {
 }
 
 /// A JSON object per line: the lines of `records.jsonl`; a published row adds `paper`, `paper_version`,
-/// `confidence`, `contradicted` and `note`.
+/// `confidence`, `contradicted`, `key` and `note`.
 pub(crate) fn ndjson(contents: Contents<'_>) -> Result<Vec<u8>, ReportError> {
     let mut lines = String::new();
     for (index, record) in contents.records.iter().enumerate() {
@@ -36,6 +36,7 @@ pub(crate) fn ndjson(contents: Contents<'_>) -> Result<Vec<u8>, ReportError> {
         value["paper_version"] = row.paper_version.as_str().into();
         value["confidence"] = row.confidence.as_str().into();
         value["contradicted"] = row.contradicted.into();
+        value["key"] = row.key.as_str().into();
         value["note"] = row.note.as_str().into();
         lines += &(value.to_string() + "\n");
     }

@@ -36,6 +36,7 @@ pub(crate) fn record(tokenizer: &str, metric: &str, outcome: Outcome) -> Record 
         seconds: 1.25,
         source: "measured".to_owned(),
         warnings: Vec::new(),
+        replicates: Vec::new(),
         tool_version: "0.1.0".to_owned(),
     }
 }

@@ -241,7 +241,7 @@ mod tests {
     fn published_values_are_further_rows_of_the_long_frame() {
         let csv = with_published(Format::Csv);
         let head = csv.lines().next().unwrap();
-        assert!(head.ends_with(",paper,paper_version,confidence,contradicted"), "{head}");
+        assert!(head.ends_with(",paper,paper_version,confidence,contradicted,key"), "{head}");
         assert!(csv.contains("published:arXiv:2512.19693 v5,uae-dinov2-b,"), "{csv}");
         let line = with_published(Format::Ndjson).lines().last().unwrap().to_owned();
         let row: serde_json::Value = serde_json::from_str(&line).unwrap();

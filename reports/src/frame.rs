@@ -34,8 +34,8 @@ fn check_all(records: &[Record]) -> Result<(), ReportError> {
     Ok(())
 }
 
-/// The long frame of what was measured and published. Published rows bring four columns more: `paper`,
-/// `paper_version`, `confidence` and `contradicted`, empty or null for measured ones; their `note` is the
+/// The long frame of what was measured and published. Published rows bring five columns more: `paper`,
+/// `paper_version`, `confidence`, `contradicted` and `key`, empty or null for measured ones; their `note` is the
 /// source's.
 pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportError> {
     let Contents { records, published, .. } = contents;
@@ -59,6 +59,7 @@ pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportErro
         text("paper_version", |row| &row.paper_version),
         text("confidence", |row| &row.confidence),
         Column::new("contradicted".into(), contradicted.collect::<Vec<_>>()),
+        text("key", |row| &row.key),
     ];
     for column in columns {
         frame
@@ -112,6 +113,9 @@ pub(crate) fn check(record: &Record) -> Result<(), String> {
         if let Some(number) = number.filter(|number| !number.is_finite()) {
             return Err(format!("`{name}` is {number}, expected a finite number"));
         }
+    }
+    if record.replicates.iter().any(|replicate| !replicate.is_finite()) {
+        return Err("`replicates` has a number that is not finite".to_owned());
     }
     match (low, high) {
         (Some(low), Some(high)) if low > high => {

@@ -1,14 +1,19 @@
 //! Whether a run is as good as a baseline: a decision that continuous integration can trust.
 
 mod baseline;
+mod from_history;
 mod junit;
 mod output;
+mod parquet;
 #[cfg(test)]
 mod tests;
+mod update;
 mod written;
 
-pub use baseline::{Baseline, update_baseline};
+pub use baseline::Baseline;
+pub use from_history::{HistoryRule, HistoryRules, history_rules};
 pub use output::{GateFormat, write_gate};
+pub use update::update_baseline;
 
 use prismbench_core::{Better, Outcome};
 

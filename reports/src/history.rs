@@ -13,13 +13,13 @@ use crate::format::Style;
 use crate::markup::Markup;
 use crate::numbers::number;
 use crate::plot::{self, Plot, Point, Series};
-use crate::row_names::short;
+use crate::row_names::{protocol_lines, short};
 use crate::sheet::Sheet;
 use crate::{Contents, Format, ReportError, write_table};
 use date::date;
 
 /// Runs below which noise and a step look alike.
-const FEW: usize = 10;
+pub(crate) const FEW: usize = 10;
 
 /// A record and when its run began.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,18 +49,31 @@ pub struct Trend {
 /// # Errors
 /// [`ReportError::NoHistory`] when no record is of that metric.
 pub fn history(measured: &[Measured], metric: &str) -> Result<Vec<Trend>, ReportError> {
-    let bare = |text: &str| text.split('@').next().unwrap_or(text).to_owned();
-    let mut wanted: Vec<&Measured> = measured
-        .iter()
-        .filter(|point| point.record.metric == metric || bare(&point.record.metric) == metric)
-        .collect();
-    if wanted.is_empty() {
+    if !measured.iter().any(|point| is_of(point, metric)) {
         let mut known: Vec<String> =
-            measured.iter().map(|point| bare(&point.record.metric)).collect();
+            measured.iter().map(|point| bare(&point.record.metric).to_owned()).collect();
         known.sort();
         known.dedup();
         return Err(ReportError::NoHistory { metric: metric.to_owned(), known });
     }
+    let mut trends = trends(measured, metric);
+    for trend in &mut trends {
+        trend.changes = change_points(&trend.values());
+    }
+    Ok(trends)
+}
+
+fn bare(text: &str) -> &str {
+    text.split('@').next().unwrap_or(text)
+}
+
+fn is_of(point: &Measured, metric: &str) -> bool {
+    point.record.metric == metric || bare(&point.record.metric) == metric
+}
+
+/// The trends of a metric without their change points; none where nothing is of that metric.
+pub(crate) fn trends(measured: &[Measured], metric: &str) -> Vec<Trend> {
+    let mut wanted: Vec<&Measured> = measured.iter().filter(|point| is_of(point, metric)).collect();
     wanted.sort_by_key(|point| point.at);
     let mut trends: Vec<Trend> = Vec::new();
     let mut places: HashMap<[String; 13], usize> = HashMap::new();
@@ -75,10 +88,7 @@ pub fn history(measured: &[Measured], metric: &str) -> Result<Vec<Trend>, Report
         }
     }
     trends.retain(|trend| !trend.points.is_empty());
-    for trend in &mut trends {
-        trend.changes = change_points(&trend.values());
-    }
-    Ok(trends)
+    trends
 }
 
 fn comparable(r: &Record) -> [String; 13] {
@@ -102,7 +112,7 @@ fn comparable(r: &Record) -> [String; 13] {
 }
 
 impl Trend {
-    fn values(&self) -> Vec<f64> {
+    pub(crate) fn values(&self) -> Vec<f64> {
         self.points.iter().filter_map(|point| point.record.outcome.value()).collect()
     }
 }
@@ -201,6 +211,8 @@ fn sheet(trend: &Trend, markup: Markup) -> String {
         ]);
     }
     sheet.closing = closing(trend);
+    let records = trend.points.iter().map(|point| &point.record);
+    sheet.closing.extend(protocol_lines(records).iter().map(|line| markup.plain(line)));
     sheet.written()
 }
 

@@ -14,11 +14,14 @@ mod history;
 mod html;
 mod jsonl;
 mod leaderboard;
+mod long_records;
 mod markup;
 mod numbers;
+mod parquet_file;
 mod plot;
 mod published;
 mod ranked_n;
+mod reproduce;
 mod row_names;
 mod samples;
 mod sheet;
@@ -36,15 +39,20 @@ pub use error::ReportError;
 pub use format::{Contents, Format, Style, write_table};
 pub use frame::{COMPARABLE, frame};
 pub use gate::{
-    Baseline, Decision, GateFormat, GateReport, GateRow, Status, gate, update_baseline, write_gate,
+    Baseline, Decision, GateFormat, GateReport, GateRow, HistoryRule, HistoryRules, Status, gate,
+    history_rules, update_baseline, write_gate,
 };
 pub use history::{Measured, Trend, history, write_history};
 pub use jsonl::{CutShort, RecordFile, read_records};
 pub use leaderboard::{Cell, Column, Leaderboard, Place, Row, Subject, leaderboards};
+pub use long_records::read_exported;
 pub use plot::{Plot, Point, Series};
 pub use polars::frame::DataFrame;
 pub use published::{
     PublishedColumn, PublishedMetric, PublishedRow, PublishedSubject, PublishedTable, published,
     published_tables,
+};
+pub use reproduce::{
+    Agreement, Reproduction, Suspect, Target, Tolerance, Trial, write_reproduction,
 };
 pub use samples::{RunSamples, SampleColumns, read_samples, write_samples};

@@ -7,6 +7,8 @@ mod table;
 pub use known::PublishedMetric;
 pub use table::{PublishedColumn, PublishedSubject, PublishedTable, published_tables};
 
+use std::collections::HashMap;
+
 use prismbench_core::{Outcome, Record};
 
 use self::line::Line;
@@ -21,6 +23,11 @@ const ROWS: &str = include_str!("../published.csv");
 /// rows, nor with those of another source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublishedRow {
+    /// Short text that names the row and no other: paper and version, suite, data set and resolution,
+    /// tokenizer and variant, metric, dialect and setting, as in
+    /// `arXiv:2512.19693@v5/reconstruction/imagenet-1k-256/uae-dinov2-b/psnr`. Where a paper prints one
+    /// thing twice the second key ends in `#2`.
+    pub key: String,
     /// Tokenizer: this project's id where it has the model, else a short one.
     pub tokenizer: String,
     /// Checkpoint, generator or setting within the family; empty where there is one only.
@@ -76,15 +83,54 @@ fn parse(text: &str) -> Result<Vec<PublishedRow>, ReportError> {
         let line = line.map_err(|error| refused(number, error.to_string()))?;
         line.row().map_err(|reason| refused(number, reason))
     });
-    rows.collect()
+    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    give_keys(&mut rows);
+    Ok(rows)
+}
+
+/// Gives each row its key, and tells apart what one paper prints twice.
+fn give_keys(rows: &mut [PublishedRow]) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        row.key = row.key_of();
+        let times = seen.entry(row.key.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            row.key = format!("{}#{times}", row.key);
+        }
+    }
+}
+
+/// Parts that are there, with a sign between them.
+fn joined(parts: &[&str], sign: &str) -> String {
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join(sign).replace(' ', "-")
 }
 
 impl PublishedRow {
+    fn key_of(&self) -> String {
+        let Self { paper, paper_version, suite, dataset, resolution, tokenizer, .. } = self;
+        let parts = [
+            joined(&[paper, paper_version], "@"),
+            suite.clone(),
+            joined(&[dataset, resolution], "-"),
+            joined(&[tokenizer, &self.variant], "+"),
+            joined(&[self.metric.id, &self.dialect, &self.setting], "+"),
+        ];
+        joined(&parts.each_ref().map(String::as_str), "/")
+    }
+
     /// The value with the decimals that were printed, at least as many as the metric usually has: copies
     /// of tables lose zeros at the end.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{:.*}", self.decimals.max(self.metric.decimals), self.value)
+        format!("{:.*}", self.printed_decimals(), self.value)
+    }
+
+    /// Decimals that its source printed, of which copies may have lost zeros.
+    #[must_use]
+    pub fn printed_decimals(&self) -> usize {
+        self.decimals.max(self.metric.decimals)
     }
 
     /// Whether every one of these words stands somewhere in its ids or its source, in any case.
@@ -117,6 +163,7 @@ impl PublishedRow {
             setting: self.setting.clone(),
             outcome: Outcome::Ok { value: self.value, low: None, high: None },
             warnings: Vec::new(),
+            replicates: Vec::new(),
             unit: self.metric.unit,
             better: self.metric.better,
             protocol: String::new(),
@@ -134,7 +181,7 @@ impl PublishedRow {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashSet;
 
     use super::*;
 
@@ -161,6 +208,22 @@ mod tests {
                 assert!(id.chars().all(good), "`{id}` is no id");
             }
         }
+    }
+
+    #[test]
+    fn keys_name_one_row_each_and_stay_readable() {
+        let rows = published().unwrap();
+        let keys: HashSet<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys.len(), rows.len());
+        for key in [
+            "arXiv:2512.19693@v5/reconstruction/imagenet-1k-256/uae-dinov2-b/psnr",
+            "arXiv:2601.15369@v2/reconstruction/imagenet-1k-256/openvision3-b/rfid#2",
+            "arXiv:2510.11690@project-page/generation/imagenet-1k-256/rae-dinov2-b+ditdh-xl-800ep/gfid+unguided",
+            "bytetriper/RAE#11/reconstruction/imagenet-1k-256/rae-dinov2-b/rfid+adm-train-reference",
+        ] {
+            assert!(keys.contains(key), "{key}");
+        }
+        assert!(keys.iter().all(|key| !key.contains(char::is_whitespace)));
     }
 
     #[test]

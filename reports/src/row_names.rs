@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use prismbench_core::Record;
+
 use crate::leaderboard::{Row, Subject};
 
 /// The rows' names, each different from the others.
@@ -60,6 +62,18 @@ fn counted(names: Vec<String>) -> Vec<String> {
         }
     });
     numbered.collect()
+}
+
+/// A line for each protocol of these records, with its whole hash: what a reader needs to find the same again.
+pub(crate) fn protocol_lines<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for record in records {
+        let line = format!("protocol {} {}", record.protocol, record.protocol_sha256);
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The first eight digits of a hash: enough for the eye.

@@ -2,9 +2,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{Column, DataFrame, DataType, PolarsResult};
 
-use crate::{ReportError, export};
+use crate::{ReportError, export, parquet_file};
 
 /// What tells the tables of one file apart.
 const KEYS: [&str; 4] = ["tokenizer", "dataset", "protocol", "protocol_sha256"];
@@ -18,6 +18,9 @@ const FIXED: [(&str, DataType); 7] = [
     ("id", DataType::String),
     ("label", DataType::UInt32),
 ];
+
+/// The columns of the size before the crop, which files of earlier versions have not.
+const SIZE: [&str; 2] = ["width", "height"];
 
 /// Per-image values of one tokenizer under one protocol on one data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +39,9 @@ pub struct SampleColumns {
     pub ids: Vec<String>,
     /// Class of each sample, where the data set has classes; as many as indices.
     pub labels: Vec<Option<u32>>,
+    /// Columns and rows of each picture before the crop; empty where nothing is known of any, else as many
+    /// as indices.
+    pub sizes: Vec<Option<(u32, u32)>>,
     /// Metric with its version, and a value per sample. A single image's PSNR may be infinite.
     pub metrics: Vec<(String, Vec<f64>)>,
 }
@@ -86,7 +92,7 @@ pub fn read_samples(path: &Path) -> Result<Vec<SampleColumns>, ReportError> {
         _ => ReportError::Read { path: path.to_owned(), cause },
     })?;
     let refused = |reason: String| ReportError::NotSamples { path: path.to_owned(), reason };
-    let frame = ParquetReader::new(file).finish().map_err(|cause| refused(cause.to_string()))?;
+    let frame = parquet_file::read(file, None).map_err(refused)?;
     for (at, (name, dtype)) in FIXED.iter().enumerate() {
         let found = frame.columns().get(at).map(|column| (column.name().as_str(), column.dtype()));
         if found != Some((*name, dtype)) {
@@ -100,13 +106,14 @@ fn check(table: &SampleColumns) -> Result<(), String> {
     let samples = table.indices.len();
     let lengths = [("ids", table.ids.len()), ("labels", table.labels.len())];
     let metrics = table.metrics.iter().map(|(name, values)| (name.as_str(), values.len()));
-    for (name, length) in lengths.into_iter().chain(metrics) {
+    let sizes = Some(("sizes", table.sizes.len())).filter(|(_, sizes)| *sizes > 0);
+    for (name, length) in lengths.into_iter().chain(sizes).chain(metrics) {
         if length != samples {
             return Err(format!("{length} `{name}` for {samples} samples"));
         }
     }
     for (at, (name, values)) in table.metrics.iter().enumerate() {
-        let fixed = FIXED.iter().any(|(fixed, _)| fixed == name);
+        let fixed = SIZE.contains(&name.as_str()) || FIXED.iter().any(|(fixed, _)| fixed == name);
         if fixed || table.metrics[..at].iter().any(|(other, _)| other == name) {
             return Err(format!("a second column `{name}`"));
         }
@@ -135,6 +142,8 @@ fn stacked(tables: &[SampleColumns]) -> Result<DataFrame, ReportError> {
         Column::new(FIXED[4].0.into(), indices),
         Column::new(FIXED[5].0.into(), ids),
         Column::new(FIXED[6].0.into(), labels),
+        Column::new(SIZE[0].into(), sides(tables, |size| size.0)),
+        Column::new(SIZE[1].into(), sides(tables, |size| size.1)),
     ];
     let mut names: Vec<&str> = Vec::new();
     for (name, _) in each().flat_map(|table| &table.metrics) {
@@ -144,6 +153,17 @@ fn stacked(tables: &[SampleColumns]) -> Result<DataFrame, ReportError> {
     }
     columns.extend(names.into_iter().map(|name| metric(name, tables)));
     DataFrame::new(samples, columns).map_err(ReportError::frame("build the table of samples"))
+}
+
+/// One side of every picture, in the order of the rows.
+fn sides(tables: &[SampleColumns], side: fn((u32, u32)) -> u32) -> Vec<Option<u32>> {
+    let of = |table: &SampleColumns| -> Vec<Option<u32>> {
+        match table.sizes.is_empty() {
+            true => vec![None; table.indices.len()],
+            false => table.sizes.iter().map(|size| size.map(side)).collect(),
+        }
+    };
+    tables.iter().flat_map(of).collect()
 }
 
 fn metric(name: &str, tables: &[SampleColumns]) -> Column {
@@ -161,7 +181,16 @@ fn unstacked(frame: &DataFrame) -> PolarsResult<Vec<SampleColumns>> {
     let texts = |at: usize| frame.columns()[at].str();
     let [tokenizer, dataset, protocol, sha256] = [texts(0)?, texts(1)?, texts(2)?, texts(3)?];
     let (index, id, label) = (frame.columns()[4].u64()?, texts(5)?, frame.columns()[6].u32()?);
-    let metrics: Vec<_> = frame.columns()[FIXED.len()..]
+    let has = |at: usize| {
+        let column = frame.columns().get(FIXED.len() + at);
+        column.is_some_and(|c| c.name().as_str() == SIZE[at] && *c.dtype() == DataType::UInt32)
+    };
+    let sized = if has(0) && has(1) { SIZE.len() } else { 0 };
+    let sizes = match sized {
+        0 => None,
+        _ => Some((frame.columns()[FIXED.len()].u32()?, frame.columns()[FIXED.len() + 1].u32()?)),
+    };
+    let metrics: Vec<_> = frame.columns()[FIXED.len() + sized..]
         .iter()
         .map(|column| Ok((column.name().as_str(), column.f64()?)))
         .collect::<PolarsResult<_>>()?;
@@ -182,6 +211,7 @@ fn unstacked(frame: &DataFrame) -> PolarsResult<Vec<SampleColumns>> {
                 indices: Vec::new(),
                 ids: Vec::new(),
                 labels: Vec::new(),
+                sizes: Vec::new(),
                 metrics: measured.map(|(name, _)| ((*name).to_owned(), Vec::new())).collect(),
             });
         }
@@ -189,10 +219,15 @@ fn unstacked(frame: &DataFrame) -> PolarsResult<Vec<SampleColumns>> {
         table.indices.extend(index.get(row));
         table.ids.extend(id.get(row).map(str::to_owned));
         table.labels.push(label.get(row));
+        let size = sizes.and_then(|(width, height)| width.get(row).zip(height.get(row)));
+        table.sizes.push(size);
         for (name, values) in &mut table.metrics {
             let column = metrics.iter().find(|(known, _)| known == name);
             values.extend(column.and_then(|(_, column)| column.get(row)));
         }
+    }
+    for table in tables.iter_mut().filter(|table| table.sizes.iter().all(Option::is_none)) {
+        table.sizes.clear();
     }
     Ok(tables)
 }
@@ -234,6 +269,7 @@ mod tests {
             indices: vec![0, 7, u64::MAX],
             ids: vec!["a.png".to_owned(), "b,\"c\".png".to_owned(), "\u{e9}/1.png".to_owned()],
             labels: vec![None, Some(0), Some(u32::MAX)],
+            sizes: Vec::new(),
             metrics: metrics.iter().map(|(name, v)| ((*name).to_owned(), v.to_vec())).collect(),
         }
     }
@@ -244,10 +280,11 @@ mod tests {
 
     #[test]
     fn samples_come_back_as_they_were_and_no_other_file_is_left() {
-        let tables = [
+        let mut tables = [
             table("identity", &[("psnr@1", [f64::INFINITY, 40.0, 0.1 + 0.2])]),
             table("jpeg:75", &[("psnr@1", [31.0, 32.0, 33.0]), ("bpp@1", [1.0, 0.5, 0.25])]),
         ];
+        tables[1].sizes = vec![Some((640, 480)), None, Some((1, u32::MAX))];
         let folder = folder();
         let path = folder.path().join("samples.parquet");
         write_samples(&path, &tables).unwrap();
@@ -286,12 +323,28 @@ mod tests {
         let mut short = table("a", &[]);
         short.ids.pop();
         assert!(refused(short).ends_with("2 `ids` for 3 samples"));
+        let mut short = table("a", &[]);
+        short.sizes = vec![None; 2];
+        assert!(refused(short).ends_with("2 `sizes` for 3 samples"));
         let nan = table("a", &[("psnr@1", [1.0, f64::NAN, 1.0])]);
         assert!(refused(nan).ends_with("`psnr@1` of `b,\"c\".png` is NaN"));
-        for name in ["psnr@1", "label"] {
+        for name in ["psnr@1", "label", "width"] {
             let twice = table("a", &[("psnr@1", [1.0; 3]), (name, [1.0; 3])]);
             assert!(refused(twice).ends_with(&format!("a second column `{name}`")));
         }
+    }
+
+    #[test]
+    fn files_of_before_there_were_sizes_are_read() {
+        let tables = [table("a", &[("psnr@1", [1.0, 2.0, 3.0])])];
+        let mut frame = stacked(&tables).unwrap();
+        for name in SIZE {
+            frame = frame.drop(name).unwrap();
+        }
+        let folder = folder();
+        let path = folder.path().join("samples.parquet");
+        std::fs::write(&path, export::parquet(&mut frame).unwrap()).unwrap();
+        assert_eq!(read_samples(&path).unwrap(), tables);
     }
 
     #[test]

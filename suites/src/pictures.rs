@@ -56,6 +56,8 @@ pub struct Prepared {
     pub captions: Vec<String>,
     /// The crop.
     pub image: RgbImage,
+    /// Columns and rows of the picture before it; `None` for what is of no data set.
+    pub original: Option<(u32, u32)>,
     /// sha256 over the id, the size and the pixels of the crop.
     pub digest: [u8; 32],
 }
@@ -64,7 +66,7 @@ impl Prepared {
     /// A picture that is not of a data set.
     pub(crate) fn new(index: u64, id: String, label: Option<u32>, image: RgbImage) -> Self {
         let digest = digest(&id, &image);
-        Self { index, id, label, captions: Vec::new(), image, digest }
+        Self { index, id, label, captions: Vec::new(), image, original: None, digest }
     }
 
     /// Who it is.
@@ -254,13 +256,15 @@ impl PictureError {
 
 fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, PictureError> {
     let Sample { index, id, image, label, captions } = pending.load()?;
+    let side = |side: usize| u32::try_from(side).ok();
+    let original = side(image.width()).zip(side(image.height()));
     let image = match crop::apply(protocol, image) {
         Ok(image) => image,
         Err(cause) => {
             return Err(PictureError::Crop { id, protocol: protocol.name.clone(), cause });
         }
     };
-    Ok(Prepared { captions, ..Prepared::new(index, id, label, image) })
+    Ok(Prepared { captions, original, ..Prepared::new(index, id, label, image) })
 }
 
 fn digest(id: &str, image: &RgbImage) -> [u8; 32] {

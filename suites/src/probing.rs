@@ -170,6 +170,7 @@ impl Sets {
             n: self.test.as_ref().map_or(0, |labels| labels.len() as u64),
             reference: Some(self.reference.clone()),
             warnings: Vec::new(),
+            replicates: Vec::new(),
         }
     }
 }

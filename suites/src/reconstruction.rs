@@ -229,6 +229,7 @@ fn without_network(
         n: 0,
         reference: None,
         warnings: Vec::new(),
+        replicates: Vec::new(),
     }
 }
 

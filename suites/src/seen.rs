@@ -16,6 +16,7 @@ impl Seen {
             self.measured.indices.push(picture.index);
             self.measured.ids.push(picture.id.clone());
             self.measured.labels.push(picture.label);
+            self.measured.sizes.push(picture.original);
             self.hash.update(picture.digest);
         }
     }

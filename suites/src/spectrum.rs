@@ -165,6 +165,7 @@ impl Rows<'_> {
                 n: self.n,
                 reference: None,
                 warnings: Vec::new(),
+                replicates: Vec::new(),
             });
         }
     }

@@ -139,6 +139,8 @@ pub struct Measured {
     pub ids: Vec<String>,
     /// Label of each.
     pub labels: Vec<Option<u32>>,
+    /// Columns and rows of each before the crop.
+    pub sizes: Vec<Option<(u32, u32)>>,
     /// sha256 over the ids and pixels of all, in hexadecimal.
     pub sha256: String,
     /// Those that were left out.
@@ -175,6 +177,8 @@ pub struct Measurement {
     pub reference: Option<String>,
     /// What a reader must know beyond the number.
     pub warnings: Vec<String>,
+    /// The value without each tenth of the samples in turn, where its interval is a jackknife's.
+    pub replicates: Vec<f64>,
 }
 
 /// Why a suite gave no report.

@@ -119,6 +119,27 @@ fn history_follows_a_metric_over_a_folder_of_runs() {
     let text = all.text();
     let marked: Vec<_> = text.lines().filter(|line| line.contains('◆')).collect();
     assert!(marked[0].contains("n2") && marked[0].contains("worse"), "{text}");
+    // The same over exports: a value that a folder has too counts once.
+    let exports = folder.path().join("exports");
+    std::fs::create_dir(&exports).unwrap();
+    for night in ["n0", "n1", "n2", "n3"] {
+        let (from, to) = (runs.join(night), exports.join(format!("{night}.parquet")));
+        let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
+        prismbench(&["table", from, "--format", "parquet", "--out", to]).expect(Exit::Done);
+    }
+    let both = [runs.to_str().unwrap(), exports.to_str().unwrap()];
+    let arguments = [&["table", "--history", "psnr"][..], &both].concat();
+    assert_eq!(prismbench(&arguments).expect(Exit::Done).text(), text);
+    let alone = prismbench(&["table", "--history", "psnr", both[1]]).expect(Exit::Done).text();
+    assert_eq!(alone.matches(" ours").count(), text.matches(" ours").count());
+    assert_eq!(alone.lines().filter(|line| line.contains("n3")).count(), 1, "{alone}");
+    let corrupt = exports.join("n9.parquet");
+    std::fs::write(&corrupt, "PAR1 nothing PAR1").unwrap();
+    let refused = prismbench(&["table", "--history", "psnr", both[1]]).expect(Exit::Usage);
+    assert!(refused.err.contains("n9.parquet") && refused.err.contains("is no table of records"));
+    let samples = runs.join("n0/samples.parquet");
+    let arguments = ["table", "--history", "psnr", samples.to_str().unwrap()];
+    assert!(prismbench(&arguments).expect(Exit::Usage).err.contains("is no table of records"));
     let first = runs.join("n0");
     // Given twice, a run counts once.
     let arguments = ["table", "--history", "psnr", runs.to_str().unwrap(), first.to_str().unwrap()];

@@ -158,6 +158,52 @@ fn reports_go_to_new_files_and_an_unwritable_one_is_no_pass() {
     assert!(format.err.contains("there is no gate format called `xml`"), "{}", format.err);
 }
 
+#[test]
+fn parquet_baselines_and_floors_from_history_decide_too() {
+    let gated = Gated::new();
+    let (run, file) = (gated.path("a"), gated.path("ci.parquet"));
+    let held = |run: &Path, more: &[&str]| {
+        prismbench(&[&["gate", text(run), "--baseline", text(&file)], more].concat())
+    };
+    held(&run, &[]).expect(Exit::Missing);
+    held(&run, &["--update"]).expect(Exit::Done);
+    assert!(held(&run, &[]).expect(Exit::Done).text().starts_with("gate: pass · 12 pass"));
+    // Eleven nights, of which the values scatter by a tenth of a decibel.
+    let nights = gated.path("nights");
+    std::fs::create_dir(&nights).unwrap();
+    for night in 0..11 {
+        let shift = f64::from(night % 3) * 0.1;
+        gated.changed(&format!("nights/{night:02}"), |records| shifted(&records, shift));
+    }
+    gated.changed("worse", |records| shifted(&records, -0.15));
+    std::fs::remove_file(gated.path("worse").join("samples.parquet")).unwrap();
+    let alone = ["--from-history", text(&nights)];
+    held(&run, &alone).expect(Exit::Usage);
+    let updated = held(&run, &[&["--update"][..], &alone].concat()).expect(Exit::Done);
+    assert!(updated.err.contains("2 floors are wider than by default"), "{}", updated.err);
+    let rules = std::fs::read_to_string(gated.path("ci.rules.toml")).unwrap();
+    assert!(rules.contains("metric = \"psnr\"") && rules.contains("11 runs"), "{rules}");
+    let report = held(&gated.path("worse"), &["--format", "json"]);
+    assert_ne!(report.exit, Exit::Regressed, "{}", report.text());
+    let few = ["--update", "--from-history", text(&run)];
+    assert!(held(&run, &few).expect(Exit::Done).err.contains("insufficient history"));
+}
+
+/// Records whose PSNR is another.
+fn shifted(records: &str, shift: f64) -> String {
+    let line = |line: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+        if record["metric"] == "psnr@1" {
+            for key in ["value", "low", "high"] {
+                let number = record[key].as_f64().unwrap();
+                record[key] = (number + shift).into();
+            }
+        }
+        record.to_string() + "\n"
+    };
+    records.lines().map(line).collect()
+}
+
 /// What `.ci/run` holds every change against: the embedded default is bit for bit as it was.
 #[test]
 fn the_committed_baseline_is_of_the_embedded_default() {

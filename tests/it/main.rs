@@ -17,6 +17,7 @@ mod published;
 mod real;
 #[path = "../oracle/recipe.rs"]
 mod recipe;
+mod reproduce;
 mod run_folder;
 mod saved_arrays;
 mod tables;

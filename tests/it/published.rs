@@ -1,5 +1,7 @@
 //! Published numbers beside measured ones.
 
+use std::collections::BTreeMap;
+
 use prismbench::Exit;
 
 use crate::program::{prismbench, run_in};
@@ -25,6 +27,81 @@ fn a_table_of_a_paper_is_printed_and_never_ranked() {
     assert!(all.lines().count() > 1_215, "{}", all.lines().count());
     let none = prismbench(&["table", "--published=no-such-paper"]).expect(Exit::Usage);
     assert!(none.err.contains("list published"), "{}", none.err);
+}
+
+/// Table, row, column: the values as they were printed, pivoted by the oracle from the raw file.
+type Printed = BTreeMap<String, BTreeMap<String, BTreeMap<String, Vec<String>>>>;
+
+/// The cells of a Markdown table under a heading, by row and column; values of one place together.
+fn cells(markdown: &str, heading: &str) -> BTreeMap<(String, String), Vec<f64>> {
+    let plain = |text: &str| text.replace('\\', "").trim().to_owned();
+    let split =
+        |line: &str| -> Vec<String> { line.trim_matches('|').split(" |").map(plain).collect() };
+    let (_, rest) = markdown.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
+    let mut lines = rest.lines().skip_while(|line| !line.starts_with('|'));
+    let head = split(lines.next().unwrap());
+    let mut cells: BTreeMap<_, Vec<f64>> = BTreeMap::new();
+    for line in lines.skip(1).take_while(|line| line.starts_with('|')) {
+        let row = split(line);
+        for (column, text) in head.iter().zip(&row).skip(2) {
+            let digits: String =
+                text.chars().filter(|c| c.is_ascii_digit() || *c == '.' || *c == '-').collect();
+            if !digits.is_empty() {
+                let column = column.split(['↑', '↓']).next().unwrap().trim().to_owned();
+                let row = format!("{}|{}", row[0], row[1]);
+                cells.entry((row, column)).or_default().push(digits.parse().unwrap());
+            }
+        }
+    }
+    cells
+}
+
+#[test]
+fn the_printed_tables_of_three_papers_are_those_of_the_papers_cell_by_cell() {
+    let all = prismbench(&["table", "--published", "--format", "markdown"]).expect(Exit::Done);
+    let markdown = all.text().replace('\\', "");
+    let mut compared = 0;
+    for golden in [
+        include_str!("../golden/published/rae.json"),
+        include_str!("../golden/published/uae.json"),
+        include_str!("../golden/published/openvision3.json"),
+    ] {
+        let printed: Printed = serde_json::from_str(golden).unwrap();
+        for (name, rows) in printed {
+            let [suite, dataset, resolution, source] =
+                name.splitn(4, '|').collect::<Vec<_>>().try_into().unwrap();
+            let start = format!("### † published · {source} · {suite}");
+            let of_data = |line: &&str| {
+                line.starts_with(&start)
+                    && (dataset.is_empty() || line.contains(&format!(" · {dataset}")))
+                    && (resolution.is_empty() || line.contains(&format!(" · {resolution} ·")))
+            };
+            let heading = markdown.lines().find(of_data).unwrap_or_else(|| panic!("no {name}"));
+            let found = cells(&markdown, &format!("{heading}\n"));
+            for (row, columns) in rows {
+                for (column, texts) in columns {
+                    let title = column.replace('|', " ");
+                    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+                    let scale = if column.starts_with("top1|") { 0.01 } else { 1.0 };
+                    let number = |text: &String| text.parse::<f64>().unwrap() * scale;
+                    let mut expected: Vec<f64> = texts.iter().map(number).collect();
+                    let place = (row.clone(), title.clone());
+                    let Some(cells) = found.get(&place) else {
+                        panic!("{name}: no {title} of {row} in {found:?}")
+                    };
+                    let mut cells = cells.clone();
+                    expected.sort_by(f64::total_cmp);
+                    cells.sort_by(f64::total_cmp);
+                    assert_eq!(cells.len(), expected.len(), "{name}: {row} {title}");
+                    for (cell, expected) in cells.iter().zip(&expected) {
+                        assert!((cell - expected).abs() < 1e-12, "{name}: {row} {title}: {cell}");
+                        compared += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(compared > 480, "{compared}");
 }
 
 #[test]

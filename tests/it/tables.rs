@@ -50,6 +50,30 @@ fn a_table_is_never_written_over_a_file() {
 }
 
 #[test]
+fn runs_of_one_name_are_told_apart_and_a_turned_direction_is_bad_input() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in ["a", "b"] {
+        let place = folder.path().join(place);
+        std::fs::create_dir(&place).unwrap();
+        run_in(&place, &["--data", "synthetic:3:2", "-t", "dct", "-m", "psnr"]).expect(Exit::Done);
+    }
+    let runs = ["a/run", "b/run"].map(|run| folder.path().join(run));
+    let [a, b] = runs.each_ref().map(|run| run.to_str().unwrap());
+    let both = prismbench(&["table", a, b]).expect(Exit::Done).text();
+    assert!(both.contains("dct:16 [1 of 2]") && both.contains("dct:16 [2 of 2]"), "{both}");
+    let records = runs[1].join("records.jsonl");
+    let turned = std::fs::read_to_string(&records).unwrap().replace("higher", "lower");
+    std::fs::write(&records, turned).unwrap();
+    for arguments in [vec!["table", a, b], vec!["table", "--history", "psnr", b]] {
+        let refused = prismbench(&arguments).expect(Exit::Usage);
+        assert!(refused.err.contains("better is Higher"), "{}", refused.err);
+    }
+    let nowhere = folder.path().join("no/such/folder/table.csv");
+    let arguments = ["table", a, "--format", "csv", "--out", nowhere.to_str().unwrap()];
+    assert!(prismbench(&arguments).expect(Exit::Missing).err.contains("cannot write"));
+}
+
+#[test]
 fn mistakes_of_table_are_named() {
     let missing = prismbench(&["table", "no/such/run"]).expect(Exit::Missing);
     insta::assert_snapshot!(missing.err, @"error: no file `no/such/run`; give a run folder, or the `records.jsonl` of one");

@@ -2,12 +2,13 @@
 
 Paired bootstrap intervals (scipy.stats.bootstrap, percentile, 1,600,000 resamples), Student's t, the
 paired t-test, McNemar's test exact and with continuity correction (statsmodels), and the delete-a-group
-jackknife written out, of a standard deviation.
+jackknife written out, of a standard deviation; that of the difference of two Frechet distances; the bound on changes
+from run to run.
 """
 import json
 
 import numpy as np
-from scipy import stats
+from scipy import linalg, stats
 from statsmodels.stats.contingency_tables import mcnemar
 
 from streams import normal as draws
@@ -57,6 +58,37 @@ def jackknife(values):
     return {"values": [float(x) for x in values], "interval": [float(estimate - half), float(estimate + half)]}
 
 
+def frechet(a, b):
+    first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    root = linalg.sqrtm(first @ second).real
+    return ((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() + np.trace(first + second - 2 * root)
+
+
+def paired_jackknife(key, n, columns, noises, confidence):
+    """Two runs on the same originals; the groups are deleted from originals and both runs."""
+    def draw(stream):
+        return np.asarray(draws("paired", key, stream, n * columns)).reshape(n, columns)
+    originals = draw(0)
+    before, after = (originals + noise * draw(stream) for stream, noise in enumerate(noises, 1))
+    originals, before, after = (np.round(x, 4).astype(np.float32).astype(np.float64) for x in (originals, before, after))
+    groups = np.arange(n) % 10
+    left = np.array([frechet(originals[groups != g], after[groups != g]) - frechet(originals[groups != g], before[groups != g])
+                     for g in range(10)])
+    difference = frechet(originals, after) - frechet(originals, before)
+    half = stats.t.ppf(0.5 + confidence / 2, 9) * np.sqrt(9 / 10 * ((left - left.mean()) ** 2).sum())
+    def rounded(rows):
+        return [[round(float(x), 4) for x in row] for row in rows]
+    return {"originals": rounded(originals), "before": rounded(before), "after": rounded(after), "confidence": confidence,
+            "difference": float(difference), "interval": [float(difference - half), float(difference + half)]}
+
+
+def change_rule(levels):
+    """rustc-perf's bound on what is noise: Q3 + 3 IQR of the changes from run to run."""
+    changes = np.abs(np.diff(levels))
+    low, high = np.percentile(changes, [25, 75])
+    return {"levels": [float(x) for x in levels], "bound": float(high + 3 * (high - low))}
+
+
 def main():
     normal = draws("oracle", 1, 0, 200)
     skewed = np.exp(draws("oracle", 2, 0, 150))
@@ -70,6 +102,9 @@ def main():
         "student": list(student()),
         "mcnemar": [of_counts(*pair) for pair in
                     [(0, 1), (0, 6), (3, 12), (11, 13), (5, 19), (5, 20), (13, 13), (120, 170), (1, 400)]],
+        "change_bound": [change_rule(np.round(normal[:n], 6)) for n in (10, 11, 40)],
+        "paired_jackknife": [paired_jackknife(1, 60, 3, (0.3, 0.33), 0.99), paired_jackknife(2, 57, 2, (0.5, 0.5), 0.95),
+                             paired_jackknife(3, 40, 4, (0.2, 0.6), 0.99)],
         "jackknife": [jackknife(np.round(normal[:n], 6)) for n in (20, 57, 200)],
     }, indent=1))
 

@@ -38,6 +38,10 @@ pub struct Record {
     /// What a reader must know beyond the number; most have nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The value without each tenth of the samples in turn, where its interval is a jackknife's: what the
+    /// interval of a difference between two runs is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicates: Vec<f64>,
     /// Unit of the value.
     pub unit: Unit,
     /// Direction, carried along so that a reader needs no registry.

@@ -1,10 +1,12 @@
 use prismbench_reports::{
-    Baseline, Decision, GateFormat, ReportError, gate, update_baseline, write_gate,
+    Baseline, Decision, GateFormat, HistoryRule, HistoryRules, ReportError, gate, history_rules,
+    update_baseline, write_gate,
 };
 
 use crate::cli::GateArgs;
 use crate::error::Failure;
 use crate::output::{deliver, format};
+use crate::past_runs::{ANY_METRIC, measured};
 use crate::{Exit, Streams, side};
 
 /// Decides whether a run is as good as a baseline.
@@ -37,6 +39,23 @@ pub(crate) fn run(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
     })
 }
 
+/// The rules that runs of the past call for, where some are named.
+fn rules(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Option<Vec<HistoryRule>>, Failure> {
+    if args.from_history.is_empty() {
+        return Ok(None);
+    }
+    let HistoryRules { rules, insufficient } =
+        history_rules(&measured(&args.from_history, ANY_METRIC, streams)?)?;
+    if insufficient > 0 {
+        streams.say(&format!(
+            "warning: insufficient history: {insufficient} series of fewer than 10 runs keep the \
+             default floor"
+        ));
+    }
+    streams.say(&format!("{} floors are wider than by default", rules.len()));
+    Ok(Some(rules))
+}
+
 /// Replaces the values of a baseline; says first what changes by it.
 fn update(args: &GateArgs, format: GateFormat, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let run = side::read(&args.run, streams)?;
@@ -46,7 +65,8 @@ fn update(args: &GateArgs, format: GateFormat, streams: &mut Streams<'_>) -> Res
         Err(ReportError::Missing { .. }) => {}
         Err(error) => streams.say(&format!("warning: {error}")),
     }
-    update_baseline(&args.baseline, &args.run)?;
+    let rules = rules(args, streams)?;
+    update_baseline(&args.baseline, &args.run, rules.as_deref())?;
     streams.say(&format!("wrote {}", args.baseline.display()));
     Ok(Exit::Done)
 }

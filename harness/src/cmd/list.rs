@@ -5,24 +5,27 @@ use prismbench_suites::suites;
 
 use crate::cli::ListArgs;
 use crate::error::Failure;
+use crate::reproduction::ReproductionPlan;
 use crate::{Exit, Streams};
 
-const WHAT: [&str; 7] =
-    ["tokenizers", "generators", "suites", "metrics", "protocols", "data", "published"];
+const WHAT: [&str; 8] =
+    ["tokenizers", "generators", "suites", "metrics", "protocols", "data", "plans", "published"];
 
 /// Prints what this build knows.
 pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let text = match args.what.as_deref() {
         None => {
             let mut sections = Vec::new();
-            for what in WHAT.into_iter().filter(|&what| what != "published") {
+            for what in WHAT.into_iter().filter(|what| !["plans", "published"].contains(what)) {
                 sections.push(format!("{what}\n{}", section(what)));
             }
+            sections.push(format!("plans\n{}", aligned(&plans()?)));
             sections
                 .push("published\n  `prismbench list published` lists the sources\n".to_owned());
             sections.join("\n")
         }
         Some("published") => aligned(&sources()?),
+        Some("plans") => aligned(&plans()?),
         Some(what) if WHAT.contains(&what) => section(what),
         Some(what) => {
             let nearest = nearest(what, WHAT).map(str::to_owned);
@@ -80,6 +83,16 @@ fn aligned(rows: &[(String, String)]) -> String {
             format!("  {name:width$}  {}\n", text.replace('\n', &format!("\n{indent}")))
         })
         .collect()
+}
+
+/// What `reproduce` takes besides published rows.
+fn plans() -> Result<Vec<(String, String)>, Failure> {
+    let plans = ReproductionPlan::embedded()?.into_iter().map(|plan| {
+        let numbers: usize = plan.parts.iter().map(|part| part.numbers.len()).sum();
+        let data = plan.datasets().join(", ");
+        (plan.name, format!("{}; {numbers} published numbers on {data}", plan.about))
+    });
+    Ok(plans.collect())
 }
 
 /// A line for each paper and version: how much it prints, of what.

@@ -1,18 +1,16 @@
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::Path;
 
 use prismbench_core::Record;
 use prismbench_reports::{
-    ContactSheet, Contents, Format, Measured, PublishedRow, RecordFile, RunSamples, Style, history,
-    published, read_records, read_samples, write_history, write_table,
+    ContactSheet, Contents, Format, PublishedRow, RunSamples, Style, history, published,
+    read_samples, write_history, write_table,
 };
 
 use crate::cli::TableArgs;
 use crate::contact_sheets::{Run, Wanted, contact_sheets};
 use crate::error::Failure;
 use crate::output::{deliver, format};
-use crate::provenance::Provenance;
+use crate::past_runs::{measured, read};
 use crate::{Exit, Streams};
 
 /// Samples of each kind that a page shows of a tokenizer.
@@ -24,7 +22,7 @@ pub(crate) fn run(args: &TableArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     check(args, format)?;
     let style = Style { width: streams.width };
     if let Some(metric) = &args.history {
-        let measured = measured(&args.runs, streams)?;
+        let measured = measured(&args.runs, metric, streams)?;
         let trends = history(&measured, metric)?;
         deliver(args.out.as_deref(), streams, |out| write_history(&trends, format, style, out))?;
         return Ok(Exit::Done);
@@ -74,14 +72,6 @@ fn sheets(args: &TableArgs, runs: &[Run]) -> Result<Vec<ContactSheet>, Failure> 
     contact_sheets(runs, &Wanted { count, metric: args.pictures_by.as_deref() })
 }
 
-fn read(run: &Path, streams: &mut Streams<'_>) -> Result<RecordFile, Failure> {
-    let file = read_records(run)?;
-    if let Some(cut_short) = &file.cut_short {
-        streams.say(&format!("warning: {cut_short}"));
-    }
-    Ok(file)
-}
-
 fn cited(words: &str) -> Result<Vec<PublishedRow>, Failure> {
     let mut rows = published()?;
     rows.retain(|row| row.matches(words));
@@ -89,54 +79,4 @@ fn cited(words: &str) -> Result<Vec<PublishedRow>, Failure> {
         true => Err(Failure::NothingPublished { words: words.to_owned() }),
         false => Ok(rows),
     }
-}
-
-/// The records of every run in some folders, each with the time at which its run began. A folder that is
-/// found twice counts once.
-fn measured(folders: &[PathBuf], streams: &mut Streams<'_>) -> Result<Vec<Measured>, Failure> {
-    let mut seen = HashSet::new();
-    let mut measured = Vec::new();
-    for folder in folders {
-        for run in runs_in(folder)? {
-            let place = run.canonicalize().unwrap_or_else(|_| run.clone());
-            if !seen.insert(place) {
-                continue;
-            }
-            let at = began(&run)?;
-            let records = read(&run, streams)?.records;
-            measured.extend(records.into_iter().map(|record| Measured { at, record }));
-        }
-    }
-    Ok(measured)
-}
-
-/// A run folder or file itself, or the run folders in a folder, in the order of their names.
-fn runs_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    const RECORDS: &str = "records.jsonl";
-    if !folder.is_dir() || folder.join(RECORDS).is_file() {
-        return Ok(vec![folder.to_owned()]);
-    }
-    let failed = |source: io::Error| Failure::Read { path: folder.to_owned(), source };
-    let mut runs = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.join(RECORDS).is_file() {
-            runs.push(path);
-        }
-    }
-    runs.sort();
-    if runs.is_empty() { Err(Failure::NoRuns { path: folder.to_owned() }) } else { Ok(runs) }
-}
-
-/// When a run began: what `run.json` says, else when its records were last written.
-fn began(run: &Path) -> Result<u64, Failure> {
-    let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new("")) };
-    let text = fs::read_to_string(folder.join("run.json")).unwrap_or_default();
-    if let Ok(provenance) = serde_json::from_str::<Provenance>(&text) {
-        return Ok(provenance.started_unix);
-    }
-    let written = fs::metadata(run).and_then(|file| file.modified());
-    let failed = |source: io::Error| Failure::Read { path: run.to_owned(), source };
-    let since = written.map_err(failed)?.duration_since(std::time::UNIX_EPOCH);
-    Ok(since.map_or(0, |since| since.as_secs()))
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use prismbench_core::{Better, Outcome, Record};
 use prismbench_metrics::probe::McNemar;
-use prismbench_metrics::{Interval, paired_interval, student_quantile};
+use prismbench_metrics::{Interval, paired_interval, paired_jackknife, student_quantile};
 
 use super::side::Pairs;
 use super::slices::worse_slices;
@@ -36,6 +36,8 @@ pub enum Evidence {
         /// Probability of as large a difference between equally good ones.
         p_value: f64,
     },
+    /// The jackknife of the difference of two distances, the same tenths of the samples left out of both.
+    Jackknife,
     /// The records' own intervals, as if the two runs were independent.
     Intervals,
     /// The two values alone: nobody knows their noise, and the floor decides.
@@ -54,6 +56,7 @@ impl Evidence {
             Self::McNemar { lost, won, p_value } => {
                 format!("McNemar {won} won, {lost} lost, p = {p_value:.2e}")
             }
+            Self::Jackknife => "paired jackknife".to_owned(),
             Self::Intervals => "intervals, as if independent".to_owned(),
             Self::Values => "values alone".to_owned(),
             Self::Nothing => String::new(),
@@ -229,6 +232,18 @@ fn of_values(old: &Record, new: &Record, blank: Comparison) -> Comparison {
         return Comparison { verdict: Verdict::Same, gain, evidence, ..blank };
     }
     let floor = blank.limit.floor(before);
+    if let Some(interval) = jackknife_interval(old, new, after - before, blank.limit) {
+        let beyond_noise = interval.low > 0.0 || interval.high < 0.0;
+        let verdict = directed(better, call(gain_of, interval, beyond_noise, floor));
+        let (interval, evidence) = (Some(interval), Evidence::Jackknife);
+        return Comparison { verdict, gain, interval, evidence, ..blank };
+    }
+    let note = match old.replicates.is_empty() == new.replicates.is_empty() {
+        true => blank.note.clone(),
+        false => "one of the runs was made without what its differences are judged by: measured \
+                  anew, both would be paired"
+            .to_owned(),
+    };
     let interval = difference_interval(old, new, gain_of, blank.limit);
     let beyond_noise = interval.is_none_or(|interval| interval.low > 0.0 || interval.high < 0.0);
     let verdict = match (gain_of.abs() <= floor, beyond_noise) {
@@ -239,7 +254,23 @@ fn of_values(old: &Record, new: &Record, blank: Comparison) -> Comparison {
         (false, true) => Verdict::Worse,
     };
     let evidence = if interval.is_some() { Evidence::Intervals } else { Evidence::Values };
-    Comparison { verdict: directed(better, verdict), gain, interval, evidence, ..blank }
+    Comparison { verdict: directed(better, verdict), gain, interval, evidence, note, ..blank }
+}
+
+/// The interval of the gain of a distance between distributions, where both runs kept what it was without
+/// each tenth of their samples.
+fn jackknife_interval(
+    old: &Record,
+    new: &Record,
+    difference: f64,
+    limit: Limit,
+) -> Option<Interval> {
+    let (before, after) = (&old.replicates, &new.replicates);
+    let found = paired_jackknife(before, after, difference, limit.confidence)?;
+    Some(match old.better {
+        Better::Lower => Interval { low: -found.high, high: -found.low },
+        Better::Higher | Better::Neither => found,
+    })
 }
 
 /// The interval of a difference whose two values have their own, as if these were independent: their half

@@ -34,10 +34,35 @@ pub enum Sides {
 /// Whether slices are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slicing {
+    /// Classes of the pictures, and what size they had before the crop.
+    All,
     /// Classes of the pictures.
     ByClass,
+    /// What size the pictures had before the crop.
+    ByResolution,
     /// No.
     Off,
+}
+
+impl Slicing {
+    /// Slices by their names in a rule.
+    fn of(names: &[String]) -> Self {
+        let has = |name: &str| names.iter().any(|known| known == name);
+        match (has("class"), has("resolution")) {
+            (true, true) => Self::All,
+            (true, false) => Self::ByClass,
+            (false, true) => Self::ByResolution,
+            (false, false) => Self::Off,
+        }
+    }
+
+    pub(super) fn by_class(self) -> bool {
+        matches!(self, Self::All | Self::ByClass)
+    }
+
+    pub(super) fn by_resolution(self) -> bool {
+        matches!(self, Self::All | Self::ByResolution)
+    }
 }
 
 /// Whether a gate fails by a limit.
@@ -58,7 +83,7 @@ impl Default for Limit {
             min: None,
             max: None,
             sides: Sides::One,
-            slices: Slicing::ByClass,
+            slices: Slicing::All,
             weight: Weight::Binding,
         }
     }
@@ -74,7 +99,7 @@ impl Limit {
     /// Absolute and relative floor of a metric, by its id without version.
     ///
     /// Effects that people report and act on; METHODOLOGY.md says where each comes from.
-    fn of_metric(metric: &str) -> Self {
+    pub(crate) fn of_metric(metric: &str) -> Self {
         let (absolute, relative) = match metric {
             "psnr" => (0.02, 0.0),
             "ssim" | "ms-ssim" | "lpips" => (0.001, 0.0),
@@ -116,7 +141,7 @@ pub struct Rule {
     pub max: Option<f64>,
     /// [`Limit::sides`].
     pub two_sided: Option<bool>,
-    /// [`Limit::slices`]: `["class"]`, or `[]` for none.
+    /// [`Limit::slices`]: `["class", "resolution"]`, one of them, or `[]` for none.
     pub slices: Option<Vec<String>>,
     /// [`Limit::weight`].
     pub advisory: Option<bool>,
@@ -142,8 +167,11 @@ impl Rule {
         if self.confidence.is_some_and(|confidence| !(0.5..1.0).contains(&confidence)) {
             return Err("`confidence` must be at least 0.5 and less than 1, as in 0.99".to_owned());
         }
-        match self.slices.iter().flatten().find(|slice| *slice != "class") {
-            Some(slice) => Err(format!("there is no slice `{slice}`; it is `class`, or none")),
+        let known = ["class", "resolution"];
+        match self.slices.iter().flatten().find(|slice| !known.contains(&slice.as_str())) {
+            Some(slice) => {
+                Err(format!("there is no slice `{slice}`; it is `class`, `resolution` or none"))
+            }
             None => Ok(()),
         }
     }
@@ -172,8 +200,8 @@ impl Rule {
             None => limit.sides,
         };
         let slices = match &self.slices {
-            Some(slices) if slices.is_empty() => Slicing::Off,
-            _ => limit.slices,
+            Some(slices) => Slicing::of(slices),
+            None => limit.slices,
         };
         let weight = if self.advisory == Some(true) { Weight::Advisory } else { limit.weight };
         Limit {

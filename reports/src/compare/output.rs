@@ -10,7 +10,7 @@ use super::{Comparison, Verdict};
 use crate::ReportError;
 use crate::markup::Markup;
 use crate::numbers::number;
-use crate::row_names::short;
+use crate::row_names::{protocol_lines, short};
 use crate::sheet::Sheet;
 
 choice! {
@@ -77,6 +77,8 @@ fn sheet(heading: String, rows: &[&Comparison], markup: Markup) -> String {
         footnotes: Vec::new(),
         closing: vec![confidence(rows)],
     };
+    let records = rows.iter().flat_map(|row| row.before.iter().chain(&row.after));
+    sheet.closing.extend(protocol_lines(records).iter().map(|line| markup.plain(line)));
     for row in rows {
         let Some(record) = row.subject() else { continue };
         let value = |record: &Option<Record>| {

@@ -49,6 +49,7 @@ fn side(values: &[f64]) -> Side {
         indices: (0..IMAGES).collect(),
         ids: (0..IMAGES).map(|i| i.to_string()).collect(),
         labels: vec![None; IMAGES as usize],
+        sizes: Vec::new(),
         metrics: vec![(made.metric.clone(), values.to_vec())],
     };
     Side::new(vec![made], vec![samples])

@@ -24,6 +24,8 @@ pub(crate) struct PerImage {
     pub(crate) ids: Option<Arc<Vec<String>>>,
     /// Class of each image; empty in a baseline.
     pub(crate) labels: Arc<Vec<Option<u32>>>,
+    /// Columns and rows of each before the crop; empty in a baseline, or where nothing is known of any.
+    pub(crate) sizes: Arc<Vec<Option<(u32, u32)>>>,
     pub(crate) values: Vec<f64>,
     /// sha256 over the bits of all values: tells whether any image changed at all.
     pub(crate) digest: String,
@@ -34,6 +36,7 @@ pub(crate) struct PerImage {
 pub(crate) struct Pairs {
     pub(crate) values: Vec<(f64, f64)>,
     pub(crate) labels: Vec<Option<u32>>,
+    pub(crate) sizes: Vec<Option<(u32, u32)>>,
     /// Whether no bit of any value differs.
     pub(crate) identical: bool,
 }
@@ -64,12 +67,18 @@ impl Side {
             order.sort_by_key(|&row| table.indices[row]);
             let ids = Arc::new(order.iter().map(|&row| table.ids[row].clone()).collect());
             let labels = Arc::new(order.iter().map(|&row| table.labels[row]).collect());
+            let sizes = match table.sizes.is_empty() {
+                true => Vec::new(),
+                false => order.iter().map(|&row| table.sizes[row]).collect(),
+            };
+            let sizes = Arc::new(sizes);
             for (column, values) in &table.metrics {
                 let values: Vec<f64> = order.iter().map(|&row| values[row]).collect();
                 let key = [&table.tokenizer, &table.dataset, &table.protocol_sha256, column];
                 let (ids, labels) = (Some(Arc::clone(&ids)), Arc::clone(&labels));
+                let sizes = Arc::clone(&sizes);
                 let digest = digest(&values);
-                let per_image = PerImage { ids, labels, values, digest };
+                let per_image = PerImage { ids, labels, sizes, values, digest };
                 side.per_image.insert(key.map(Clone::clone), per_image);
             }
         }
@@ -157,6 +166,7 @@ fn paired(before: &PerImage, after: &PerImage) -> Result<Pairs, String> {
     Ok(Pairs {
         values: rows.map(|row| (before.values[at(row)], after.values[row])).collect(),
         labels: after.labels.as_ref().clone(),
+        sizes: after.sizes.as_ref().clone(),
         identical: identical && place.is_none(),
     })
 }

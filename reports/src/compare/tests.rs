@@ -30,6 +30,7 @@ fn samples(record: &Record, values: &[f64]) -> SampleColumns {
         indices: (0..n).collect(),
         ids: (0..n).map(|i| format!("{i}.png")).collect(),
         labels: (0..n).map(|i| Some((i % 4) as u32)).collect(),
+        sizes: Vec::new(),
         metrics: vec![(record.metric.clone(), values.to_vec())],
     }
 }
@@ -302,4 +303,70 @@ fn what_is_the_same_is_counted_and_not_shown() {
     let shown = &Verdict::ALL[..7];
     write_comparison(&comparisons, (CompareFormat::Text, shown), &mut out).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "1 same\n");
+}
+
+/// A distance between distributions with what it was without each tenth of its samples.
+fn distance(value: f64, replicates: &[f64]) -> Side {
+    let outcome = Outcome::Ok { value, low: Some(value - 0.5), high: Some(value + 0.5) };
+    let mut made = record("jpeg:75", "latent-floats@1", outcome);
+    "rfid@1".clone_into(&mut made.metric);
+    made.replicates = replicates.to_vec();
+    Side::new(vec![made], Vec::new())
+}
+
+#[test]
+fn distances_of_the_same_samples_are_paired_by_the_jackknife() {
+    let noise = [0.01, 0.03, 0.02, 0.05, 0.04, 0.01, 0.06, 0.02, 0.03, 0.02];
+    let before: Vec<f64> = noise.iter().map(|noise| 2.0 + noise).collect();
+    let after: Vec<f64> = before.iter().zip(noise).map(|(old, x)| old + 0.1 + x / 50.0).collect();
+    let found = one(&distance(2.0, &before), &distance(2.1, &after));
+    assert_eq!((found.verdict, found.evidence), (Verdict::Worse, Evidence::Jackknife));
+    let interval = found.interval.unwrap();
+    assert!(interval.low < -0.1 && -0.1 < interval.high && interval.high < -0.09, "{interval:?}");
+    let better = one(&distance(2.1, &after), &distance(2.0, &before));
+    assert_eq!(better.verdict, Verdict::Better);
+    // The same two values as if independent: their intervals overlap by far.
+    let apart = one(&distance(2.0, &[]), &distance(2.1, &[]));
+    assert_eq!((apart.verdict, apart.evidence), (Verdict::Inconclusive, Evidence::Intervals));
+    assert_eq!(apart.note, "");
+    let half = one(&distance(2.0, &[]), &distance(2.1, &after));
+    assert_eq!(half.evidence, Evidence::Intervals);
+    assert!(half.note.contains("measured anew, both would be paired"), "{}", half.note);
+    // Samples that have nothing in common say nothing of so small a change.
+    let scattered: Vec<f64> = after.iter().rev().zip(noise).map(|(v, x)| v + 5.0 * x).collect();
+    let found = one(&distance(2.0, &before), &distance(2.1, &scattered));
+    assert_eq!((found.verdict, found.evidence), (Verdict::Inconclusive, Evidence::Jackknife));
+}
+
+/// Small pictures lose much and large ones gain a little more: the mean holds.
+#[test]
+fn a_size_of_pictures_can_be_worse_while_the_mean_is_not() {
+    let before: Vec<f64> = normals(200, 5).iter().map(|z| 31.0 + 3.0 * z).collect();
+    let is_small = |at: usize| at.is_multiple_of(4);
+    let shift = |at: usize| if is_small(at) { -0.3 } else { 0.11 };
+    let noise = normals(200, 6);
+    let after: Vec<f64> = (0..200).map(|at| before[at] + shift(at) + 0.05 * noise[at]).collect();
+    let with_sizes = |values: &[f64]| {
+        let made = side("psnr@1", values).records;
+        let size = |at: usize| Some(if is_small(at) { (500, 240) } else { (1024, 768) });
+        let sizes = (0..200).map(size).collect();
+        let labels = vec![None; 200];
+        let table = SampleColumns { sizes, labels, ..samples(&made[0], values) };
+        Side::new(made, vec![table])
+    };
+    let (before, after) = (with_sizes(&before), with_sizes(&after));
+    let found = one(&before, &after);
+    assert_ne!(found.verdict, Verdict::Worse);
+    let slices: Vec<_> = found.slices.iter().map(|slice| (slice.name.as_str(), slice.n)).collect();
+    assert_eq!(slices, [("shorter side 128 to 255", 50)]);
+    let rule = |text: &str| -> Vec<Rule> { vec![toml::from_str(text).unwrap()] };
+    for (rules, worse) in [
+        (rule("slices = ['class']"), 0),
+        (rule("slices = ['resolution']"), 1),
+        (rule("slices = ['class', 'resolution']"), 1),
+        (rule("slices = []"), 0),
+    ] {
+        let found = compare(&before, &after, &rules).unwrap();
+        assert_eq!(found[0].slices.len(), worse, "{rules:?}");
+    }
 }

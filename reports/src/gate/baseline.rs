@@ -1,7 +1,7 @@
 //! The file that a run is held against.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use prismbench_core::{Better, Outcome, Record, Unit};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::written::{self, FORMAT, HEAD, MARK};
+use super::parquet;
+use super::written::FORMAT;
 use crate::compare::{PerImage, Rule, Side};
 use crate::frame::check;
 use crate::{ReportError, read_samples};
@@ -30,24 +31,24 @@ pub struct Baseline {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Contents {
+pub(super) struct Contents {
     #[serde(default)]
     rule: Vec<Rule>,
-    baseline: Head,
+    pub(super) baseline: Head,
     #[serde(default)]
     table: Vec<Table>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Head {
+pub(super) struct Head {
     /// Looked at before the rest is read.
     #[serde(rename = "format")]
     _format: u32,
     run: String,
     tool_version: String,
     /// A file beside this one with the values of single images, where they are many.
-    images: Option<String>,
+    pub(super) images: Option<String>,
     images_sha256: Option<String>,
 }
 
@@ -89,22 +90,28 @@ struct Value {
     weights_sha256: String,
     device: String,
     dtype: String,
+    #[serde(default)]
+    replicates: Vec<f64>,
     digest: Option<String>,
     images: Option<Vec<f64>>,
 }
 
 impl Baseline {
-    /// Reads a baseline, and the file of per-image values beside it where it names one.
+    /// Reads a baseline, TOML or, by its name, Parquet, and what belongs to it beside it: values of single
+    /// images, rules.
     ///
     /// # Errors
     /// [`ReportError::Missing`] with the command that writes one; [`ReportError::NewerBaseline`] for a
     /// format of a later version; [`ReportError::NotBaseline`] for anything else that is wrong.
     pub fn read(path: &Path) -> Result<Self, ReportError> {
+        if parquet::is_parquet(path) {
+            let side = parquet::read(path)?;
+            let run = side.records.first().map_or_else(String::new, |record| record.run.clone());
+            return Ok(Self { run, rules: rules_beside(path)?, side });
+        }
         let refused = |reason: String| ReportError::NotBaseline { path: path.to_owned(), reason };
         let contents = parse(&read(path)?, path)?;
-        for (at, rule) in contents.rule.iter().enumerate() {
-            rule.check().map_err(|reason| refused(format!("rule {}: {reason}", at + 1)))?;
-        }
+        check_rules(&contents.rule).map_err(refused)?;
         let samples = match (&contents.baseline.images, &contents.baseline.images_sha256) {
             (Some(name), Some(sha256)) => {
                 let beside = beside(path, name).map_err(refused)?;
@@ -131,8 +138,9 @@ impl Baseline {
                             "an image's {metric} of `{tokenizer}` is NaN"
                         )));
                     }
-                    let labels = Arc::default();
-                    side.keep(&record, PerImage { ids: None, labels, values, digest });
+                    let (labels, sizes) = (Arc::default(), Arc::default());
+                    let images = PerImage { ids: None, labels, sizes, values, digest };
+                    side.keep(&record, images);
                 }
                 side.records.push(record);
             }
@@ -169,6 +177,7 @@ impl Table {
             setting: value.setting.clone(),
             outcome,
             warnings: Vec::new(),
+            replicates: value.replicates.clone(),
             unit: value.unit,
             better: value.better,
             protocol: self.protocol.clone(),
@@ -186,12 +195,46 @@ impl Table {
     }
 }
 
-fn read(path: &Path) -> Result<String, ReportError> {
+/// The rules of a baseline in Parquet: those of the file of its name with `.rules.toml` behind it, where there
+/// is one.
+fn rules_beside(path: &Path) -> Result<Vec<Rule>, ReportError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Rules {
+        #[serde(default)]
+        rule: Vec<Rule>,
+    }
+    let path = rules_path(path);
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let refused = |reason: String| ReportError::NotBaseline { path: path.clone(), reason };
+    let rules: Rules = toml::from_str(&read(&path)?).map_err(|error| refused(one_line(&error)))?;
+    check_rules(&rules.rule).map_err(refused)?;
+    Ok(rules.rule)
+}
+
+pub(super) fn rules_path(baseline: &Path) -> PathBuf {
+    baseline.with_extension("rules.toml")
+}
+
+fn check_rules(rules: &[Rule]) -> Result<(), String> {
+    let mut numbered = rules.iter().zip(1..);
+    numbered
+        .try_for_each(|(rule, at)| rule.check().map_err(|reason| format!("rule {at}: {reason}")))
+}
+
+/// What to do about a baseline that is not there.
+pub(super) fn missing(path: &Path) -> ReportError {
+    ReportError::Missing {
+        path: path.to_owned(),
+        remedy: "`prismbench gate RUN --baseline FILE --update` writes it from a run",
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<String, ReportError> {
     let failed = |cause: io::Error| match cause.kind() {
-        io::ErrorKind::NotFound => ReportError::Missing {
-            path: path.to_owned(),
-            remedy: "`prismbench gate RUN --baseline FILE --update` writes it from a run",
-        },
+        io::ErrorKind::NotFound => missing(path),
         _ => ReportError::Read { path: path.to_owned(), cause },
     };
     let size = fs::metadata(path).map_err(failed)?.len();
@@ -206,7 +249,7 @@ fn read(path: &Path) -> Result<String, ReportError> {
     })
 }
 
-fn parse(text: &str, path: &Path) -> Result<Contents, ReportError> {
+pub(super) fn parse(text: &str, path: &Path) -> Result<Contents, ReportError> {
     let refused = |reason: String| ReportError::NotBaseline { path: path.to_owned(), reason };
     let table: toml::Table = text.parse().map_err(|error| refused(one_line(&error)))?;
     let head = table.get("baseline").and_then(toml::Value::as_table);
@@ -226,7 +269,7 @@ fn one_line(error: &toml::de::Error) -> String {
 }
 
 /// A file in the folder of the baseline, which must not lie elsewhere.
-fn beside(path: &Path, name: &str) -> Result<PathBuf, String> {
+pub(super) fn beside(path: &Path, name: &str) -> Result<PathBuf, String> {
     let plain = Path::new(name).file_name().is_some_and(|file| file == name);
     match plain {
         true => Ok(path.with_file_name(name)),
@@ -245,72 +288,6 @@ fn digest_of(path: &Path) -> Result<String, ReportError> {
     Ok(hex(&bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Writes a run's values into a baseline file: a new one, or below the rules of one that is there.
-///
-/// The new file takes the place of the old at once; values of single images, where they are many, are
-/// in a file of their own whose name carries its hash, so that neither is ever of another run.
-///
-/// # Errors
-/// [`ReportError::Unfit`] for a run with a failed record; [`ReportError::NotBaseline`] for a file that
-/// this did not write, which is left alone; those of reading the run.
-pub fn update_baseline(path: &Path, run: &Path) -> Result<(), ReportError> {
-    let side = Side::read(run)?;
-    if let Some(record) = side.records.iter().find(|r| matches!(r.outcome, Outcome::Failed { .. }))
-    {
-        return Err(ReportError::Unfit {
-            tokenizer: record.tokenizer.clone(),
-            metric: record.metric.clone(),
-        });
-    }
-    let refused = |reason: String| ReportError::NotBaseline { path: path.to_owned(), reason };
-    let (head, old) = match read(path) {
-        Ok(text) => {
-            let mark = text.find(MARK).ok_or_else(|| {
-                refused("it was not written by `gate --update`, so it is left alone".to_owned())
-            })?;
-            (text[..mark].to_owned(), parse(&text, path)?.baseline.images)
-        }
-        Err(ReportError::Missing { .. }) => (HEAD.to_owned(), None),
-        Err(error) => return Err(error),
-    };
-    let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new("")) };
-    let images = written::many(&side).then(|| folder.join("samples.parquet"));
-    let images = images.map(|samples| written_beside(path, &samples)).transpose()?;
-    let text = head + &written::text(&side, images.as_ref());
-    // What is written must be what is read.
-    parse(&text, path)?;
-    replace(path, text.as_bytes())?;
-    if let Some(old) = old.filter(|old| images.as_ref().is_none_or(|(name, _)| name != old))
-        && let Ok(stale) = beside(path, &old)
-    {
-        // It is of no use to anybody, and no harm if it stays.
-        let _ = fs::remove_file(stale);
-    }
-    Ok(())
-}
-
-/// Copies a file of per-image values beside the baseline; its name and sha256.
-fn written_beside(path: &Path, samples: &Path) -> Result<(String, String), ReportError> {
-    let cannot = |cause| ReportError::Read { path: samples.to_owned(), cause };
-    let bytes = fs::read(samples).map_err(cannot)?;
-    let sha256 = hex(&bytes);
-    let stem =
-        path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let name = format!("{stem}-{}.parquet", &sha256[..8]);
-    replace(&path.with_file_name(&name), &bytes)?;
-    Ok((name, sha256))
-}
-
-/// Writes beside the target and renames: a reader sees the old file or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let failed = |cause: io::Error| ReportError::Write { path: path.to_owned(), cause };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = crate::samples::temporary(folder.unwrap_or(Path::new("."))).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
 }

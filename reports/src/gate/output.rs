@@ -9,6 +9,7 @@ use super::{Decision, GateReport, GateRow, Status, junit};
 use crate::ReportError;
 use crate::compare::{Verdict, gain_text, json_of, metric_text, subject_text, value_text};
 use crate::markup::Markup;
+use crate::row_names::protocol_lines;
 use crate::sheet::Sheet;
 
 choice! {
@@ -73,6 +74,9 @@ fn sheet(report: &GateReport, markup: Markup) -> String {
         return lines.join("\n") + "\n";
     }
     sheet.closing.insert(0, "gain: positive is better".to_owned());
+    let shown = report.rows.iter().filter(|row| is_shown(row)).map(|row| &row.comparison);
+    let records = shown.flat_map(|row| row.before.iter().chain(&row.after));
+    sheet.closing.extend(protocol_lines(records).iter().map(|line| markup.plain(line)));
     sheet.written()
 }
 

@@ -44,6 +44,7 @@ impl Run {
             indices: (0..IMAGES).collect(),
             ids: (0..IMAGES).map(|i| format!("{i}.png")).collect(),
             labels: (0..IMAGES).map(|i| Some((i % 2) as u32)).collect(),
+            sizes: Vec::new(),
             metrics: vec![("psnr@1".to_owned(), values.to_vec())],
         };
         let samples = self.path().join("samples.parquet");
@@ -67,7 +68,7 @@ impl Run {
 fn baseline(run: &Run) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ci.toml");
-    update_baseline(&path, run.path()).unwrap();
+    update_baseline(&path, run.path(), None).unwrap();
     (folder, path)
 }
 
@@ -147,7 +148,7 @@ fn rules_stay_and_hold_over_the_defaults() {
     with_rules(&path, "# ours\n[[rule]]\nmetric = \"psnr\"\nfloor = 0.5\n");
     let worse = Run::new(-0.1).written();
     assert_eq!(decided(&path, &worse).decision(), Decision::Pass);
-    update_baseline(&path, worse.path()).unwrap();
+    update_baseline(&path, worse.path(), None).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("# ours\n[[rule]]"), "{text}");
     assert_eq!(text.matches("[baseline]").count(), 1);
@@ -215,7 +216,7 @@ fn files_that_are_no_baseline_are_refused_and_left_alone() {
     assert!(Baseline::read(&path).unwrap_err().to_string().contains("no text"));
     for mine in ["precious = true\n", "not even toml"] {
         std::fs::write(&path, mine).unwrap();
-        let error = update_baseline(&path, run.path()).unwrap_err().to_string();
+        let error = update_baseline(&path, run.path(), None).unwrap_err().to_string();
         assert!(error.contains("left alone"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), mine);
     }
@@ -225,7 +226,7 @@ fn files_that_are_no_baseline_are_refused_and_left_alone() {
     );
     let mut failed = Run::new(0.0);
     failed.records[0].outcome = Outcome::Failed { reason: String::new() };
-    let error = update_baseline(&folder.path().join("b.toml"), failed.written().path());
+    let error = update_baseline(&folder.path().join("b.toml"), failed.written().path(), None);
     assert!(matches!(error, Err(ReportError::Unfit { .. })));
 }
 
@@ -273,7 +274,7 @@ fn many_images_go_into_a_file_beside_that_cannot_be_another() {
     std::fs::write(&path, text.replace(&written[0], "../elsewhere.parquet")).unwrap();
     let error = Baseline::read(&path).unwrap_err().to_string();
     assert!(error.contains("no name of a file beside it"), "{error}");
-    update_baseline(&path, Run::new(0.0).written().path()).unwrap();
+    update_baseline(&path, Run::new(0.0).written().path(), None).unwrap();
     assert_eq!(files(), ["ci.toml"]);
 }
 
@@ -318,4 +319,121 @@ fn names_cannot_break_a_form() {
     for format in [GateFormat::Text, GateFormat::Markdown] {
         assert!(!shown(&report, format).contains('\u{1b}'));
     }
+}
+
+#[test]
+fn a_baseline_in_parquet_decides_as_one_in_text() {
+    let run = Run::new(0.0).written();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ci.parquet");
+    update_baseline(&path, run.path(), None).unwrap();
+    let report = decided(&path, &run);
+    assert_eq!(report.decision(), Decision::Pass, "{report:?}");
+    let identical = |row: &&GateRow| row.comparison.evidence == crate::Evidence::Identical;
+    assert_eq!(report.rows.iter().filter(identical).count(), 3);
+    let read = Baseline::read(&path).unwrap();
+    assert_eq!(read.run, "quick-3f9c1e");
+    for (read, written) in read.side.records.iter().zip(&run.records) {
+        assert_eq!((&read.outcome, read.n), (&written.outcome, written.n), "to the last bit");
+    }
+    assert_eq!(decided(&path, &Run::new(-0.1).written()).decision(), Decision::Regressed);
+    let mut class = Run::new(0.1);
+    class.psnr.iter_mut().step_by(2).for_each(|psnr| *psnr -= 0.19);
+    class.psnr.iter_mut().enumerate().for_each(|(i, psnr)| *psnr += 1e-3 * (i % 3) as f64);
+    assert_eq!(reason(&decided(&path, &class.written())), "worse in class 0");
+    // Rules stand beside it, and an update leaves them.
+    let rules = folder.path().join("ci.rules.toml");
+    std::fs::write(&rules, "[[rule]]\nmetric = 'psnr'\nfloor = 0.5\n").unwrap();
+    assert_eq!(decided(&path, &Run::new(-0.1).written()).decision(), Decision::Pass);
+    update_baseline(&path, run.path(), None).unwrap();
+    assert!(std::fs::read_to_string(&rules).unwrap().contains("floor = 0.5"));
+    std::fs::write(&rules, "[[rule]]\nflor = 0.5\n").unwrap();
+    let error = Baseline::read(&path).unwrap_err().to_string();
+    assert!(error.contains("ci.rules.toml") && error.contains("flor"), "{error}");
+}
+
+#[test]
+fn parquet_that_is_no_baseline_is_refused_and_left_alone() {
+    let run = Run::new(0.0).written();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ci.parquet");
+    let error = Baseline::read(&path).unwrap_err();
+    assert!(matches!(error, ReportError::Missing { .. }) && error.to_string().contains("--update"));
+    update_baseline(&path, run.path(), None).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Baseline::read(&path).unwrap_err().to_string()
+    };
+    assert!(refused(&whole[..whole.len() / 2]).contains("is no baseline"));
+    assert!(refused(b"PAR1 and something else PAR1").contains("is no baseline"));
+    let mut foreign = crate::frame(&run.records).unwrap();
+    let foreign = crate::export::parquet(&mut foreign).unwrap();
+    assert!(refused(&foreign).contains("no column `baseline_format`"));
+    assert!(update_baseline(&path, run.path(), None).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), foreign, "it is somebody's");
+    let mut frame = crate::frame(&run.records).unwrap();
+    let newer = polars::prelude::Column::new("baseline_format".into(), vec![7_i64; 4]);
+    frame.with_column(newer).unwrap();
+    let newer = refused(&crate::export::parquet(&mut frame).unwrap());
+    assert!(newer.contains("format 7, this program knows 1; use a newer prismbench"), "{newer}");
+}
+
+/// Nightly values of one metric: 12 of them, and another tokenizer's 3.
+fn nights(scatter: f64) -> Vec<crate::Measured> {
+    let value = |night: u64| 33.0 + scatter * ((night * 7) % 5) as f64;
+    let point = |night: u64, tokenizer: &str| {
+        let outcome = Outcome::Ok { value: value(night), low: None, high: None };
+        crate::Measured { at: night, record: record(tokenizer, "psnr@1", outcome) }
+    };
+    (0..12).map(|night| point(night, "jpeg:75")).chain((0..3).map(|n| point(n, "dct:4"))).collect()
+}
+
+#[test]
+fn floors_from_history_are_as_wide_as_values_scatter() {
+    assert!(matches!(history_rules(&[]), Err(ReportError::Empty)));
+    let still = history_rules(&nights(0.0)).unwrap();
+    assert_eq!((still.rules.len(), still.insufficient), (0, 1), "the default is wider");
+    let wide = history_rules(&nights(0.1)).unwrap();
+    assert_eq!(wide.insufficient, 1);
+    let [HistoryRule { of, floor, runs }] = wide.rules.as_slice() else { panic!("{wide:?}") };
+    assert_eq!(of.each_ref().map(String::as_str), ["reconstruction", "kodak", "jpeg:75", "psnr"]);
+    // The changes are 2, 3, 2, 3, 2 (five values in turn) tenths: quartiles 0.2 and 0.3.
+    assert!((floor - 0.6).abs() < 1e-9 && *runs == 12, "{floor}");
+    let run = Run::new(0.0).written();
+    let (_folder, path) = baseline(&run);
+    with_rules(&path, "# ours\n[[rule]]\nmetric = \"ssim\"\nfloor = 0.5\n");
+    for _ in 0..2 {
+        update_baseline(&path, run.path(), Some(&wide.rules)).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!((text.matches("# ours").count(), text.matches("12 runs").count()), (1, 1), "{text}");
+    assert_eq!(decided(&path, &Run::new(-0.5).written()).decision(), Decision::Pass);
+    assert_eq!(decided(&path, &Run::new(-0.7).written()).decision(), Decision::Regressed);
+    // A plain update leaves them; an update by a quiet history takes them away.
+    update_baseline(&path, run.path(), None).unwrap();
+    assert_eq!(decided(&path, &Run::new(-0.5).written()).decision(), Decision::Pass);
+    update_baseline(&path, run.path(), Some(&still.rules)).unwrap();
+    assert_eq!(decided(&path, &Run::new(-0.5).written()).decision(), Decision::Regressed);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("# ours"));
+}
+
+#[test]
+fn what_pairs_a_distance_between_distributions_is_kept_in_both_kinds_of_file() {
+    let mut run = Run::new(0.0);
+    run.records.truncate(1);
+    run.records[0].replicates = vec![0.1, 0.2, 1e-300, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 1.0 / 3.0];
+    let run = run.written();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ci.toml", "ci.parquet"] {
+        let path = folder.path().join(name);
+        update_baseline(&path, run.path(), None).unwrap();
+        let read = Baseline::read(&path).unwrap();
+        assert_eq!(read.side.records[0].replicates, run.records[0].replicates, "{name}");
+    }
+    let path = folder.path().join("ci.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("replicates = [0.1,", "replicates = [nan,")).unwrap();
+    let error = Baseline::read(&path).unwrap_err().to_string();
+    assert!(error.contains("not finite"), "{error}");
 }

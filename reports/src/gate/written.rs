@@ -25,7 +25,7 @@ pub(super) const HEAD: &str = r#"# A baseline of `prismbench gate`. Rules stand 
 #   two-sided = false        # true: better fails too
 #   min = 25.0               # hard limits, whatever the values below say
 #   max = 60.0
-#   slices = ["class"]       # classes of pictures can fail alone; [] for none
+#   slices = ["class", "resolution"]   # parts of the pictures that can fail alone; [] for none
 #   advisory = false         # true: shown, and never fails
 
 "#;
@@ -136,6 +136,10 @@ fn value(side: &Side, record: &Record, with_images: bool) -> String {
             add("skipped", quoted(reason));
         }
     }
+    if !record.replicates.is_empty() {
+        let values: Vec<String> = record.replicates.iter().map(|x| format!("{x:?}")).collect();
+        add("replicates", format!("[{}]", values.join(", ")));
+    }
     if let Some(images) = side.per_image(record).filter(|_| with_images) {
         add("digest", quoted(&images.digest));
         let values: Vec<String> = images.values.iter().map(|&value| short(value)).collect();
@@ -158,7 +162,7 @@ fn short(value: f64) -> String {
 
 /// A basic string of TOML, on one line: that of JSON, which leaves only one character as it is that TOML does
 /// not allow.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 

@@ -19,6 +19,7 @@ fn samples(tokenizer: &str, images: usize) -> SampleColumns {
         indices: (0..images as u64).collect(),
         ids: (0..images).map(|at| format!("{HOSTILE}{at}")).collect(),
         labels: vec![None; images],
+        sizes: Vec::new(),
         metrics: vec![("psnr@1".to_owned(), (0..images).map(value).collect())],
     }
 }

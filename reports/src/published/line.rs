@@ -52,6 +52,8 @@ impl Line {
             return Err("tokenizer, suite, source, paper and confidence must not be empty".into());
         }
         Ok(PublishedRow {
+            // Given when all rows are known.
+            key: String::new(),
             tokenizer: self.tokenizer,
             variant: self.variant,
             suite: self.suite,

@@ -54,7 +54,8 @@ fn sheet(board: &Leaderboard, published: &[PublishedRow], markup: Markup) -> She
     sheet.closing = vec![
         legend(board, markup, cited),
         markup.plain(&definitions(board)),
-        markup.plain(&provenance(board, markup)),
+        markup.plain(&protocol(board)),
+        markup.plain(&provenance(board)),
     ];
     sheet
 }
@@ -173,17 +174,16 @@ pub(crate) fn definitions(board: &Leaderboard) -> String {
     columns.join("; ")
 }
 
-/// Pictures and runs; in a paper, where no heading can be clicked, the whole hash of the protocol too.
-fn provenance(board: &Leaderboard, markup: Markup) -> String {
+/// The protocol with its whole hash: the heading has its first digits alone.
+fn protocol(board: &Leaderboard) -> String {
+    format!("protocol {} {}", board.protocols.join(" = "), board.protocol_sha256)
+}
+
+/// Pictures and runs.
+fn provenance(board: &Leaderboard) -> String {
     let runs = if board.runs.len() == 1 { "run" } else { "runs" };
-    let protocol = match markup {
-        Markup::Latex => {
-            format!("protocol {} {} · ", board.protocols.join(" = "), board.protocol_sha256)
-        }
-        _ => String::new(),
-    };
     let pictures = short(&board.reference_sha256);
-    format!("{protocol}pictures {pictures} · {runs} {}", board.runs.join(", "))
+    format!("pictures {pictures} · {runs} {}", board.runs.join(", "))
 }
 
 /// What an infinite outcome means.

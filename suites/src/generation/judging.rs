@@ -111,6 +111,7 @@ impl<'a> Judging<'a> {
                 n: 0,
                 reference: self.reference.as_ref().map(|known| known.sha256().to_owned()),
                 warnings: Vec::new(),
+                replicates: Vec::new(),
             };
             match (self.network, &self.reference) {
                 (Some(network), Some(reference)) => {
@@ -139,7 +140,8 @@ impl<'a> Judging<'a> {
     ) {
         let is_bound = [&RFID, &FLOOR_FID].contains(&measurement.metric);
         match value {
-            Ok(Value { value, interval, warning }) => {
+            Ok(Value { value, interval, replicates, warning }) => {
+                measurement.replicates = replicates;
                 let (low, high) = (interval.map(|i| i.low), interval.map(|i| i.high));
                 measurement.outcome = Outcome::Ok { value, low, high };
                 measurement.n = match is_bound {

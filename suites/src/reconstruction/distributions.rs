@@ -132,6 +132,7 @@ impl<'a> Distributions<'a> {
                     n: 0,
                     reference: space.reference(metric),
                     warnings: Vec::new(),
+                    replicates: Vec::new(),
                 };
                 let measured = match (failure, space.made.get(subject)) {
                     (Some(outcome), _) | (None, Some(Err(outcome))) => Err(outcome.clone()),
@@ -141,7 +142,8 @@ impl<'a> Distributions<'a> {
                     (None, None) => Err(measurement.outcome.clone()),
                 };
                 match measured {
-                    Ok((Value { value, interval, warning }, n)) => {
+                    Ok((Value { value, interval, replicates, warning }, n)) => {
+                        measurement.replicates = replicates;
                         warnings.extend(warning.map(|text| format!("{}: {text}", metric.id)));
                         let (low, high) = (interval.map(|i| i.low), interval.map(|i| i.high));
                         measurement.outcome = Outcome::Ok { value, low, high };

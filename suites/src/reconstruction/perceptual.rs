@@ -100,6 +100,7 @@ impl<'a> Perceptual<'a> {
                 n,
                 reference: None,
                 warnings: Vec::new(),
+                replicates: Vec::new(),
             },
             values,
         )

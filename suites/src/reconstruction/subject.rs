@@ -160,6 +160,7 @@ impl Subject {
                 n,
                 reference: None,
                 warnings: Vec::new(),
+                replicates: Vec::new(),
             });
         }
         let (no_floats, no_bits) = match self.shape {
@@ -190,6 +191,7 @@ impl Subject {
                 n,
                 reference: None,
                 warnings: Vec::new(),
+                replicates: Vec::new(),
             });
         }
         let latent = match self.shape {

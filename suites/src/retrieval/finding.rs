@@ -136,6 +136,7 @@ impl Rows<'_> {
             outcome,
             reference: Some(self.reference.clone()),
             warnings: Vec::new(),
+            replicates: Vec::new(),
         }
     }
 }

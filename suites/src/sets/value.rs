@@ -1,8 +1,8 @@
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError, PRECISION,
-    PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, density_coverage, frechet_distance,
-    jackknife_interval, kernel_inception_distance, precision_recall,
+    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, Jackknife, MetricError,
+    PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, density_coverage,
+    frechet_distance, jackknife, kernel_inception_distance, precision_recall,
 };
 
 /// A value and what a reader must know beyond it.
@@ -10,12 +10,14 @@ use prismbench_metrics::{
 pub(crate) struct Value {
     pub(crate) value: f64,
     pub(crate) interval: Option<Interval>,
+    /// Without each tenth of the samples in turn; empty for a value without a jackknife.
+    pub(crate) replicates: Vec<f64>,
     pub(crate) warning: Option<String>,
 }
 
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
-        Self { value, interval: None, warning: None }
+        Self { value, interval: None, replicates: Vec::new(), warning: None }
     }
 }
 
@@ -97,13 +99,13 @@ pub(crate) fn frechet(
         };
         Ok(distance.value)
     };
-    let interval = match jackknife_interval(made.rows(), whole.value, without) {
-        Ok(interval) => Some(interval),
-        Err(MetricError::TooFewSamples { .. }) => None,
+    let (replicates, interval) = match jackknife(made.rows(), whole.value, without) {
+        Ok(Jackknife { replicates, interval }) => (replicates, Some(interval)),
+        Err(MetricError::TooFewSamples { .. }) => (Vec::new(), None),
         Err(error) => return Err(error),
     };
     // The interval of something exact is not worth printing.
     let interval = interval.filter(|interval| interval.high - interval.low > 1e-6);
     let warning = whole.few.map(|few| few.to_string());
-    Ok(Value { value: whole.value, interval, warning })
+    Ok(Value { value: whole.value, interval, replicates, warning })
 }

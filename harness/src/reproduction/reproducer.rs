@@ -1,0 +1,360 @@
+//! Measures what a plan of published numbers asks for, and tries other protocols where it does not agree.
+
+use std::path::{Path, PathBuf};
+
+use prismbench_core::{Protocol, Record};
+use prismbench_reports::{Agreement, Reproduction, Suspect, Target, Trial};
+use prismbench_suites::{SuiteError, suites};
+
+use super::{DrawnBy, Given, Part, SUSPECTS, Suspicion, UNTRIABLE};
+use crate::cli::{ReproduceArgs, RunArgs};
+use crate::cmd::run::measure;
+use crate::error::Failure;
+use crate::plan::Plan;
+use crate::{Exit, Streams};
+
+/// Characters of a subject in the name of a run folder.
+const MAX_NAME: usize = 40;
+
+/// Follows the parts of a plan, a run folder for each tokenizer: one whose weights are missing keeps no
+/// other from being measured.
+pub(crate) struct Reproducer<'a, 's> {
+    /// Name of the plan.
+    pub(crate) plan: &'a str,
+    pub(crate) args: &'a ReproduceArgs,
+    pub(crate) given: &'a Given,
+    pub(crate) streams: &'a mut Streams<'s>,
+}
+
+/// What is other than in the plan.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    Nothing,
+    Field(&'a Suspicion),
+    Reference(&'a Path),
+}
+
+/// Records, or why there are none.
+type Measured = Result<Vec<Record>, String>;
+
+impl Reproducer<'_, '_> {
+    /// What comes of the numbers of a part, in their order.
+    ///
+    /// # Errors
+    /// What keeps everything from being measured: bad input, a full disk, an interrupt.
+    pub(crate) fn part(&mut self, part: &Part) -> Result<Vec<Reproduction>, Failure> {
+        let mut known: Vec<(&str, Measured)> = Vec::new();
+        for number in &part.numbers {
+            let Some(subject) = number.subjects.first() else { continue };
+            if !known.iter().any(|(name, _)| name == subject) {
+                let metrics = metrics_of(part, subject);
+                known.push((subject, self.measure(part, subject, &metrics, Change::Nothing)?));
+            }
+        }
+        let mut rows = Vec::new();
+        for number in &part.numbers {
+            let target = number.target.clone();
+            let (subject, measured) = match number.subjects.first() {
+                None => ("", Err(nothing_of(&target))),
+                Some(subject) => {
+                    let measured = known.iter().find(|(name, _)| name == subject);
+                    let record = measured.map_or_else(
+                        || Err(String::new()),
+                        |(_, measured)| record_of(&target, measured),
+                    );
+                    (subject.as_str(), record)
+                }
+            };
+            rows.push(Reproduction::of(target, (&part.title, subject), measured));
+        }
+        match self.args.no_explain {
+            true => Ok(rows),
+            false => self.explained(part, rows),
+        }
+    }
+
+    /// Tries, for each number that does not agree, what is known to have been behind others.
+    fn explained(
+        &mut self,
+        part: &Part,
+        rows: Vec<Reproduction>,
+    ) -> Result<Vec<Reproduction>, Failure> {
+        let mut suspects: Vec<Vec<Suspect>> = vec![Vec::new(); rows.len()];
+        let off = |row: &Reproduction| row.agreement == Agreement::Mismatch;
+        let mut subjects: Vec<&str> = Vec::new();
+        for row in rows.iter().filter(|row| off(row)) {
+            if !subjects.contains(&row.subject.as_str()) {
+                subjects.push(&row.subject);
+            }
+        }
+        for subject in subjects {
+            let members: Vec<usize> = (0..rows.len())
+                .filter(|&at| off(&rows[at]) && rows[at].subject == subject)
+                .collect();
+            for (at, suspect) in self.fields(part, subject, (&rows, &members))? {
+                suspects[at].push(suspect);
+            }
+            for at in members {
+                suspects[at].extend(self.others(part, at, &rows[at])?);
+            }
+        }
+        let rows = rows.into_iter().zip(suspects);
+        Ok(rows.map(|(row, suspects)| row.suspecting(suspects)).collect())
+    }
+
+    /// Measures again with one field of the protocol changed, for all numbers of a subject at once.
+    fn fields(
+        &mut self,
+        part: &Part,
+        subject: &str,
+        (rows, members): (&[Reproduction], &[usize]),
+    ) -> Result<Vec<(usize, Suspect)>, Failure> {
+        let mut found = Vec::new();
+        if part.drawn.is_some() {
+            return Ok(found);
+        }
+        let fields = protocol(part)?.fields();
+        for suspicion in SUSPECTS {
+            let concerned: Vec<usize> = members
+                .iter()
+                .copied()
+                .filter(|&at| suspicion.metrics.contains(&rows[at].target.metric.as_str()))
+                .collect();
+            let has_it = fields.get(suspicion.field).and_then(|value| value.as_str());
+            if concerned.is_empty() || has_it == Some(suspicion.value) {
+                continue;
+            }
+            let mut metrics: Vec<&str> = Vec::new();
+            for &at in &concerned {
+                let metric = rows[at].target.metric.as_str();
+                if !metrics.contains(&metric) {
+                    metrics.push(metric);
+                }
+            }
+            let change = format!("{} = {}", suspicion.field, suspicion.value);
+            self.streams.say(&format!("trying {change} with {subject}"));
+            let measured = self.measure(part, subject, &metrics, Change::Field(suspicion))?;
+            found.extend(concerned.into_iter().map(|at| {
+                let trial = trial(&rows[at].target, &measured);
+                let (change, effect) = (change.clone(), suspicion.effect.to_owned());
+                (at, Suspect { change, effect, trial })
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Other checkpoints of the name, another reference, and what cannot be tried.
+    fn others(
+        &mut self,
+        part: &Part,
+        at: usize,
+        row: &Reproduction,
+    ) -> Result<Vec<Suspect>, Failure> {
+        let target = &row.target;
+        let metric = [target.metric.as_str()];
+        let mut found = Vec::new();
+        let others = part.numbers.get(at).map_or(&[][..], |number| &number.subjects);
+        for other in others.iter().skip(1) {
+            self.streams.say(&format!("trying {other} for {}", target.tokenizer));
+            let measured = self.measure(part, other, &metric, Change::Nothing)?;
+            found.push(Suspect {
+                change: format!("the checkpoint {other}"),
+                effect: "another checkpoint of the same name".to_owned(),
+                trial: trial(target, &measured),
+            });
+        }
+        let wrong = self.args.wrong_reference.as_deref().filter(|_| metric == ["rfid"]);
+        if let Some(path) = wrong {
+            let measured = self.measure(part, &row.subject, &metric, Change::Reference(path))?;
+            found.push(Suspect {
+                change: format!("the reference {}", path.display()),
+                effect: "other pictures than those that were reconstructed".to_owned(),
+                trial: trial(target, &measured),
+            });
+        }
+        for (metrics, change, effect) in UNTRIABLE {
+            if metrics.contains(&metric[0]) {
+                let reason = "no field of a protocol brings it about".to_owned();
+                let (change, effect) = ((*change).to_owned(), (*effect).to_owned());
+                found.push(Suspect { change, effect, trial: Trial::Untried { reason } });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Runs one subject; a failure that concerns it alone is a reason.
+    fn measure(
+        &mut self,
+        part: &Part,
+        subject: &str,
+        metrics: &[&str],
+        change: Change<'_>,
+    ) -> Result<Measured, Failure> {
+        if metrics.is_empty() {
+            return Ok(Err(format!("the suite {} has no such metric", part.suite)));
+        }
+        let table = match self.table(part, subject, metrics, change) {
+            Ok(table) => table,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let args = self.run_args();
+        let measured = Plan::written(&table, &args).and_then(|plan| {
+            let runs = self.args.out.clone().unwrap_or_else(|| PathBuf::from("runs"));
+            let path = runs.join(format!("{}-{}", plan.name, plan.hash()));
+            measure(&plan, &path, &args, self.streams)
+        });
+        match measured {
+            Ok(done) => Ok(Ok(done.records)),
+            Err(failure) if concerns_one(&failure, change) => Ok(Err(in_a_line(&failure))),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The plan file of one run; an error says what is missing.
+    fn table(
+        &self,
+        part: &Part,
+        subject: &str,
+        metrics: &[&str],
+        change: Change<'_>,
+    ) -> Result<toml::Table, String> {
+        let list = |texts: &[&str]| -> toml::Value { texts.to_vec().into() };
+        let mut table = toml::Table::new();
+        let name: String = subject.chars().take(MAX_NAME).map(plain).collect();
+        table.insert("format".to_owned(), 1.into());
+        table.insert("name".to_owned(), format!("{}-{name}", self.plan).into());
+        table.insert("suites".to_owned(), list(&[&part.suite]));
+        table.insert("protocols".to_owned(), list(&[&part.protocol]));
+        table.insert("metrics".to_owned(), list(metrics));
+        let data = self.given.of(part);
+        match &part.drawn {
+            None => {
+                table.insert("data".to_owned(), list(&[&data?]));
+                table.insert("tokenizers".to_owned(), list(&[subject]));
+            }
+            Some(drawn) => {
+                let reference = self.args.reference.as_ref().ok_or(
+                    "no reference: name moments of training pictures with --reference FILE",
+                )?;
+                table.insert("reference".to_owned(), reference.display().to_string().into());
+                if let Ok(data) = data {
+                    table.insert("data".to_owned(), list(&[&data]));
+                }
+                table.insert("generators".to_owned(), list(&[subject]));
+                let DrawnBy { decoder, sampling, guide, labels } = drawn;
+                table.insert("tokenizers".to_owned(), list(&[decoder]));
+                for (key, text) in [("sampling", sampling), ("guide", guide), ("labels", labels)] {
+                    if let Some(text) = text {
+                        table.insert(key.to_owned(), text.as_str().into());
+                    }
+                }
+            }
+        }
+        let mut set: toml::Table = part.set.clone().into_iter().collect();
+        match change {
+            Change::Nothing => {}
+            Change::Field(suspicion) => {
+                set.insert(suspicion.field.to_owned(), suspicion.value.into());
+            }
+            Change::Reference(path) => {
+                table.insert("reference".to_owned(), path.display().to_string().into());
+            }
+        }
+        table.insert("set".to_owned(), set.into());
+        Ok(table)
+    }
+
+    fn run_args(&self) -> RunArgs {
+        let args = self.args;
+        RunArgs {
+            weights: args.weights.clone(),
+            limit: args.limit,
+            skip_bad: args.skip_bad,
+            cache: args.cache.clone(),
+            no_cache: args.no_cache,
+            batch: args.batch,
+            threads: args.threads,
+            exec_timeout: args.exec_timeout,
+            progress: args.progress,
+            ..RunArgs::default()
+        }
+    }
+}
+
+/// The protocol of a part.
+fn protocol(part: &Part) -> Result<Protocol, Failure> {
+    let mut protocol = Protocol::preset(&part.protocol)?;
+    for (field, value) in &part.set {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        protocol = protocol.with(field, &text)?;
+    }
+    Ok(protocol)
+}
+
+/// The metrics of a subject's numbers that the suite has.
+fn metrics_of<'p>(part: &'p Part, subject: &str) -> Vec<&'p str> {
+    let suites = suites();
+    let suite = suites.iter().find(|suite| suite.id() == part.suite);
+    let known: Vec<&str> = suite
+        .map_or_else(Vec::new, |suite| suite.metrics().iter().map(|metric| metric.id).collect());
+    let mut metrics: Vec<&str> = Vec::new();
+    for number in &part.numbers {
+        let metric = number.target.metric.as_str();
+        let is_ours = number.subjects.first().is_some_and(|first| first == subject);
+        if is_ours && known.contains(&metric) && !metrics.contains(&metric) {
+            metrics.push(metric);
+        }
+    }
+    metrics
+}
+
+fn record_of(target: &Target, measured: &Measured) -> Result<Record, String> {
+    let records = measured.as_ref().map_err(Clone::clone)?;
+    let bare = |record: &&Record| record.metric.split('@').next() == Some(&target.metric);
+    let found = records.iter().find(bare).cloned();
+    found.ok_or_else(|| format!("there is no record of {}", target.metric))
+}
+
+fn trial(target: &Target, measured: &Measured) -> Trial {
+    let record = match record_of(target, measured) {
+        Ok(record) => record,
+        Err(reason) => return Trial::Untried { reason },
+    };
+    let (agreement, note) = target.held_against(&record);
+    match record.outcome.value() {
+        Some(value) => Trial::Value { value, agreement },
+        None => Trial::Untried { reason: note },
+    }
+}
+
+fn nothing_of(target: &Target) -> String {
+    let name = &target.tokenizer;
+    format!("there is no {name} here; --tokenizer {name}=recon:PATH or exec:COMMAND brings one")
+}
+
+/// Whether a failure says nothing of the other subjects. What is tried may fail in any way of its own.
+fn concerns_one(failure: &Failure, change: Change<'_>) -> bool {
+    match failure {
+        Failure::Tokenizer(_) | Failure::Data(_) | Failure::NetworkMissing { .. } => true,
+        Failure::Suite { source, .. } => !matches!(
+            source.as_ref(),
+            SuiteError::Interrupted { .. } | SuiteError::Spool(_) | SuiteError::Save(_)
+        ),
+        Failure::Fit { .. } | Failure::Network(_) => !matches!(change, Change::Nothing),
+        _ => failure.exit() == Exit::Usage && !matches!(change, Change::Nothing),
+    }
+}
+
+/// A failure with its causes and what helps, on one line.
+fn in_a_line(failure: &Failure) -> String {
+    let text = failure.render();
+    let lines = text.lines().map(|line| {
+        let line = line.trim();
+        line.strip_prefix("error: ").or(line.strip_prefix("hint: ")).unwrap_or(line)
+    });
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn plain(letter: char) -> char {
+    if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' }
+}

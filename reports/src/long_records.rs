@@ -1,0 +1,280 @@
+//! Records out of long frames: what `table --format parquet` wrote.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame};
+use prismbench_core::{Outcome, Record};
+
+use crate::frame::check;
+use crate::{ReportError, parquet_file};
+
+/// Reads the measured records of a Parquet export whose metric, with or without version, is this one, or any
+/// for `*`; published rows among them are passed over.
+///
+/// Only the column `metric` is read first, and the others where it occurs: a history of many files touches the
+/// bytes that it needs.
+///
+/// # Errors
+/// [`ReportError::Missing`], [`ReportError::Read`], or [`ReportError::NotRecords`] for a file that holds
+/// something else.
+pub fn read_exported(path: &Path, metric: &str) -> Result<Vec<Record>, ReportError> {
+    let refused = |reason: String| ReportError::NotRecords { path: path.to_owned(), reason };
+    let open = || {
+        File::open(path).map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => ReportError::Missing {
+                path: path.to_owned(),
+                remedy: "`prismbench table RUN --format parquet --out FILE` writes such a file",
+            },
+            _ => ReportError::Read { path: path.to_owned(), cause },
+        })
+    };
+    let metrics = parquet_file::read(open()?, Some(&["metric"])).map_err(refused)?;
+    let bare = |text: &str| text.split('@').next().unwrap_or(text).to_owned();
+    let metrics = Text::of(&metrics, "metric").map_err(refused)?;
+    let is_wanted =
+        |at: usize| metric == "*" || metrics.get(at) == metric || bare(metrics.get(at)) == metric;
+    let wanted: Vec<bool> = (0..metrics.0.len()).map(is_wanted).collect();
+    if !wanted.contains(&true) {
+        return Ok(Vec::new());
+    }
+    let frame = parquet_file::read(open()?, Some(&COLUMNS)).map_err(refused)?;
+    let records = records_of(&frame).map_err(refused)?;
+    let records = records.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
+    let records: Vec<Record> =
+        records.map(|(record, _)| record).filter(|record| record.source == "measured").collect();
+    for record in &records {
+        check(record).map_err(|reason| {
+            refused(format!("{} of `{}`: {reason}", record.metric, record.tokenizer))
+        })?;
+    }
+    Ok(records)
+}
+
+/// The columns of the long frame that make a record, but for the latent.
+const COLUMNS: [&str; 28] = [
+    "run",
+    "tokenizer",
+    "variant",
+    "suite",
+    "dataset",
+    "split",
+    "resolution",
+    "n",
+    "metric",
+    "dialect",
+    "setting",
+    "outcome",
+    "value",
+    "low",
+    "high",
+    "infinite",
+    "finite_mean",
+    "note",
+    "unit",
+    "better",
+    "protocol",
+    "protocol_sha256",
+    "weights_sha256",
+    "reference_sha256",
+    "device",
+    "dtype",
+    "source",
+    "tool_version",
+];
+
+/// A column of texts.
+struct Text<'f>(&'f polars::prelude::StringChunked);
+
+impl<'f> Text<'f> {
+    fn of(frame: &'f DataFrame, name: &str) -> Result<Self, String> {
+        let column = column(frame, name)?;
+        column.str().map(Self).map_err(|_| format!("its column `{name}` is no text"))
+    }
+
+    fn get(&self, at: usize) -> &'f str {
+        self.0.get(at).unwrap_or_default()
+    }
+}
+
+fn column<'f>(frame: &'f DataFrame, name: &str) -> Result<&'f Column, String> {
+    frame.column(name).map_err(|_| format!("it has no column `{name}`"))
+}
+
+/// The records of a long frame; the error is for the user. Warnings come back as one, and what only
+/// [`COLUMNS`] leaves out is empty.
+pub(crate) fn records_of(frame: &DataFrame) -> Result<Vec<Record>, String> {
+    let text = |name: &str| Text::of(frame, name);
+    let texts = [
+        text("run")?,
+        text("tokenizer")?,
+        text("variant")?,
+        text("suite")?,
+        text("dataset")?,
+        text("split")?,
+        text("resolution")?,
+        text("metric")?,
+        text("dialect")?,
+        text("setting")?,
+        text("protocol")?,
+        text("protocol_sha256")?,
+        text("weights_sha256")?,
+        text("reference_sha256")?,
+        text("device")?,
+        text("dtype")?,
+        text("source")?,
+        text("tool_version")?,
+    ];
+    let (unit, better) = (text("unit")?, text("better")?);
+    let outcomes = Outcomes::of(frame)?;
+    let n = column(frame, "n")?.u64().map_err(|_| "its column `n` is no count".to_owned())?;
+    let word = |text: &str| serde_json::Value::from(text);
+    let record = |at: usize| -> Result<Record, String> {
+        let of = |column: usize| texts[column].get(at).to_owned();
+        let known = |what: &str, found: &str| format!("there is no {what} `{found}`");
+        let (outcome, warnings) = outcomes.get(at)?;
+        Ok(Record {
+            run: of(0),
+            tokenizer: of(1),
+            variant: of(2),
+            latent: String::new(),
+            suite: of(3),
+            dataset: of(4),
+            split: of(5),
+            resolution: of(6),
+            n: n.get(at).unwrap_or_default(),
+            metric: of(7),
+            dialect: of(8),
+            setting: of(9),
+            outcome,
+            warnings,
+            replicates: Vec::new(),
+            unit: serde_json::from_value(word(unit.get(at)))
+                .map_err(|_| known("unit", unit.get(at)))?,
+            better: serde_json::from_value(word(better.get(at)))
+                .map_err(|_| known("direction", better.get(at)))?,
+            protocol: of(10),
+            protocol_sha256: of(11),
+            weights_sha256: of(12),
+            reference_sha256: of(13),
+            device: of(14),
+            dtype: of(15),
+            seconds: 0.0,
+            source: of(16),
+            tool_version: of(17),
+        })
+    };
+    (0..frame.height()).map(record).collect()
+}
+
+/// The columns that an outcome takes.
+struct Outcomes<'f> {
+    word: Text<'f>,
+    note: Text<'f>,
+    numbers: [&'f polars::prelude::Float64Chunked; 4],
+    infinite: &'f polars::prelude::UInt64Chunked,
+}
+
+impl<'f> Outcomes<'f> {
+    fn of(frame: &'f DataFrame) -> Result<Self, String> {
+        let number = |name: &str| {
+            let column = column(frame, name)?;
+            column.f64().map_err(|_| format!("its column `{name}` is no number"))
+        };
+        Ok(Self {
+            word: Text::of(frame, "outcome")?,
+            note: Text::of(frame, "note")?,
+            numbers: [number("value")?, number("low")?, number("high")?, number("finite_mean")?],
+            infinite: column(frame, "infinite")?
+                .u64()
+                .map_err(|_| "its column `infinite` is no count".to_owned())?,
+        })
+    }
+
+    /// The outcome of a row, and its warnings.
+    fn get(&self, at: usize) -> Result<(Outcome, Vec<String>), String> {
+        let [value, low, high, finite_mean] = self.numbers.map(|numbers| numbers.get(at));
+        let note = self.note.get(at).to_owned();
+        let outcome = match (self.word.get(at), value, self.infinite.get(at)) {
+            ("ok", Some(value), _) => {
+                let warnings = if note.is_empty() { Vec::new() } else { vec![note] };
+                return Ok((Outcome::Ok { value, low, high }, warnings));
+            }
+            ("infinite", _, Some(infinite)) => Outcome::Infinite { infinite, finite_mean },
+            ("skipped", ..) => Outcome::Skipped { reason: note },
+            ("failed", ..) => Outcome::Failed { reason: note },
+            (word, ..) => {
+                return Err(format!("row {at} has the outcome `{word}` without its value"));
+            }
+        };
+        Ok((outcome, Vec::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{export, fixtures, frame};
+
+    fn exported(records: &[Record]) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        let bytes = export::parquet(&mut frame(records).unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn records_come_back_from_an_export_with_every_outcome() {
+        let records = fixtures::everything();
+        let (_folder, path) = exported(&records);
+        for metric in ["psnr", "psnr@1", "ms-ssim", "bpp"] {
+            let found = read_exported(&path, metric).unwrap();
+            let bare =
+                |record: &&Record| record.metric.split('@').next() == metric.split('@').next();
+            let mut expected: Vec<Record> = records.iter().filter(bare).cloned().collect();
+            for record in &mut expected {
+                record.latent.clear();
+                record.seconds = 0.0;
+            }
+            assert!(!expected.is_empty());
+            assert_eq!(found, expected, "{metric}");
+        }
+        assert_eq!(read_exported(&path, "rfid").unwrap(), []);
+    }
+
+    #[test]
+    fn published_rows_of_an_export_are_no_measurements() {
+        let mut records = fixtures::everything();
+        for record in records.iter_mut().filter(|record| record.tokenizer != "taef2") {
+            record.source = "arXiv".to_owned();
+        }
+        let (_folder, path) = exported(&records);
+        let found = read_exported(&path, "psnr").unwrap();
+        let tokenizers: Vec<_> = found.iter().map(|record| record.tokenizer.as_str()).collect();
+        assert_eq!(tokenizers, ["taef2", "taef2"], "under two protocols");
+    }
+
+    #[test]
+    fn foreign_and_corrupt_files_are_named_with_what_is_wrong() {
+        let (folder, path) = exported(&fixtures::everything());
+        let whole = std::fs::read(&path).unwrap();
+        let refused = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read_exported(&path, "psnr").unwrap_err().to_string()
+        };
+        assert!(refused(&whole[..whole.len() / 2]).contains("is no table of records"));
+        assert!(refused(b"PAR1 and something else PAR1").contains("is no table of records"));
+        let samples = folder.path().join("samples.parquet");
+        crate::write_samples(&samples, &[]).unwrap();
+        let error = read_exported(&samples, "psnr").unwrap_err().to_string();
+        assert!(error.contains("`metric`") || error.contains("metric"), "{error}");
+        let missing = read_exported(&folder.path().join("none.parquet"), "psnr").unwrap_err();
+        assert!(matches!(missing, ReportError::Missing { .. }));
+        let mut frame = frame(&fixtures::everything()).unwrap();
+        frame.with_column(Column::new("unit".into(), vec!["furlong"; frame.height()])).unwrap();
+        let bytes = export::parquet(&mut frame).unwrap();
+        assert!(refused(&bytes).contains("no unit `furlong`"));
+    }
+}
