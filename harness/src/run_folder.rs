@@ -28,6 +28,8 @@ const RECORDS: &str = "records.jsonl";
 const SAMPLES: &str = "samples.parquet";
 const FILES: [&str; 5] = [PLAN, LOCK, "run.json", RECORDS, SAMPLES];
 const ARRAYS: &str = "arrays";
+/// What rows that are not finished have made so far.
+const PARTS: &str = "parts";
 /// Characters of a part of a folder's name.
 const MAX_SLUG: usize = 64;
 
@@ -159,30 +161,33 @@ impl RunFolder {
 
     /// A folder for arrays, named after what they are of.
     pub(crate) fn arrays(&self, parts: [&str; 3]) -> Result<PathBuf, Failure> {
-        let slug = |text: &str| -> String {
-            let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-            // A command may be longer than a file's name, and differ from another in its end alone.
-            match text.chars().count() > MAX_SLUG {
-                true => {
-                    let digest = Sha256::digest(text);
-                    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-                    slug.take(MAX_SLUG)
-                        .chain(['-'])
-                        .chain(digits.collect::<String>().chars())
-                        .collect()
-                }
-                false => slug.collect(),
-            }
-        };
-        let [dataset, protocol, tokenizer] = parts.map(slug);
-        let dataset = dataset.trim_matches('-');
-        let path = self.path.join(ARRAYS).join(format!("{dataset}.{protocol}.{tokenizer}"));
+        let path = self.path.join(ARRAYS).join(named_after(parts));
         // What lies there is of a tokenizer without records: it was cut short.
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
             _ => fs::create_dir_all(&path).map_err(at(&path))?,
         }
         Ok(path)
+    }
+
+    /// Where a row keeps what it has made so far, named after what it is of. What lies there is of a run
+    /// that was cut short.
+    pub(crate) fn parts(&self, parts: [&str; 3]) -> PathBuf {
+        self.path.join(PARTS).join(named_after(parts))
+    }
+
+    /// Removes what a row has made on its way, when its records are there.
+    pub(crate) fn remove_parts(&self, path: &Path) -> Result<(), Failure> {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(path)(error)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The same of all rows.
+    pub(crate) fn clear_parts(&self) -> Result<(), Failure> {
+        self.remove_parts(&self.path.join(PARTS))
     }
 
     fn write_provenance(&self) -> Result<(), Failure> {
@@ -202,6 +207,27 @@ impl RunFolder {
 /// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.
 fn job_of(record: &Record) -> [String; 3] {
     [record.tokenizer.clone(), record.dataset.clone(), record.protocol_sha256.clone()]
+}
+
+/// A folder's name.
+fn named_after(parts: [&str; 3]) -> String {
+    let slug = |text: &str| -> String {
+        let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+        // A command may be longer than a file's name, and differ from another in its end alone.
+        match text.chars().count() > MAX_SLUG {
+            true => {
+                let digest = Sha256::digest(text);
+                let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+                slug.take(MAX_SLUG)
+                    .chain(['-'])
+                    .chain(digits.collect::<String>().chars())
+                    .collect()
+            }
+            false => slug.collect(),
+        }
+    };
+    let [dataset, protocol, tokenizer] = parts.map(slug);
+    format!("{}.{protocol}.{tokenizer}", dataset.trim_matches('-'))
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
@@ -240,8 +266,11 @@ fn clear(path: &Path) -> Result<(), Failure> {
         let file = path.join(name);
         gone(file.clone(), fs::remove_file(file))?;
     }
-    let arrays = path.join(ARRAYS);
-    gone(arrays.clone(), fs::remove_dir_all(arrays))
+    for name in [ARRAYS, PARTS] {
+        let folder = path.join(name);
+        gone(folder.clone(), fs::remove_dir_all(folder))?;
+    }
+    Ok(())
 }
 
 /// Writes a file beside its place and renames it: a reader sees the old one or the new one.

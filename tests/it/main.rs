@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod comparing;
 mod docs;
+mod encoder_spaces;
 mod gate;
 mod generation;
 mod invariance;
@@ -14,6 +15,8 @@ mod networks;
 mod program;
 mod published;
 mod real;
+#[path = "../oracle/hashed.rs"]
+mod hashed;
 #[path = "../oracle/recipe.rs"]
 mod recipe;
 mod run_folder;

@@ -145,6 +145,8 @@ fn with_context<T>(
         reference: None,
         cache,
         save_features: None,
+        parts: None,
+        save_samples: None,
         interrupted: &AtomicBool::new(false),
         observer: &mut Silent,
     })
