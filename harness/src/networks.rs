@@ -149,11 +149,7 @@ pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
     all
 }
 
-fn missing<T: ?Sized>(
-    plan: &Plan,
-    kind: NetworkKind,
-    name: &str,
-) -> Result<Lent<T>, Failure> {
+fn missing<T: ?Sized>(plan: &Plan, kind: NetworkKind, name: &str) -> Result<Lent<T>, Failure> {
     let files = file_names(name);
     let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
     let folder = folders(plan).first().map_or_else(

@@ -218,10 +218,7 @@ fn named_after(parts: [&str; 3]) -> String {
             true => {
                 let digest = Sha256::digest(text);
                 let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-                slug.take(MAX_SLUG)
-                    .chain(['-'])
-                    .chain(digits.collect::<String>().chars())
-                    .collect()
+                slug.take(MAX_SLUG).chain(['-']).chain(digits.collect::<String>().chars()).collect()
             }
             false => slug.collect(),
         }

@@ -29,7 +29,8 @@ impl Save {
                     return Err(PlanError::BadValue {
                         key: "save",
                         found: found.to_owned(),
-                        expected: "`reconstructions`, `latents`, `features` or `samples`".to_owned(),
+                        expected: "`reconstructions`, `latents`, `features` or `samples`"
+                            .to_owned(),
                     });
                 }
             }

@@ -166,6 +166,7 @@ fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
         ["straight", "killed"].map(|name| String::from_utf8(bytes(name, "records.jsonl")).unwrap());
     assert_eq!(straight, killed);
     assert!(!parts.exists(), "nothing is left lying about");
-    let saved = |name: &str| fs::read(only(&at(name).join("run/arrays")).join("samples.npz")).unwrap();
+    let saved =
+        |name: &str| fs::read(only(&at(name).join("run/arrays")).join("samples.npz")).unwrap();
     assert!(saved("straight") == saved("killed"));
 }

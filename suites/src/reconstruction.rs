@@ -46,15 +46,8 @@ impl Suite for ReconstructionSuite {
     }
 
     fn on_request(&self) -> &'static [&'static str] {
-        const IDS: [&str; 7] = [
-            PRECISION.id,
-            RECALL.id,
-            DENSITY.id,
-            COVERAGE.id,
-            FD_RANDOM.id,
-            FD_DINOV2.id,
-            CMMD.id,
-        ];
+        const IDS: [&str; 7] =
+            [PRECISION.id, RECALL.id, DENSITY.id, COVERAGE.id, FD_RANDOM.id, FD_DINOV2.id, CMMD.id];
         &IDS
     }
 

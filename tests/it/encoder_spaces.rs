@@ -42,7 +42,8 @@ fn weights(instrument: Instrument) -> PathBuf {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
-        for (instrument, name) in [(Instrument::Dinov2L, "dinov2"), (Instrument::ClipL336, "clip")] {
+        for (instrument, name) in [(Instrument::Dinov2L, "dinov2"), (Instrument::ClipL336, "clip")]
+        {
             let path = folder.path().join(format!("{name}.safetensors"));
             write(&path, &generated!(instrument.tensors(1)));
         }
@@ -76,13 +77,16 @@ fn pictures_become_inputs_as_dgm_eval_torch_fidelity_and_cmmd_pytorch_make_them(
                 EncoderRule::Clip => (clip_input(&image), 1e-7),
             };
             let (values, mean) = difference(&case["rules"][name], &found);
-            assert!(values <= tolerance && mean <= 1e-7, "{width}x{height} {name}: {values} {mean}");
+            assert!(
+                values <= tolerance && mean <= 1e-7,
+                "{width}x{height} {name}: {values} {mean}"
+            );
         }
     }
 }
 
-/// Against `transformers` in f64 with DINOv2's own positions. Without their offset the features of DINOv2
-/// are off by more than 0.01.
+/// Against `transformers` in f64 with DINOv2's own positions; measured at most 4.6e-6 of features whose
+/// deviation is 1. Without the positions' offset those of DINOv2 are off by up to 0.18.
 #[test]
 fn encoders_give_the_summaries_that_pytorch_gives() {
     let golden = golden();
@@ -98,7 +102,7 @@ fn encoders_give_the_summaries_that_pytorch_gives() {
         let two: Vec<&[f32]> = rows.rows().collect();
         assert_eq!(two[0], two[1]);
         let (values, mean) = difference(&golden["spaces"][name]["first"], two[0]);
-        assert!(values < 2e-5 && mean < 2e-6, "{name}: {values} {mean}");
+        assert!(values < 1e-5 && mean < 1e-6, "{name}: {values} {mean}");
         assert!(space.features(&[&image], &[Tap::Spatial]).is_err());
     }
 }
@@ -133,7 +137,7 @@ fn value(record: &Value) -> f64 {
     record["value"].as_f64().unwrap_or_else(|| panic!("no value: {record}"))
 }
 
-/// Tolerances: relative 1e-4 for the distance, whose features are within 2e-5, and for CMMD, which is a
+/// Tolerances: relative 1e-4 for the distance, whose features are within 1e-5, and for CMMD, which is a
 /// difference of numbers near 2,000.
 #[test]
 fn distances_are_those_of_the_oracle_in_samples_and_reconstructions() {
@@ -149,7 +153,8 @@ fn distances_are_those_of_the_oracle_in_samples_and_reconstructions() {
     let all = records(&folder.path().join("run"));
     near(&all[0], "dgm");
     near(&all[1], "cmmd");
-    let dialects: Vec<&str> = all.iter().map(|record| record["dialect"].as_str().unwrap()).collect();
+    let dialects: Vec<&str> =
+        all.iter().map(|record| record["dialect"].as_str().unwrap()).collect();
     assert!(dialects[0].starts_with("dgm-") && dialects[0].len() == 12, "{dialects:?}");
     assert!(dialects[1].starts_with("clip-vitl14-336-"), "{dialects:?}");
     assert!(all[0]["low"].is_number() && all[1]["low"].is_null());
@@ -160,7 +165,7 @@ fn distances_are_those_of_the_oracle_in_samples_and_reconstructions() {
     }
     // Reconstructions: the identity is at no distance, and the originals' features are kept apart.
     let both = ["--data", "@real.npz", "-t", "identity", "-t", "dct:4", "-m", "fd-dinov2"];
-    let both = [&both[..], &["-m", "cmmd", "--save", "features"]].concat();
+    let both = [&both[..], &["-m", "cmmd", "--save", "features", "-n", "8"]].concat();
     judge(folder.path(), &both).expect(Exit::Done);
     let all = records(&folder.path().join("run"));
     assert!(value(&all[0]).abs() < 1e-6 && value(&all[1]).abs() < 1e-6, "{all:?}");

@@ -9,14 +9,14 @@ mod docs;
 mod encoder_spaces;
 mod gate;
 mod generation;
+#[path = "../oracle/hashed.rs"]
+mod hashed;
 mod invariance;
 mod layering;
 mod networks;
 mod program;
 mod published;
 mod real;
-#[path = "../oracle/hashed.rs"]
-mod hashed;
 #[path = "../oracle/recipe.rs"]
 mod recipe;
 mod run_folder;

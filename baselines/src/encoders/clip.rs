@@ -5,7 +5,9 @@ use super::encoder::Encoder;
 use super::pooling::Head;
 use super::text::{TextConfig, TextStyle};
 use crate::model::{HubFile, Model, Part};
-use crate::vit::{BlockConfig, CLIP_PIXELS, CLIP_VISION, FinalNorm, Interpolation, PatchBias, Side, TowerConfig};
+use crate::vit::{
+    BlockConfig, CLIP_PIXELS, CLIP_VISION, FinalNorm, Interpolation, PatchBias, Side, TowerConfig,
+};
 
 const BASE_BLOCK: BlockConfig = BlockConfig {
     width: 768,

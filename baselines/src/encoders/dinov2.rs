@@ -5,7 +5,8 @@ use super::encoder::Encoder;
 use super::pooling::Head;
 use crate::model::{HubFile, Model, Part};
 use crate::vit::{
-    BlockConfig, DINO, DINO_NATIVE, FinalNorm, IMAGENET_PIXELS, Interpolation, PatchBias, Side, TowerConfig,
+    BlockConfig, DINO, DINO_NATIVE, FinalNorm, IMAGENET_PIXELS, Interpolation, PatchBias, Side,
+    TowerConfig,
 };
 
 /// The published sizes.

@@ -4,7 +4,9 @@ use super::Family;
 use super::encoder::Encoder;
 use super::pooling::Head;
 use crate::model::{HubFile, Model, Part};
-use crate::vit::{BlockConfig, FinalNorm, IMAGENET_PIXELS, Interpolation, MAE, PatchBias, Side, TowerConfig};
+use crate::vit::{
+    BlockConfig, FinalNorm, IMAGENET_PIXELS, Interpolation, MAE, PatchBias, Side, TowerConfig,
+};
 
 /// MAE's encoder (He et al. 2022) as `transformers` has it: nothing is masked, and the epsilon of
 /// its norms is 1e-12 where the original has 1e-6.

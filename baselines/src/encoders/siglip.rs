@@ -6,7 +6,8 @@ use super::pooling::Head;
 use super::text::{TextConfig, TextStyle};
 use crate::model::{HubFile, Model, Part};
 use crate::vit::{
-    BlockConfig, FinalNorm, Interpolation, PatchBias, SIGLIP_PIXELS, SIGLIP_VISION, Side, TowerConfig,
+    BlockConfig, FinalNorm, Interpolation, PatchBias, SIGLIP_PIXELS, SIGLIP_VISION, Side,
+    TowerConfig,
 };
 
 const BLOCK: BlockConfig = BlockConfig {

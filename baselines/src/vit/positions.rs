@@ -75,7 +75,8 @@ impl PositionTable {
                 Interpolation::Plain => resize_bicubic(&self.table, grid, Antialiasing::Off),
                 Interpolation::Antialiased => resize_bicubic(&self.table, grid, Antialiasing::On),
                 Interpolation::Offset => {
-                    let step = |from: usize, to: usize| (1.0 / ((to as f64 + 0.1) / from as f64)) as f32;
+                    let step =
+                        |from: usize, to: usize| (1.0 / ((to as f64 + 0.1) / from as f64)) as f32;
                     let steps = (step(known.height, grid.0), step(known.width, grid.1));
                     resize_bicubic_by(&self.table, grid, steps)
                 }

@@ -110,7 +110,8 @@ pub(super) fn mark(
     let Some(moments) = file.set(kind) else { return Ok(String::new()) };
     let path = file.path().to_owned();
     if !moments.tells_its_origin() {
-        let under = network.resize().map(|(field, value)| format!(" under `{field} = \"{value}\"`"));
+        let under =
+            network.resize().map(|(field, value)| format!(" under `{field} = \"{value}\"`"));
         said.push(format!(
             "`{}` does not say how it was made; it is taken for one of {}'s features{}",
             path.display(),

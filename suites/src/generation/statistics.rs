@@ -30,17 +30,17 @@ impl Statistics {
     /// # Errors
     /// What reading pictures can give; [`SuiteError::Metric`] for fewer than two;
     /// [`SuiteError::NoReference`] where no such network is lent.
-    pub fn of<'a>(
-        pictures: &Pictures<'a>,
-        context: &mut Context<'a>,
-    ) -> Result<Self, SuiteError> {
+    pub fn of<'a>(pictures: &Pictures<'a>, context: &mut Context<'a>) -> Result<Self, SuiteError> {
         let (mut taken, mut warnings, mut more, mut all) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for metric in Self::METRICS {
             let wanted = context.metrics.iter().any(|id| id == metric.id);
             let Some(kind) = NetworkKind::of(metric.id).filter(|_| wanted) else { continue };
             let networks = context.networks;
-            let Some(network) = networks.space(kind).and_then(|lent| lent.ready()) else { continue };
-            let (one, sha256, count) = take(kind, network, (pictures, &mut *context), &mut warnings)?;
+            let Some(network) = networks.space(kind).and_then(|lent| lent.ready()) else {
+                continue;
+            };
+            let (one, sha256, count) =
+                take(kind, network, (pictures, &mut *context), &mut warnings)?;
             if count <= one.pooled.columns() {
                 warnings.push(format!(
                     "{count} pictures are too few for a covariance of full rank: distances to this \

@@ -116,7 +116,10 @@ fn what_is_no_reference_is_told_apart() {
     npz(&path("none.npz"), &[("arr_0", &[1], vec![1.0])]);
     assert!(refusal(&path("none.npz")).contains("(it has: arr_0); `prismbench stats"));
     npz(&path("clip.npz"), &[("mu", &[512], vec![0.0; 512]), ("sigma", &[512, 512], square(512))]);
-    assert!(refusal(&path("clip.npz")).contains("shape [512]; [2048] is that of the features of Inception"));
+    assert!(
+        refusal(&path("clip.npz"))
+            .contains("shape [512]; [2048] is that of the features of Inception")
+    );
     let mut skewed = square(POOLED);
     skewed.iter_mut().step_by(POOLED + 1).for_each(|variance| *variance = 1.0);
     skewed[5] = 0.5;
@@ -124,11 +127,13 @@ fn what_is_no_reference_is_told_apart() {
     assert!(refusal(&path("skew.npz")).contains("entries (5, 0) and (0, 5) differ"));
     let mut short = square(1024);
     short.pop();
-    npz(&path("dinov2.npz"), &[
-        ("mu_dinov2", &[1024], vec![0.0; 1024]),
-        ("sigma_dinov2", &[1023, 1025], short),
-    ]);
-    assert!(refusal(&path("dinov2.npz")).contains("[1024, 1024] is that of the features of DINOv2"));
+    npz(
+        &path("dinov2.npz"),
+        &[("mu_dinov2", &[1024], vec![0.0; 1024]), ("sigma_dinov2", &[1023, 1025], short)],
+    );
+    assert!(
+        refusal(&path("dinov2.npz")).contains("[1024, 1024] is that of the features of DINOv2")
+    );
     fs::write(path("torn.npz"), b"PK\x03\x04").unwrap();
     assert!(refusal(&path("torn.npz")).contains("no usable .npz"));
     assert!(refusal(&path("absent.npz")).contains("there is nothing at"));

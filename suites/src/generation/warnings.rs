@@ -1,6 +1,7 @@
 use prismbench_core::{InceptionScoreDialect, MetricDef};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION, RECALL, SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION, RECALL,
+    SFID,
 };
 
 use crate::Measured;

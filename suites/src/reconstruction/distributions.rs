@@ -117,12 +117,15 @@ impl<'a> Distributions<'a> {
     pub(super) fn save(&self, path: &Path) -> Result<bool, io::Error> {
         let mut any = false;
         for space in self.spaces.iter().filter(|space| !space.network.weights().is_empty()) {
-            let is_inception = space.metrics.iter().any(|metric| {
-                NetworkKind::of(metric.id) == Some(NetworkKind::Inception)
-            });
+            let is_inception = space
+                .metrics
+                .iter()
+                .any(|metric| NetworkKind::of(metric.id) == Some(NetworkKind::Inception));
             let path = match is_inception {
                 true => path.to_owned(),
-                false => path.with_file_name(format!("features-{}.safetensors", space.network.id())),
+                false => {
+                    path.with_file_name(format!("features-{}.safetensors", space.network.id()))
+                }
             };
             if let Originals::Own(own) = &space.originals {
                 any |= own.write(&path)?;

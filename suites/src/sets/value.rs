@@ -1,7 +1,7 @@
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError, PRECISION,
-    PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, cmmd, density_coverage,
+    CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError,
+    PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, cmmd, density_coverage,
     frechet_distance, jackknife_interval, kernel_inception_distance, precision_recall,
 };
 

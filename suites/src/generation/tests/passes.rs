@@ -49,9 +49,10 @@ impl FeatureNetwork for Fake {
         self.seen.fetch_add(images.len(), Ordering::Relaxed);
         let value = |image: &RgbImage, tap: Tap, column: usize| {
             let mut weights = Stream::new(tap.id(), 0, column as u64);
-            let products = image.pixels().iter().map(|&level| {
-                f64::from(level) / 255.0 * (weights.uniform() - 0.5)
-            });
+            let products = image
+                .pixels()
+                .iter()
+                .map(|&level| f64::from(level) / 255.0 * (weights.uniform() - 0.5));
             products.sum::<f64>() as f32
         };
         let rows = |&tap: &Tap| {
