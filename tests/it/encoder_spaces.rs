@@ -107,6 +107,51 @@ fn encoders_give_the_summaries_that_pytorch_gives() {
     }
 }
 
+/// What `torch.hub` calls the tensors of DINOv2, whose queries, keys and values are one there.
+fn as_torch_hub_has_it(tensors: &Tensors) -> Tensors {
+    const NAMES: [(&str, &str); 9] = [
+        ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
+        ("embeddings.position_embeddings", "pos_embed"),
+        ("embeddings.", ""),
+        ("encoder.layer.", "blocks."),
+        ("attention.output.dense", "attn.proj"),
+        ("attention.attention.query", "attn.qkv"),
+        ("layer_scale1.lambda1", "ls1.gamma"),
+        ("layer_scale2.lambda1", "ls2.gamma"),
+        ("layernorm", "norm"),
+    ];
+    let of = |name: &str| tensors.iter().find(|(known, ..)| known == name).unwrap().2.clone();
+    let apart = |name: &str| name.contains("attention.key") || name.contains("attention.value");
+    let named = tensors.iter().filter(|(name, ..)| !apart(name)).cloned();
+    named
+        .map(|(name, mut shape, mut values)| {
+            if name.contains("attention.query") {
+                ["key", "value"].map(|part| values.extend(of(&name.replace("query", part))));
+                shape[0] *= 3;
+            }
+            let name = NAMES.iter().fold(name, |name, (from, to)| name.replace(from, to));
+            (name, shape, values)
+        })
+        .collect()
+}
+
+#[test]
+fn a_file_of_torch_hub_gives_the_same_bits_whatever_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dinov2_vitl14_pretrain.safetensors");
+    write(&path, &as_torch_hub_has_it(&generated!(Instrument::Dinov2L.tensors(1))));
+    // Another model's normalisation, which a tokenizer would take up.
+    let beside = r#"{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}"#;
+    fs::write(folder.path().join("preprocessor_config.json"), beside).unwrap();
+    let image = RgbImage::new(SIDE, SIDE, picture(SIDE, SIDE, MADE.0, MADE.1)).unwrap();
+    let features = |path: &Path| {
+        let encoder = Instrument::Dinov2L.open(path, &OpenOptions::on(&Device::Cpu)).unwrap();
+        let space = EncoderSpace::new(encoder, EncoderRule::Dinov2(Dinov2Resize::Dgm));
+        space.features(&[&image], &[Tap::Pooled]).unwrap()
+    };
+    assert_eq!(features(&path), features(&weights(Instrument::Dinov2L)));
+}
+
 fn program(folder: &Path, arguments: &[&str]) -> Ran {
     let of = |name: &str, instrument| format!("{name}={}", weights(instrument).display());
     let (dinov2, clip) = (of("dinov2", Instrument::Dinov2L), of("clip", Instrument::ClipL336));
