@@ -38,6 +38,7 @@ mod tiny_autoencoder;
 mod uae;
 mod vit;
 
+pub use encoders::Instrument;
 pub use error::OpenError;
 pub use exec::{ExecError, FrameError, end_programs};
 pub use generators::{GeneratorEntry, GeneratorRef, PublishedGuide, generators, open_generator};

@@ -25,7 +25,7 @@ pub(crate) use names::{
     AttentionNames, BlockNames, Form, Names, Scope, expect_linear, expect_norm, take_linear,
     take_norm,
 };
-pub(crate) use positions::Positions;
+pub(crate) use positions::{Interpolation, Positions};
 pub(crate) use tower::{
     FinalNorm, PatchBias, Tapped, Tower, TowerConfig, TowerNames, behind_each_other, no_class_token,
 };

@@ -91,7 +91,7 @@ pub(crate) struct RunArgs {
     /// Only this metric (repeatable)
     #[arg(short, long = "metric", value_name = "NAME")]
     pub(crate) metrics: Vec<String>,
-    /// Weights of a feature network: inception, lpips-alex, lpips-vgg, lpips-squeeze, and
+    /// Weights of a feature network: inception, dinov2, clip, lpips-alex, lpips-vgg, lpips-squeeze, and
     /// lpips-TRUNK-head where the linear layers are in a file of their own (repeatable)
     #[arg(long = "weights", value_name = "NAME=FILE")]
     pub(crate) weights: Vec<String>,
@@ -115,7 +115,8 @@ pub(crate) struct RunArgs {
     /// Leave pictures out that cannot be used; count and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
-    /// Keep arrays beside the records: reconstructions, latents; features of the originals
+    /// Keep arrays beside the records: reconstructions, latents; features of the originals; samples
+    /// that were decoded or drawn here
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) save: Vec<String>,
     /// The run folder [default: runs/NAME-HASH]
@@ -155,8 +156,9 @@ pub(crate) enum ProgressStyle {
     None,
 }
 
-/// Writes mu, sigma, mu_s and sigma_s of Inception's features as other evaluators read them, and where
-/// they are from: network and weights, resize, crop, pictures, number.
+/// Writes mu, sigma, mu_s and sigma_s of Inception's features as other evaluators read them, on request
+/// mu_dinov2 and sigma_dinov2 of DINOv2's, and where they are from: network and weights, resize, crop,
+/// pictures, number.
 #[derive(Args)]
 pub(crate) struct StatsArgs {
     /// The pictures: a folder, an .npz, ...; `list data` shows every kind
@@ -171,7 +173,10 @@ pub(crate) struct StatsArgs {
     /// Change a field of the protocol (repeatable)
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Weights of the network: inception=FILE
+    /// What the moments are to serve: gfid, fd-dinov2 (repeatable) [default: gfid]
+    #[arg(short, long = "metric", value_name = "NAME")]
+    pub(crate) metrics: Vec<String>,
+    /// Weights of a network: inception=FILE, dinov2=FILE (repeatable)
     #[arg(long = "weights", value_name = "NAME=FILE")]
     pub(crate) weights: Vec<String>,
     /// Only the first N pictures

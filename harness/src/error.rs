@@ -40,6 +40,8 @@ pub(crate) enum Failure {
     Labels(#[from] UnevenLabels),
     #[error("metric `{metric}` needs the weights of the network `{network}`, which are not there")]
     NetworkMissing { metric: String, network: String, remedy: String },
+    #[error("there are no moments for `{metric}`: `stats` makes those for gfid and fd-dinov2")]
+    NoMomentsFor { metric: String },
     #[error(transparent)]
     Network(Box<NetworkError>),
     #[error(transparent)]

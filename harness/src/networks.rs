@@ -1,17 +1,20 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
+use prismbench_baselines::{Hub, Instrument, OpenError, OpenOptions};
 use prismbench_core::{Choice, JointSpace, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
 use prismbench_kernels::nn::Arithmetic;
 use prismbench_metrics::{FeatureNetwork, Inception, Lpips, LpipsHead, RandomFilters};
-use prismbench_suites::{Lent, NetworkKind, Networks};
+use prismbench_suites::{EncoderRule, EncoderSpace, Lent, NetworkKind, Networks};
 
 use crate::error::Failure;
 use crate::plan::Plan;
 
 /// Names of weights that `--weights NAME=FILE` and a plan's table `[weights]` know.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 10] = [
     "inception",
+    "dinov2",
+    "clip",
     "lpips-alex",
     "lpips-alex-head",
     "lpips-vgg",
@@ -67,7 +70,41 @@ pub(crate) fn lend(plan: &Plan, protocol: &Protocol, device: &Device) -> Result<
             None => missing(plan, NetworkKind::Lpips, &name)?,
         };
     }
+    if needs(NetworkKind::Dinov2) {
+        let rule = EncoderRule::Dinov2(protocol.dinov2);
+        networks.dinov2 = encoder(plan, "dinov2", (NetworkKind::Dinov2, rule), (protocol, device))?;
+    }
+    if needs(NetworkKind::Clip) {
+        let rule = EncoderRule::Clip;
+        networks.clip = encoder(plan, "clip", (NetworkKind::Clip, rule), (protocol, device))?;
+    }
     Ok(networks)
+}
+
+/// The space of an encoder, read from the file that was named or a known one.
+fn encoder(
+    plan: &Plan,
+    name: &str,
+    (kind, rule): (NetworkKind, EncoderRule),
+    (protocol, device): (&Protocol, &Device),
+) -> Result<Lent<dyn FeatureNetwork>, Failure> {
+    let instrument = match rule {
+        EncoderRule::Dinov2(_) => Instrument::Dinov2L,
+        EncoderRule::Clip => Instrument::ClipL336,
+    };
+    let Some(path) = find(plan, name).or_else(|| in_hub(plan, instrument)) else {
+        return missing(plan, kind, name);
+    };
+    let options = OpenOptions { arithmetic: arithmetic(protocol), ..OpenOptions::on(device) };
+    let encoder = instrument.open(&path, &options).map_err(OpenError::from)?;
+    Ok(Lent::Ready(Box::new(EncoderSpace::new(encoder, rule))))
+}
+
+/// Where the hub's cache has an encoder, as `prismbench fetch` or a program of somebody else's put it
+/// there. A cache on the command line stands before it.
+fn in_hub(plan: &Plan, instrument: Instrument) -> Option<PathBuf> {
+    let hub = plan.cache.is_none().then(Hub::from_environment)?;
+    instrument.files().iter().find_map(|file| hub.find(file, None))
 }
 
 /// How a protocol lets networks compute.
@@ -91,6 +128,8 @@ pub(crate) fn unused(plan: &Plan) -> impl Iterator<Item = &str> {
             let aligns = |protocol: &Protocol| matches!(protocol.joint_space, JointSpace::Tower(_));
             plan.protocols.iter().any(aligns)
         }
+        None if name == "dinov2" => wants(NetworkKind::Dinov2),
+        None if name == "clip" => wants(NetworkKind::Clip),
         None => wants(NetworkKind::Inception),
     };
     plan.weights.keys().map(String::as_str).filter(move |name| !is_used(name))
@@ -99,8 +138,10 @@ pub(crate) fn unused(plan: &Plan) -> impl Iterator<Item = &str> {
 /// What the networks were read from, for the run's provenance.
 pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
     let mut all = Vec::new();
-    if let Lent::Ready(network) = &networks.inception {
-        all.push((network.id().to_owned(), network.weights().to_vec()));
+    for space in [&networks.inception, &networks.dinov2, &networks.clip] {
+        if let Lent::Ready(network) = space {
+            all.push((network.id().to_owned(), network.weights().to_vec()));
+        }
     }
     if let Lent::Ready(network) = &networks.lpips {
         all.push((format!("lpips-{}", network.trunk().id()), network.weights().to_vec()));
@@ -108,7 +149,7 @@ pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
     all
 }
 
-fn missing<T>(plan: &Plan, kind: NetworkKind, name: &str) -> Result<Lent<T>, Failure> {
+fn missing<T: ?Sized>(plan: &Plan, kind: NetworkKind, name: &str) -> Result<Lent<T>, Failure> {
     let files = file_names(name);
     let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
     let folder = folders(plan).first().map_or_else(
@@ -156,6 +197,7 @@ fn file_names(name: &str) -> Vec<String> {
         "inception" => {
             &["pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"]
         }
+        "dinov2" => &["dinov2_vitl14_pretrain.pth"],
         "lpips-alex" => &["alexnet-owt-7be5be79.pth"],
         "lpips-vgg" => &["vgg16-397923af.pth"],
         "lpips-squeeze" => &["squeezenet1_1-b8a52dc0.pth"],

@@ -153,7 +153,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
     let on_bad = checked(&file, &metrics)?;
-    let save = save(&file, &protocols)?;
+    let save = save(&file, &chosen, &protocols)?;
     let fit = if file.fit == HELD_OUT { Fit::HeldOut } else { Fit::On(file.fit.parse()?) };
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
@@ -186,7 +186,10 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
 
 /// The single values of a plan file, and what a bad picture does.
 fn checked(file: &PlanFile, metrics: &[String]) -> Result<OnBad, PlanError> {
-    let compares = |id: &String| NetworkKind::of(id) == Some(NetworkKind::Inception);
+    let compares = |id: &String| {
+        use NetworkKind::{Clip, Dinov2, Inception};
+        matches!(NetworkKind::of(id), Some(Inception | Dinov2 | Clip))
+    };
     if let Some(reference) = file.reference.as_ref().filter(|_| !metrics.iter().any(compares)) {
         let expected = "of use to the plan's metrics; `--metric rfid` takes one";
         return Err(bad_value("reference", reference, expected));
@@ -208,8 +211,21 @@ fn checked(file: &PlanFile, metrics: &[String]) -> Result<OnBad, PlanError> {
 }
 
 /// The arrays to keep, which every protocol must have.
-fn save(file: &PlanFile, protocols: &[Protocol]) -> Result<Save, PlanError> {
+fn save(
+    file: &PlanFile,
+    suites: &[Box<dyn Suite>],
+    protocols: &[Protocol],
+) -> Result<Save, PlanError> {
     let save = Save::parse(&file.save)?;
+    let judges = |suite: &Box<dyn Suite>| suite.concern() == Concern::Generation;
+    if save.samples && !suites.iter().any(judges) {
+        let expected = "of use without the suite `generation`, which makes samples";
+        return Err(bad_value("save", "samples", expected));
+    }
+    if (save.anything() || save.features) && suites.iter().all(judges) {
+        let expected = "of use to the suite `generation`, which has `samples` to save";
+        return Err(bad_value("save", &file.save.join(", "), expected));
+    }
     let unrounded = |protocol: &Protocol| protocol.quantiser == Quantiser::None;
     if save.reconstructions && protocols.iter().any(unrounded) {
         let expected = "possible under `quantiser = \"none\"`, which leaves nothing 8-bit to save";

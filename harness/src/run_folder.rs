@@ -28,6 +28,8 @@ const RECORDS: &str = "records.jsonl";
 const SAMPLES: &str = "samples.parquet";
 const FILES: [&str; 5] = [PLAN, LOCK, "run.json", RECORDS, SAMPLES];
 const ARRAYS: &str = "arrays";
+/// What rows that are not finished have made so far.
+const PARTS: &str = "parts";
 /// Characters of a part of a folder's name.
 const MAX_SLUG: usize = 64;
 
@@ -175,6 +177,26 @@ impl RunFolder {
         Ok(Some(path))
     }
 
+    /// Where a row keeps what it has made so far, named after what it is of. What lies there is of a run
+    /// that was cut short.
+    pub(crate) fn parts(&self, parts: [&str; 3]) -> PathBuf {
+        self.path.join(PARTS).join(named_after(parts))
+    }
+
+    /// Removes what a row has made on its way, when its records are there.
+    pub(crate) fn remove_parts(&self, path: &Path) -> Result<(), Failure> {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(path)(error)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The same of all rows.
+    pub(crate) fn clear_parts(&self) -> Result<(), Failure> {
+        self.remove_parts(&self.path.join(PARTS))
+    }
+
     fn write_provenance(&self) -> Result<(), Failure> {
         let path = self.path.join("run.json");
         let text = serde_json::to_vec_pretty(&self.provenance)
@@ -191,6 +213,21 @@ impl RunFolder {
 
 /// The folder of the arrays of `[data set, protocol, tokenizer]` in a run folder.
 pub(crate) fn array_folder(run: &Path, parts: [&str; 3]) -> PathBuf {
+    run.join(ARRAYS).join(named_after(parts))
+}
+
+/// The original pictures of `[data set, protocol]`, which all tokenizers share.
+pub(crate) fn originals_file(run: &Path, [dataset, protocol]: [&str; 2]) -> PathBuf {
+    array_folder(run, [dataset, protocol, "pictures"]).join("originals.npz")
+}
+
+/// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.
+fn job_of(record: &Record) -> [String; 3] {
+    [record.tokenizer.clone(), record.dataset.clone(), record.protocol_sha256.clone()]
+}
+
+/// A folder's name.
+fn named_after(parts: [&str; 3]) -> String {
     let slug = |text: &str| -> String {
         let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
         // A command may be longer than a file's name, and differ from another in its end alone.
@@ -204,18 +241,7 @@ pub(crate) fn array_folder(run: &Path, parts: [&str; 3]) -> PathBuf {
         }
     };
     let [dataset, protocol, tokenizer] = parts.map(slug);
-    let dataset = dataset.trim_matches('-');
-    run.join(ARRAYS).join(format!("{dataset}.{protocol}.{tokenizer}"))
-}
-
-/// The original pictures of `[data set, protocol]`, which all tokenizers share.
-pub(crate) fn originals_file(run: &Path, [dataset, protocol]: [&str; 2]) -> PathBuf {
-    array_folder(run, [dataset, protocol, "pictures"]).join("originals.npz")
-}
-
-/// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.
-fn job_of(record: &Record) -> [String; 3] {
-    [record.tokenizer.clone(), record.dataset.clone(), record.protocol_sha256.clone()]
+    format!("{}.{protocol}.{tokenizer}", dataset.trim_matches('-'))
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
@@ -254,8 +280,11 @@ fn clear(path: &Path) -> Result<(), Failure> {
         let file = path.join(name);
         gone(file.clone(), fs::remove_file(file))?;
     }
-    let arrays = path.join(ARRAYS);
-    gone(arrays.clone(), fs::remove_dir_all(arrays))
+    for name in [ARRAYS, PARTS] {
+        let folder = path.join(name);
+        gone(folder.clone(), fs::remove_dir_all(folder))?;
+    }
+    Ok(())
 }
 
 /// Writes a file beside its place and renames it: a reader sees the old one or the new one.

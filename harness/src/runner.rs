@@ -261,6 +261,8 @@ impl Runner<'_, '_> {
             reference: self.plan.reference.as_deref(),
             cache: cache.as_deref(),
             save_features: save_features.as_deref(),
+            parts: None,
+            save_samples: None,
             interrupted,
             observer: &mut watcher,
         };

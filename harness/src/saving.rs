@@ -12,6 +12,8 @@ pub(crate) struct Save {
     pub(crate) latents: bool,
     /// Of the originals, one file for each data set and protocol.
     pub(crate) features: bool,
+    /// Of generators, one file for each row.
+    pub(crate) samples: bool,
 }
 
 impl Save {
@@ -22,11 +24,13 @@ impl Save {
                 "reconstructions" => save.reconstructions = true,
                 "latents" => save.latents = true,
                 "features" => save.features = true,
+                "samples" => save.samples = true,
                 found => {
                     return Err(PlanError::BadValue {
                         key: "save",
                         found: found.to_owned(),
-                        expected: "`reconstructions`, `latents` or `features`".to_owned(),
+                        expected: "`reconstructions`, `latents`, `features` or `samples`"
+                            .to_owned(),
                     });
                 }
             }

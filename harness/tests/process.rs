@@ -2,9 +2,17 @@
 
 #![cfg(unix)]
 
+#[path = "../../tests/oracle/recipe.rs"]
+mod recipe;
+
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use prismbench_metrics::Inception;
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_prismbench");
 
@@ -83,4 +91,82 @@ fn a_table_for_a_full_device_is_an_error() {
     assert_eq!(output.status.code(), Some(5));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("cannot write the result") && error.contains("free some"), "{error}");
+}
+
+/// Inception with generated weights.
+fn inception(folder: &Path) -> PathBuf {
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Inception::tensors()
+        .iter()
+        .map(|tensor| {
+            let values = recipe::tensor(tensor.name(), tensor.shape());
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            (tensor.name().to_owned(), tensor.shape().to_vec(), bytes)
+        })
+        .collect();
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    let path = folder.join("inception.safetensors");
+    serialize_to_file(views, None, &path).unwrap();
+    path
+}
+
+/// The only entry of a folder.
+fn only(folder: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(folder).unwrap();
+    entries.next().unwrap().unwrap().path()
+}
+
+/// Killed, a process can tidy nothing up. What it had made by then is in the run folder all the same.
+#[test]
+fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let made = at("made");
+    let latents = Command::new(PROGRAM)
+        .args(["run", "--data", "synthetic:3:60", "-t", "dct:16", "--set", "size=64", "-m", "psnr"])
+        .args(["--save", "latents", "--progress", "none", "--out"])
+        .arg(&made)
+        .status();
+    assert!(latents.unwrap().success());
+    let latents = only(&made.join("arrays")).join("latents.npz");
+    let weights = inception(folder.path());
+    let judge = |name: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "--set", "size=64", "-t", "dct:16", "--data", "synthetic:4:20"]);
+        command.args(["-m", "gfid", "-m", "sfid", "-m", "is", "-m", "precision", "-m", "rfid"]);
+        command.args(["--batch", "5", "--save", "samples", "--progress", "none"]);
+        command.arg("--latents").arg(format!("raw:{}", latents.display()));
+        command.arg("--weights").arg(format!("inception={}", weights.display()));
+        command.arg("--cache").arg(at(name).join("cache")).arg("--out").arg(at(name).join("run"));
+        command.stderr(Stdio::null()).stdout(Stdio::null());
+        command
+    };
+    assert!(judge("straight").status().unwrap().success());
+    let (out, parts) = (at("killed/run"), at("killed/run/parts"));
+    let samples = || match parts.is_dir() {
+        true => fs::metadata(only(&parts).join("samples")).map_or(0, |file| file.len()),
+        false => 0,
+    };
+    // Twice, each time some blocks further on.
+    for _ in 0..2 {
+        let before = samples();
+        let mut child = judge("killed").spawn().unwrap();
+        while samples() < before + 10 * 64 * 64 * 3 {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!out.join("records.jsonl").exists(), "killed too late");
+    }
+    assert!(judge("killed").status().unwrap().success());
+    let bytes = |name: &str, file: &str| fs::read(at(name).join("run").join(file)).unwrap();
+    let [straight, killed] =
+        ["straight", "killed"].map(|name| String::from_utf8(bytes(name, "records.jsonl")).unwrap());
+    assert_eq!(straight, killed);
+    assert!(!parts.exists(), "nothing is left lying about");
+    let saved =
+        |name: &str| fs::read(only(&at(name).join("run/arrays")).join("samples.npz")).unwrap();
+    assert!(saved("straight") == saved("killed"));
 }

@@ -30,7 +30,7 @@ mod window;
 
 pub use activation::Activation;
 pub use attention::{Attention, Mask};
-pub use bicubic::{Antialiasing, resize_bicubic};
+pub use bicubic::{Antialiasing, resize_bicubic, resize_bicubic_by};
 pub use conv::{BatchNorm, Conv2d, ConvOptions};
 pub use error::NnError;
 pub(crate) use exponential::exp_of_nonpositive;

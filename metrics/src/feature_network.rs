@@ -12,6 +12,12 @@ pub trait FeatureNetwork: Send + Sync {
     /// What its numbers were read from; empty for one whose numbers are part of its definition.
     fn weights(&self) -> &[Weights];
 
+    /// The field of a protocol that says how pictures become its input, and the value that it was
+    /// made with; `None` where its id says it.
+    fn resize(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
     /// What it can give.
     fn taps(&self) -> &'static [Tap];
 

@@ -85,6 +85,19 @@ pub const SFID: MetricDef = MetricDef {
     ),
 };
 
+/// Fréchet distance in DINOv2's space.
+pub const FD_DINOV2: MetricDef = MetricDef {
+    id: "fd-dinov2",
+    title: "FD-DINOv2",
+    unit: Unit::One,
+    better: Better::Lower,
+    version: 1,
+    definition: frechet!(
+        "the 1024 of DINOv2 ViT-L/14's class token behind the last norm, without registers, of \
+         pictures of 224x224. Stein et al., NeurIPS 2023, as in dgm-eval"
+    ),
+};
+
 /// Fréchet distance in a space of fixed random filters: needs no weights, and is no FID.
 pub const FD_RANDOM: MetricDef = MetricDef {
     id: "fd-random",

@@ -5,7 +5,7 @@ mod network;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use prismbench_core::{InceptionResize, RgbImage, Weights};
+use prismbench_core::{Choice, InceptionResize, RgbImage, Weights};
 use prismbench_kernels::nn::{Arithmetic, Conv2d, ConvOptions, MapShape, Maps, NnError, Window};
 use prismbench_weights::{Expected, WeightsFile};
 use rayon::prelude::*;
@@ -152,6 +152,10 @@ impl FeatureNetwork for Inception {
 
     fn weights(&self) -> &[Weights] {
         &self.weights
+    }
+
+    fn resize(&self) -> Option<(&'static str, &'static str)> {
+        Some(("inception", self.resize.id()))
     }
 
     fn taps(&self) -> &'static [Tap] {

@@ -10,6 +10,7 @@ mod bootstrap;
 mod change_bound;
 mod change_point;
 mod cmmd;
+mod encoder_input;
 mod error;
 mod feature_network;
 mod features;
@@ -48,12 +49,13 @@ pub use bag_of_words::BagOfWords;
 pub use change_bound::change_bound;
 pub use change_point::{ChangePoint, change_points};
 pub use cmmd::{CMMD, cmmd};
+pub use encoder_input::{CLIP_SIDE, DINOV2_SIDE, clip_input, dinov2_input};
 pub use error::MetricError;
 pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
 pub use features::{Columns, FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
-    FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity,
-    GFID, RFID, SFID, frechet_distance, frechet_infinity,
+    FD_DINOV2, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance,
+    FrechetInfinity, GFID, RFID, SFID, frechet_distance, frechet_infinity,
 };
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};

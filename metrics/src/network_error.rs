@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use prismbench_core::TokenizerError;
 use prismbench_kernels::nn::NnError;
 use prismbench_weights::WeightsError;
 
@@ -50,6 +51,15 @@ pub enum NetworkError {
         expected: String,
         /// Columns and rows of the second.
         found: String,
+    },
+    /// The encoder behind it cannot be read, or failed.
+    #[error("the encoder of `{network}` cannot be used")]
+    Encoder {
+        /// Id of the network.
+        network: &'static str,
+        /// The encoder's own words.
+        #[source]
+        cause: Box<TokenizerError>,
     },
     /// A layer cannot be made or run: the picture is too small, say.
     #[error("a layer of `{network}` failed")]

@@ -21,7 +21,8 @@ pub use error::ArrayError;
 /// Bytes that are written to the file at once.
 const BUFFER: usize = 1 << 18;
 
-/// An `.npz` in the making: `arr_0`, the items `[N, ...shape of one]`, and `ids`, N texts.
+/// An `.npz` in the making: `arr_0`, the items `[N, ...shape of one]`, `arr_1`, the classes of the
+/// items where these are given, and `ids`, N texts.
 ///
 /// Items go straight to a file beside the target; only the ids are kept in memory, and N need not
 /// be known beforehand. The target appears whole or not at all, and never in the place of another
@@ -100,6 +101,22 @@ impl<T: Element> ArrayWriter<T> {
     /// [`ArrayError::Empty`] when there is no item, [`ArrayError::Exists`] when something has come
     /// to lie at the target, and as [`push`](Self::push) for a file that cannot be written.
     pub fn finish(self) -> Result<PathBuf, ArrayError> {
+        self.complete(None)
+    }
+
+    /// The same with `arr_1`, the class of each item, as ADM's evaluator has it.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish); [`ArrayError::Labels`] when there is not one for each item.
+    pub fn finish_labelled(self, labels: &[u32]) -> Result<PathBuf, ArrayError> {
+        if labels.len() != self.ids.len() {
+            let (path, items) = (self.path, self.ids.len());
+            return Err(ArrayError::Labels { path, items, found: labels.len() });
+        }
+        self.complete(Some(labels))
+    }
+
+    fn complete(self, labels: Option<&[u32]>) -> Result<PathBuf, ArrayError> {
         let Some(archive) = self.archive else {
             return Err(ArrayError::GivenUp { path: self.path });
         };
@@ -107,7 +124,7 @@ impl<T: Element> ArrayWriter<T> {
             return Err(ArrayError::Empty { path: self.path });
         };
         let failed = |cause| ArrayError::io(&self.path, cause);
-        let sink = complete(archive, items, T::DESCR, &self.ids).map_err(failed)?;
+        let sink = complete(archive, items, T::DESCR, (&self.ids, labels)).map_err(failed)?;
         let file = sink.into_inner().map_err(|error| failed(error.into_error()))?;
         // A disk may find out that it is full only when it has to hold what it took.
         file.as_file().sync_all().map_err(failed)?;
@@ -186,9 +203,14 @@ fn complete<W: Write + Seek>(
     mut archive: Archive<W>,
     items: Items,
     descr: &str,
-    ids: &[String],
+    (ids, labels): (&[String], Option<&[u32]>),
 ) -> io::Result<W> {
     archive.end(items.member, &header(descr, ids.len(), &items.shape))?;
+    if let Some(labels) = labels {
+        let bytes: Vec<u8> =
+            labels.iter().flat_map(|&label| i64::from(label).to_le_bytes()).collect();
+        archive.add("arr_1.npy", &header("<i8", labels.len(), &[]), &bytes)?;
+    }
     let longest = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
     let header = header(&format!("<U{longest}"), ids.len(), &[]);
     let mut member = archive.begin("ids.npy", header.len())?;

@@ -97,14 +97,14 @@ impl FeatureFile {
     /// # Errors
     /// [`FeatureFileError::Origin`].
     pub(crate) fn check(&self, origin: &Origin) -> Result<(), FeatureFileError> {
-        for (field, expected) in &origin.0 {
+        for (field, expected) in origin.fields() {
             let found = self.origin.0.get(field).map_or("nothing", String::as_str);
             if found != expected {
                 return Err(FeatureFileError::Origin {
                     path: self.path.clone(),
-                    field: field.clone(),
+                    field: field.to_owned(),
                     found: found.to_owned(),
-                    expected: expected.clone(),
+                    expected: expected.to_owned(),
                 });
             }
         }

@@ -1,10 +1,12 @@
-//! What a generator makes, judged against real pictures by the features of Inception.
+//! What a generator makes, judged against real pictures by the features of networks.
 
 mod bounds;
 mod judging;
+mod kept;
 mod moments_file;
 mod reference;
 mod source;
+mod space;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -14,13 +16,15 @@ use std::sync::atomic::Ordering;
 
 use prismbench_core::{Concern, MetricDef, Tokenizer};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, FID_INFINITY, FLOOR_FID, GFID, INCEPTION_SCORE, KID, PRECISION, RECALL,
-    RFID, SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, FLOOR_FID, GFID, INCEPTION_SCORE, KID,
+    PRECISION, RECALL, RFID, SFID,
 };
 
+use crate::pictures::Prepared;
 use crate::seen::Seen;
 use crate::{Context, Pass, Pictures, Report, Suite, SuiteError};
 use judging::Judging;
+use kept::KeptSamples;
 pub use moments_file::{MomentsFile, MomentsFileError, Unlike};
 pub use reference::ReferenceChoice;
 pub use source::{Decoded, Drawn, Finished, LatentScale, SampleSource};
@@ -40,7 +44,7 @@ impl Suite for GenerationSuite {
     }
 
     fn summary(&self) -> &'static str {
-        "compares a generator's samples with real pictures in Inception's features"
+        "compares a generator's samples with real pictures in features of networks"
     }
 
     fn concern(&self) -> Concern {
@@ -60,11 +64,14 @@ impl Suite for GenerationSuite {
             &DENSITY,
             &COVERAGE,
             &FID_INFINITY,
+            &FD_DINOV2,
+            &CMMD,
         ]
     }
 
     fn on_request(&self) -> &'static [&'static str] {
-        const IDS: [&str; 4] = [KID.id, DENSITY.id, COVERAGE.id, FID_INFINITY.id];
+        const IDS: [&str; 6] =
+            [KID.id, DENSITY.id, COVERAGE.id, FID_INFINITY.id, FD_DINOV2.id, CMMD.id];
         &IDS
     }
 
@@ -99,10 +106,11 @@ impl GenerationSuite {
         samples.check()?;
         let mut warnings = Vec::new();
         let total = samples.len();
+        let mut kept = kept_samples(samples, context)?;
         let mut judging = Judging::new(samples, decoder, reference, real, context, &mut warnings)?;
         let mut seen = Seen::default();
-        let batch = context.batch;
-        samples.each(batch, context.device, &mut |block| {
+        let (batch, device) = (context.batch, context.device);
+        let mut take = |block: Vec<Prepared>| {
             judging.add(&block)?;
             seen.add(&block);
             let done = seen.measured.ids.len() as u64;
@@ -111,11 +119,49 @@ impl GenerationSuite {
                 return Err(SuiteError::Interrupted { done, total });
             }
             Ok(())
+        };
+        let first = match &mut kept {
+            Some(kept) => {
+                kept.each(batch, &mut take)?;
+                kept.count()
+            }
+            None => 0,
+        };
+        samples.each((first, batch), device, &mut |block| {
+            if let Some(kept) = &mut kept {
+                kept.push(&block)?;
+            }
+            take(block)
         })?;
         let measured = seen.finish();
-        let measurements = judging.finish(&self.metrics(), &measured, context, &mut warnings)?;
+        let measurements = judging.finish(&measured, context, &mut warnings);
+        match (context.save_samples, &mut kept) {
+            (Some(path), Some(kept)) => {
+                kept.save(path).map_err(|error| SuiteError::Save(Box::new(error)))?;
+            }
+            (Some(_), None) => {
+                warnings.push("samples that were not made here are not saved again".to_owned());
+            }
+            (None, _) => {}
+        }
         let latent = samples.latent();
         let report = Report { latent, measurements, ..Report::default() };
         Ok(Pass { pictures: measured, reports: vec![report], warnings })
     }
+}
+
+/// Where samples that are made here lie until they are judged: what an earlier run has made of them is
+/// not made again.
+fn kept_samples(
+    samples: &dyn SampleSource,
+    context: &Context<'_>,
+) -> Result<Option<KeptSamples>, SuiteError> {
+    let Some(folder) = context.parts else { return Ok(None) };
+    let Some(origin) = samples.origin()? else { return Ok(None) };
+    Ok(Some(KeptSamples::open(&folder.join("samples"), &origin, samples.len())?))
+}
+
+/// Whether a metric is of real pictures, and tells what a generator cannot be blamed for.
+fn is_bound(metric: &MetricDef) -> bool {
+    [RFID.id, FLOOR_FID.id].contains(&metric.id)
 }

@@ -4,6 +4,7 @@
 
 mod arrays;
 mod crop;
+mod encoder_space;
 mod extraction;
 mod feature_file;
 mod filtered;
@@ -21,6 +22,7 @@ mod suite;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
+pub use encoder_space::{EncoderRule, EncoderSpace};
 pub use extraction::{Extracted, Extraction, embed, extract};
 pub use feature_file::FeatureFileError;
 pub use filtered::{band_limited, filtered};

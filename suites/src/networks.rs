@@ -2,24 +2,51 @@ use std::fmt::Write as _;
 
 use prismbench_core::{MetricDef, Weights};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureNetwork, GFID, INCEPTION_SCORE,
-    Inception, KID, LPIPS, Lpips, PRECISION, RECALL, RFID, RandomFilters, SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureNetwork, GFID,
+    INCEPTION_SCORE, KID, LPIPS, Lpips, PRECISION, RECALL, RFID, SFID,
 };
 
 /// The feature networks that a suite may use, made for one protocol.
 #[derive(Default)]
 pub struct Networks {
     /// FID's.
-    pub inception: Lent<Inception>,
+    pub inception: Lent<dyn FeatureNetwork>,
+    /// FD-DINOv2's.
+    pub dinov2: Lent<dyn FeatureNetwork>,
+    /// CMMD's.
+    pub clip: Lent<dyn FeatureNetwork>,
     /// LPIPS's, on the protocol's trunk.
     pub lpips: Lent<Lpips>,
     /// This project's own, which needs no weights.
-    pub random: Lent<RandomFilters>,
+    pub random: Lent<dyn FeatureNetwork>,
+}
+
+impl Networks {
+    /// The network of this kind whose features sets of pictures are compared in; `None` for one that
+    /// compares single pictures.
+    pub(crate) fn space(&self, kind: NetworkKind) -> Option<&Lent<dyn FeatureNetwork>> {
+        match kind {
+            NetworkKind::Inception => Some(&self.inception),
+            NetworkKind::Dinov2 => Some(&self.dinov2),
+            NetworkKind::Clip => Some(&self.clip),
+            NetworkKind::Random => Some(&self.random),
+            NetworkKind::Lpips => None,
+        }
+    }
+
+    /// Why a metric that needs a network of this kind has no value.
+    pub(crate) fn missing(&self, kind: NetworkKind) -> String {
+        let reason = match self.space(kind) {
+            Some(space) => space.missing(),
+            None => self.lpips.missing(),
+        };
+        reason.unwrap_or("its network was not lent").to_owned()
+    }
 }
 
 /// A network, or why there is none.
 #[derive(Default)]
-pub enum Lent<T> {
+pub enum Lent<T: ?Sized> {
     /// No metric asks for it.
     #[default]
     NotAsked,
@@ -29,7 +56,7 @@ pub enum Lent<T> {
     Ready(Box<T>),
 }
 
-impl<T> Lent<T> {
+impl<T: ?Sized> Lent<T> {
     pub(crate) fn ready(&self) -> Option<&T> {
         match self {
             Self::Ready(network) => Some(network),
@@ -52,6 +79,10 @@ impl<T> Lent<T> {
 pub enum NetworkKind {
     /// [`Networks::inception`].
     Inception,
+    /// [`Networks::dinov2`].
+    Dinov2,
+    /// [`Networks::clip`].
+    Clip,
     /// [`Networks::lpips`].
     Lpips,
     /// [`Networks::random`].
@@ -59,6 +90,20 @@ pub enum NetworkKind {
 }
 
 impl NetworkKind {
+    /// Those that sets of pictures are compared in the features of, in the order of their metrics.
+    pub(crate) const SPACES: [Self; 4] = [Self::Inception, Self::Random, Self::Dinov2, Self::Clip];
+
+    /// What it is called in files and in messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Inception => "Inception",
+            Self::Dinov2 => "DINOv2",
+            Self::Clip => "CLIP",
+            Self::Lpips => "LPIPS",
+            Self::Random => "random filters",
+        }
+    }
+
     /// The network of the metric with this id; `None` for one that needs no network.
     #[must_use]
     pub fn of(metric: &str) -> Option<Self> {
@@ -75,13 +120,16 @@ impl NetworkKind {
             &FID_INFINITY,
             &FLOOR_FID,
         ];
+        const OTHERS: [(&MetricDef, NetworkKind); 4] = [
+            (&FD_DINOV2, NetworkKind::Dinov2),
+            (&CMMD, NetworkKind::Clip),
+            (&LPIPS, NetworkKind::Lpips),
+            (&FD_RANDOM, NetworkKind::Random),
+        ];
         if INCEPTIONS.iter().any(|known| known.id == metric) {
-            Some(Self::Inception)
-        } else if metric == LPIPS.id {
-            Some(Self::Lpips)
-        } else {
-            (metric == FD_RANDOM.id).then_some(Self::Random)
+            return Some(Self::Inception);
         }
+        OTHERS.iter().find(|(known, _)| known.id == metric).map(|&(_, kind)| kind)
     }
 }
 

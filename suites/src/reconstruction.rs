@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 
 use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, RgbImage, Tokenizer};
 use prismbench_metrics::{
-    Accumulator, BITS_PER_PIXEL, COVERAGE, DENSITY, FD_RANDOM, ImageScores, LATENT_FLOATS, LPIPS,
-    MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
+    Accumulator, BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageScores,
+    LATENT_FLOATS, LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
 };
 
 use crate::pictures::{Pictures, Prepared};
@@ -46,7 +46,8 @@ impl Suite for ReconstructionSuite {
     }
 
     fn on_request(&self) -> &'static [&'static str] {
-        const IDS: [&str; 5] = [PRECISION.id, RECALL.id, DENSITY.id, COVERAGE.id, FD_RANDOM.id];
+        const IDS: [&str; 7] =
+            [PRECISION.id, RECALL.id, DENSITY.id, COVERAGE.id, FD_RANDOM.id, FD_DINOV2.id, CMMD.id];
         &IDS
     }
 
@@ -209,17 +210,10 @@ fn without_network(
     context: &Context<'_>,
     failure: Option<&Outcome>,
 ) -> Measurement {
-    let networks = context.networks;
-    let missing = match NetworkKind::of(metric.id) {
-        Some(NetworkKind::Inception) => networks.inception.missing(),
-        Some(NetworkKind::Lpips) => networks.lpips.missing(),
-        Some(NetworkKind::Random) => networks.random.missing(),
-        None => None,
-    };
-    let outcome = match (failure, missing) {
-        (Some(failure), _) => failure.clone(),
-        (None, Some(reason)) => Outcome::Skipped { reason: reason.to_owned() },
-        (None, None) => Outcome::Skipped { reason: "its network was not lent".to_owned() },
+    let missing = NetworkKind::of(metric.id).map(|kind| context.networks.missing(kind));
+    let outcome = match failure {
+        Some(failure) => failure.clone(),
+        None => Outcome::Skipped { reason: missing.unwrap_or_default() },
     };
     Measurement {
         metric,

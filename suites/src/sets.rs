@@ -1,7 +1,9 @@
 //! Features of two sets of pictures in one network's space: what reconstruction and generation have in
 //! common.
 
+mod order;
 mod own;
+mod rows;
 mod value;
 
 use prismbench_core::{Choice, MetricDef, Protocol};
@@ -11,7 +13,9 @@ use prismbench_metrics::{
 
 use crate::networks::network_id;
 use crate::pictures::Prepared;
+pub(crate) use order::{by_content, by_name, pairs_by_content};
 pub(crate) use own::Own;
+pub(crate) use rows::Rows;
 pub(crate) use value::{Memo, Value, frechet, of_two_sets};
 
 /// Where in Inception a metric takes its features.
@@ -23,7 +27,8 @@ pub(crate) fn tap_of(metric: &MetricDef) -> Tap {
     }
 }
 
-/// The dialect of a metric in a network's space: rules, network and weights.
+/// The dialect of a metric in a network's space: rules, resize (or the network, where it has one
+/// alone) and weights.
 pub(crate) fn dialect(
     network: &dyn FeatureNetwork,
     metric: &MetricDef,
@@ -39,7 +44,8 @@ pub(crate) fn dialect(
         }
         _ => String::new(),
     };
-    network_id(&format!("{rule}{}", protocol.inception.id()), network)
+    let resize = network.resize().map_or(network.id(), |(_, value)| value);
+    network_id(&format!("{rule}{resize}"), network)
 }
 
 /// The picture that an error of a network is about, where it is about one.

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,13 +16,38 @@ pub(crate) struct Spool {
     columns: usize,
     /// What the sample of each row is called.
     names: Vec<String>,
-    file: Mutex<SpooledTempFile>,
+    file: Mutex<Box<dyn Store>>,
 }
+
+/// Where rows lie.
+trait Store: Read + Write + Seek + Send {}
+
+impl<T: Read + Write + Seek + Send> Store for T {}
 
 impl Spool {
     pub(crate) fn new(columns: usize) -> Self {
-        let file = Mutex::new(SpooledTempFile::new(IN_MEMORY));
+        let file = Mutex::new(Box::new(SpooledTempFile::new(IN_MEMORY)) as _);
         Self { columns, names: Vec::new(), file }
+    }
+
+    /// Rows in a file that outlives this process. Those that lie in it are taken in one by one, by
+    /// [`recall`](Self::recall).
+    pub(crate) fn in_file(columns: usize, file: File) -> Self {
+        Self { columns, names: Vec::new(), file: Mutex::new(Box::new(file) as _) }
+    }
+
+    /// The bytes that lie where the next sample's row belongs.
+    pub(crate) fn next_row(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; self.columns * size_of::<f32>()];
+        let mut file = lock(&self.file);
+        file.seek(SeekFrom::Start(self.names.len() as u64 * bytes.len() as u64))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Takes in what lies there as the row of the next sample.
+    pub(crate) fn recall(&mut self, name: &str) {
+        self.names.push(name.to_owned());
     }
 
     /// Adds the row of the next sample.
@@ -41,9 +67,10 @@ impl Spool {
 
     /// Copies all rows, as they lie in memory and on disk, to `to`.
     pub(crate) fn copy_to(&self, to: &mut impl Write) -> io::Result<()> {
+        let bytes = (self.names.len() * self.columns * size_of::<f32>()) as u64;
         let mut file = lock(&self.file);
         file.seek(SeekFrom::Start(0))?;
-        io::copy(&mut *file, to)?;
+        io::copy(&mut (&mut **file).take(bytes), to)?;
         Ok(())
     }
 }
@@ -78,7 +105,7 @@ impl Features for Spool {
 }
 
 /// Every use seeks first: a panic elsewhere leaves nothing behind that matters.
-fn lock(file: &Mutex<SpooledTempFile>) -> MutexGuard<'_, SpooledTempFile> {
+fn lock(file: &Mutex<Box<dyn Store>>) -> MutexGuard<'_, Box<dyn Store>> {
     file.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

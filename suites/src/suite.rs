@@ -90,6 +90,11 @@ pub struct Context<'a> {
     pub cache: Option<&'a Path>,
     /// Where the features of the originals are written for later use as a reference.
     pub save_features: Option<&'a Path>,
+    /// Where a suite that makes its pictures itself keeps these and their features until it is done: what
+    /// lies there of a run that was cut short is not made again.
+    pub parts: Option<&'a Path>,
+    /// Where samples that were made here are written as an `.npz`.
+    pub save_samples: Option<&'a Path>,
     /// Set when the user wants to stop; looked at after every block.
     pub interrupted: &'a AtomicBool,
     /// Told what happens: the progress bar and the saved arrays hang off it.
@@ -299,9 +304,9 @@ pub enum SuiteError {
     /// A features file does not serve as the reference.
     #[error(transparent)]
     Reference(#[from] FeatureFileError),
-    /// Features could not be put aside.
-    #[error("write features to a temporary file")]
-    Spool(#[source] std::io::Error),
+    /// Features or samples could not be put aside.
+    #[error("put features or samples aside")]
+    Spool(#[from] std::io::Error),
     /// The observer could not go on.
     #[error("save what was made")]
     Save(#[source] Box<dyn std::error::Error + Send + Sync>),

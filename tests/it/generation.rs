@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use prismbench::Exit;
 use serde_json::Value;
 
+use crate::hashed::picture;
 use crate::networks::weights;
 use crate::program::{Ran, prismbench, records, run_in};
 
@@ -197,23 +198,32 @@ fn a_reference_that_was_made_otherwise_is_refused_or_marks_its_rows() {
     assert!(said.contains("is there already"), "{said}");
 }
 
-/// An `.npz` of one array of f32 zeros, with one value changed.
-fn latents(path: &Path, shape: &[u64], change: Option<(usize, f32)>) {
-    let mut values = vec![0.0_f32; shape.iter().product::<u64>() as usize];
+/// Writes an `.npz` of arrays: name, type, shape as Python writes it, bytes.
+pub(crate) fn npz(path: &Path, arrays: &[(&str, &str, &str, Vec<u8>)]) {
+    let mut zip = zip::ZipWriter::new(fs::File::create(path).unwrap());
+    for (name, descr, shape, bytes) in arrays {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        zip.start_file(format!("{name}.npy"), options).unwrap();
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        zip.write_all(b"\x93NUMPY\x01\0").unwrap();
+        zip.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
+        zip.write_all(header.as_bytes()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+/// Latents of zeros, with one value changed.
+fn latents(path: &Path, shape: [usize; 4], change: Option<(usize, f32)>) {
+    let mut values = vec![0.0_f32; shape.iter().product()];
     if let Some((at, value)) = change {
         values[at] = value;
     }
-    let mut zip = zip::ZipWriter::new(fs::File::create(path).unwrap());
-    zip.start_file("latents.npy", zip::write::SimpleFileOptions::default()).unwrap();
-    let sides: Vec<String> = shape.iter().map(u64::to_string).collect();
-    let header =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}\n", sides.join(", "));
-    zip.write_all(b"\x93NUMPY\x01\0").unwrap();
-    zip.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
-    zip.write_all(header.as_bytes()).unwrap();
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    zip.write_all(&bytes).unwrap();
-    zip.finish().unwrap();
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let [n, c, h, w] = shape;
+    npz(path, &[("latents", "<f4", &format!("({n}, {c}, {h}, {w})"), bytes)]);
 }
 
 #[test]
@@ -221,8 +231,8 @@ fn what_cannot_be_judged_is_named_with_its_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     // dct:16 at 64 pixels has 48 x 8 x 8.
-    latents(&path("other.npz"), &[2, 4, 8, 8], None);
-    latents(&path("nan.npz"), &[3, 48, 8, 8], Some((2 * 48 * 64 + 7, f32::NAN)));
+    latents(&path("other.npz"), [2, 4, 8, 8], None);
+    latents(&path("nan.npz"), [3, 48, 8, 8], Some((2 * 48 * 64 + 7, f32::NAN)));
     fs::write(path("features.safetensors"), "").unwrap();
     let real = ["--data", "synthetic:4:24", "-m", "gfid"];
     let refused = |arguments: &[&str], exit: Exit, words: &[&str]| {
@@ -292,4 +302,146 @@ fn a_generator_that_cannot_be_run_is_refused_before_anything_is_computed() {
     let auto = ["--generator", path, "--sampling", "euler:50,autoguidance:1.42"];
     refused(&auto, Exit::Usage, &["needs a weaker generator to guide it"]);
     refused(&["--generator", path, "--labels", "equal"], Exit::Usage, &["balanced", "uniform"]);
+}
+
+/// Numpy's texts, padded to eight characters.
+fn texts(all: &[String]) -> Vec<u8> {
+    let padded = all.iter().flat_map(|text| {
+        text.chars().chain(std::iter::repeat('\0')).take(8).map(u32::from).collect::<Vec<_>>()
+    });
+    padded.flat_map(u32::to_le_bytes).collect()
+}
+
+/// 24 pictures with their names and classes, in this order.
+fn shuffled(path: &Path, seed: u64, order: &[usize]) {
+    const SIDE: usize = 64;
+    let all = order.iter().flat_map(|&at| picture(SIDE, SIDE, seed + at as u64, 50)).collect();
+    let names: Vec<String> = order.iter().map(|at| format!("s{at:03}")).collect();
+    let classes = order.iter().flat_map(|&at| (at as i64 / 5).to_le_bytes()).collect();
+    let shape = format!("({}, {SIDE}, {SIDE}, 3)", order.len());
+    let count = format!("({},)", order.len());
+    npz(
+        path,
+        &[
+            ("arr_0", "|u1", &shape, all),
+            ("arr_1", "<i8", &count, classes),
+            ("ids", "<U8", &count, texts(&names)),
+        ],
+    );
+}
+
+#[test]
+fn order_batch_and_threads_leave_every_metric_bit_identical() {
+    let folder = tempfile::tempdir().unwrap();
+    let forwards: Vec<usize> = (0..24).collect();
+    let stride: Vec<usize> = (0..24).map(|at| at * 7 % 24).collect();
+    let backwards: Vec<usize> = (0..24).rev().collect();
+    let all = "-m gfid -m sfid -m is -m precision -m recall -m kid -m density -m coverage -m \
+               fid-infinity --set kid-subset=10 --no-cache";
+    let run = |order: [&[usize]; 2], threads: &str, batch: &str| {
+        shuffled(&folder.path().join("made.npz"), 1000, order[0]);
+        shuffled(&folder.path().join("real.npz"), 2000, order[1]);
+        let sets = ["--samples", "@made.npz", "--data", "@real.npz"];
+        let how = ["--threads", threads, "--batch", batch];
+        judge(folder.path(), &[&sets[..], &words(all), &how].concat()).expect(Exit::Done);
+        let mut all = records(&folder.path().join("run"));
+        for record in &mut all {
+            // It names the real pictures in their order.
+            record["reference_sha256"].take();
+            assert_eq!(record["outcome"], "ok", "{record}");
+        }
+        all
+    };
+    let expected = run([&forwards, &forwards], "2", "8");
+    assert_eq!(expected.len(), 9);
+    assert_eq!(run([&stride, &backwards], "1", "5"), expected);
+    assert_eq!(run([&backwards, &stride], "2", "24"), expected);
+}
+
+#[test]
+fn saved_samples_are_judged_again_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, latents) = made(folder.path(), "made", "synthetic:3:24", "dct:16");
+    let latents = format!("raw:{}", latents.display());
+    let against = "--data synthetic:4:24 -m gfid -m is -m precision";
+    let drawn = ["--latents", &latents, "-t", "dct:16", "--save", "samples"];
+    let said = judge(folder.path(), &[&drawn[..], &words(against)].concat()).expect(Exit::Done).err;
+    let decoded = numbers(folder.path());
+    let arrays = fs::read_dir(folder.path().join("run/arrays")).unwrap();
+    let saved = arrays.map(|entry| entry.unwrap().path()).next().unwrap().join("samples.npz");
+    assert!(said.contains(&format!("saved {}", saved.display())), "{said}");
+    assert!(!folder.path().join("run/parts").exists());
+    let copy = folder.path().join("copy.npz");
+    fs::copy(&saved, &copy).unwrap();
+    let copy = copy.display().to_string();
+    let again = ["--samples", &copy, "--save", "samples"];
+    let said = judge(folder.path(), &[&again[..], &words(against)].concat()).expect(Exit::Done).err;
+    assert_eq!(numbers(folder.path()), decoded);
+    assert!(said.contains("not made here are not saved again"), "{said}");
+    let refused = |arguments: &[&str], word: &str| {
+        let said = judge(folder.path(), arguments).expect(Exit::Usage).err;
+        assert!(said.contains(word), "{said}");
+    };
+    let latent = ["--samples", &copy, "--save", "latents"];
+    refused(&[&latent[..], &words(against)].concat(), "which has `samples` to save");
+    let alone = "--data synthetic:4:4 -t dct:4 -m psnr --save samples";
+    refused(&words(alone), "without the suite `generation`");
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused_before_anything_is_computed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (made, real) = ("@made.npz", ["--data", "synthetic:4:24", "-m", "gfid"]);
+    let refused = |arguments: &[&str], words: &[&str]| {
+        let said = judge(folder.path(), arguments).expect(Exit::Usage).err_without(folder.path());
+        for word in words {
+            assert!(said.contains(word), "`{word}` is not in: {said}");
+        }
+    };
+    let pixels: Vec<u8> = (0..3).flat_map(|seed| picture(64, 64, seed, 50)).collect();
+    let labelled = |labels: &[i64]| {
+        let bytes = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+        let count = format!("({},)", labels.len());
+        let pictures = ("arr_0", "|u1", "(3, 64, 64, 3)", pixels.clone());
+        npz(&path("made.npz"), &[pictures, ("arr_1", "<i8", &count, bytes)]);
+    };
+    labelled(&[1, 2]);
+    refused(&[&["--samples", made][..], &real].concat(), &["`arr_1`", "[2]", "3"]);
+    labelled(&[1, -1, 2]);
+    refused(&[&["--samples", made][..], &real].concat(), &["`arr_1`, label 1 is not in 0..2^32"]);
+    labelled(&[0, 1, 1 << 40]);
+    refused(&[&["--samples", made][..], &real].concat(), &["`arr_1`, label 2 is not in 0..2^32"]);
+    labelled(&[0, 1, 2]);
+    // A reference whose pictures have another size than the run's.
+    let f64s = |count: usize| vec![0_u8; 8 * count];
+    let mut sigma = f64s(2048 * 2048);
+    for row in 0..2048 {
+        sigma[8 * 2049 * row..][..8].copy_from_slice(&1.0_f64.to_le_bytes());
+    }
+    let moments = |sigma: Vec<u8>, pictures: &str, bytes: Vec<u8>| {
+        npz(
+            &path("ref.npz"),
+            &[
+                ("arr_0", "|u1", pictures, bytes),
+                ("mu", "<f8", "(2048,)", f64s(2048)),
+                ("sigma", "<f8", "(2048, 2048)", sigma),
+            ],
+        );
+    };
+    let against = ["--samples", made, "--reference", "@ref.npz", "-m", "gfid", "-m", "recall"];
+    moments(sigma.clone(), "(2, 32, 32, 3)", vec![9; 2 * 32 * 32 * 3]);
+    refused(&against, &["has 32x32 pixels and the protocol's size is 64"]);
+    // A covariance that is not symmetric, and means of other features.
+    sigma[8] = 1;
+    moments(sigma, "(2, 64, 64, 3)", vec![9; 2 * 64 * 64 * 3]);
+    refused(&against, &["entries (1, 0) and (0, 1) differ"]);
+    npz(
+        &path("ref.npz"),
+        &[
+            ("mu", "<f8", "(2047,)", f64s(2047)),
+            ("sigma", "<f8", "(2048, 2048)", f64s(2048 * 2048)),
+        ],
+    );
+    refused(&against, &["`mu`", "shape [2047]; [2048] is that of the features of Inception"]);
 }

@@ -6,8 +6,11 @@ mod bad_input;
 mod command_line;
 mod comparing;
 mod docs;
+mod encoder_spaces;
 mod gate;
 mod generation;
+#[path = "../oracle/hashed.rs"]
+mod hashed;
 mod invariance;
 mod layering;
 mod networks;

@@ -40,7 +40,7 @@ const ALL: [&str; 20] = [
     "kid-subset=10",
 ];
 
-type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+pub(crate) type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
 
 /// The recipe's values for what a network expects.
 macro_rules! generated {
@@ -55,6 +55,8 @@ macro_rules! generated {
     };
 }
 
+pub(crate) use generated;
+
 /// A folder with generated weights of Inception and of LPIPS on AlexNet, made once for all tests.
 pub(crate) fn weights() -> &'static Path {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
@@ -68,7 +70,7 @@ pub(crate) fn weights() -> &'static Path {
     folder.path()
 }
 
-fn write(path: &Path, tensors: &Tensors) {
+pub(crate) fn write(path: &Path, tensors: &Tensors) {
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
         .map(|(.., values)| values.iter().flat_map(|value| value.to_le_bytes()).collect())

@@ -1,11 +1,13 @@
-use prismbench_kernels::nn::{Activation, Antialiasing, Mask};
+use prismbench_kernels::nn::{Activation, Mask};
 
 use super::Family;
 use super::encoder::Encoder;
 use super::pooling::Head;
 use super::text::{TextConfig, TextStyle};
 use crate::model::{HubFile, Model, Part};
-use crate::vit::{BlockConfig, CLIP_PIXELS, CLIP_VISION, FinalNorm, PatchBias, Side, TowerConfig};
+use crate::vit::{
+    BlockConfig, CLIP_PIXELS, CLIP_VISION, FinalNorm, Interpolation, PatchBias, Side, TowerConfig,
+};
 
 const BASE_BLOCK: BlockConfig = BlockConfig {
     width: 768,
@@ -26,7 +28,7 @@ const BASE_32: Family = Family {
         patch_bias: PatchBias::Absent,
         grid: 7,
         registers: 0,
-        antialiasing: Antialiasing::Off,
+        interpolation: Interpolation::Plain,
         after: FinalNorm::None,
     },
     layouts: &[&CLIP_VISION],

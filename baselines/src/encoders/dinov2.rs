@@ -1,11 +1,12 @@
-use prismbench_kernels::nn::{Activation, Antialiasing, Mask};
+use prismbench_kernels::nn::{Activation, Mask};
 
 use super::Family;
 use super::encoder::Encoder;
 use super::pooling::Head;
 use crate::model::{HubFile, Model, Part};
 use crate::vit::{
-    BlockConfig, DINO, DINO_NATIVE, FinalNorm, IMAGENET_PIXELS, PatchBias, Side, TowerConfig,
+    BlockConfig, DINO, DINO_NATIVE, FinalNorm, IMAGENET_PIXELS, Interpolation, PatchBias, Side,
+    TowerConfig,
 };
 
 /// The published sizes.
@@ -18,18 +19,19 @@ pub(crate) enum Dinov2Size {
 
 /// DINOv2 with four registers (Darcet et al. 2024).
 pub(crate) fn dinov2_registers(size: Dinov2Size) -> Family {
-    family(size, 4, Antialiasing::On)
+    family(size, 4, Interpolation::Antialiased)
 }
 
 /// DINOv2 as first published (Oquab et al. 2024).
 ///
 /// Positions as `transformers`' `Dinov2Model` interpolates them: to the size, without antialiasing.
-/// The original repository scales by `(rows + 0.1) / 37` instead, which differs a little.
-fn dinov2(size: Dinov2Size) -> Family {
-    family(size, 0, Antialiasing::Off)
+/// The original repository scales by `(rows + 0.1) / 37` instead, which differs a little:
+/// [`Interpolation::Offset`].
+pub(super) fn dinov2(size: Dinov2Size) -> Family {
+    family(size, 0, Interpolation::Plain)
 }
 
-fn family(size: Dinov2Size, registers: usize, antialiasing: Antialiasing) -> Family {
+fn family(size: Dinov2Size, registers: usize, interpolation: Interpolation) -> Family {
     let width = match size {
         Dinov2Size::Small => 384,
         Dinov2Size::Base => 768,
@@ -50,7 +52,7 @@ fn family(size: Dinov2Size, registers: usize, antialiasing: Antialiasing) -> Fam
         patch_bias: PatchBias::Present,
         grid: 37,
         registers,
-        antialiasing,
+        interpolation,
         after: FinalNorm::Learned,
     };
     Family {

@@ -22,11 +22,25 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// Reads the tower of pictures, and makes that of texts ready to be read.
+    /// Reads the tower of pictures, and makes that of texts ready to be read. How pixels are
+    /// normalised is what a processor beside the weights says.
     ///
     /// # Errors
     /// As [`Opening::weights`] and [`prismbench_weights::WeightsFile::tensors`].
     pub(crate) fn open(opening: &Opening<'_>, family: &Family) -> Result<Self, TokenizerError> {
+        let beside = Pixels::beside(opening.beside(0, "preprocessor_config.json")?)?;
+        let pixels = beside.unwrap_or(family.pixels);
+        Self::as_published(opening, &Family { pixels, ..*family })
+    }
+
+    /// The same without a look at anything beside the weights.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn as_published(
+        opening: &Opening<'_>,
+        family: &Family,
+    ) -> Result<Self, TokenizerError> {
         let file = opening.weights(0)?;
         let scope = Scope::new(family.prefixes);
         let names = family.layout(&scope, &file);
@@ -60,8 +74,7 @@ impl Encoder {
         };
         let tower = Tower::new(config, &scope, names, depth, &mut tensors)?;
         let pooling = Pooling::new(family.head, &config.block, &scope, &mut tensors)?;
-        let pixels = Pixels::beside(opening.beside(0, "preprocessor_config.json")?)?;
-        let input = Input { side: family.side, pixels: pixels.unwrap_or(family.pixels) };
+        let input = Input { side: family.side, pixels: family.pixels };
         let vision = Vision { id: spec.id.clone(), input, tower, device: opening.device.clone() };
         Ok(Self { spec, width: config.block.width, vision, pooling, text })
     }

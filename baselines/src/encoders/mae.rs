@@ -1,10 +1,12 @@
-use prismbench_kernels::nn::{Activation, Antialiasing, Mask};
+use prismbench_kernels::nn::{Activation, Mask};
 
 use super::Family;
 use super::encoder::Encoder;
 use super::pooling::Head;
 use crate::model::{HubFile, Model, Part};
-use crate::vit::{BlockConfig, FinalNorm, IMAGENET_PIXELS, MAE, PatchBias, Side, TowerConfig};
+use crate::vit::{
+    BlockConfig, FinalNorm, IMAGENET_PIXELS, Interpolation, MAE, PatchBias, Side, TowerConfig,
+};
 
 /// MAE's encoder (He et al. 2022) as `transformers` has it: nothing is masked, and the epsilon of
 /// its norms is 1e-12 where the original has 1e-6.
@@ -23,7 +25,7 @@ pub(crate) const MAE_B: Family = Family {
         patch_bias: PatchBias::Present,
         grid: 14,
         registers: 0,
-        antialiasing: Antialiasing::Off,
+        interpolation: Interpolation::Plain,
         after: FinalNorm::Learned,
     },
     layouts: &[&MAE],

@@ -1,4 +1,4 @@
-use prismbench_kernels::nn::{Activation, Antialiasing, Mask};
+use prismbench_kernels::nn::{Activation, Mask};
 
 use super::Family;
 use super::encoder::Encoder;
@@ -6,7 +6,8 @@ use super::pooling::Head;
 use super::text::{TextConfig, TextStyle};
 use crate::model::{HubFile, Model, Part};
 use crate::vit::{
-    BlockConfig, FinalNorm, PatchBias, SIGLIP_PIXELS, SIGLIP_VISION, Side, TowerConfig,
+    BlockConfig, FinalNorm, Interpolation, PatchBias, SIGLIP_PIXELS, SIGLIP_VISION, Side,
+    TowerConfig,
 };
 
 const BLOCK: BlockConfig = BlockConfig {
@@ -28,7 +29,7 @@ pub(crate) const SIGLIP2_B: Family = Family {
         patch_bias: PatchBias::Present,
         grid: 16,
         registers: 0,
-        antialiasing: Antialiasing::Off,
+        interpolation: Interpolation::Plain,
         after: FinalNorm::Learned,
     },
     layouts: &[&SIGLIP_VISION],

@@ -1,13 +1,13 @@
 //! OpenCLIP's `VisionTransformer` over latents.
 
-use prismbench_kernels::nn::{Antialiasing, Mask};
+use prismbench_kernels::nn::Mask;
 use prismbench_weights::{Expected, WeightsFile};
 
 use super::config::{Config, NormAfter};
 use super::decoder_config::Presence;
 use crate::vit::{
-    AttentionNames, BlockConfig, BlockNames, FinalNorm, Form, PatchBias, Scope, TowerConfig,
-    TowerNames, expect_norm,
+    AttentionNames, BlockConfig, BlockNames, FinalNorm, Form, Interpolation, PatchBias, Scope,
+    TowerConfig, TowerNames, expect_norm,
 };
 
 /// What may come before the names: the tower alone, or that of a whole CLIP.
@@ -67,7 +67,7 @@ impl Config {
             patch_bias: PatchBias::Absent,
             grid: self.grid(),
             registers: 0,
-            antialiasing: Antialiasing::Off,
+            interpolation: Interpolation::Plain,
             after: match self.after {
                 NormAfter::Tokens => FinalNorm::Learned,
                 NormAfter::Pooled => FinalNorm::None,

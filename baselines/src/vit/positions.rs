@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use prismbench_core::TokenizerError;
-use prismbench_kernels::nn::{Antialiasing, MapShape, Maps, resize_bicubic};
+use prismbench_kernels::nn::{Antialiasing, MapShape, Maps, resize_bicubic, resize_bicubic_by};
 
 use crate::error::layer;
 
@@ -12,12 +12,24 @@ pub(crate) struct Positions {
     pub(crate) table: Maps,
 }
 
+/// How positions are made for another grid than that which they were learned for; always bicubic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interpolation {
+    /// By the ratio of the grids, without antialiasing.
+    Plain,
+    /// The same with antialiasing.
+    Antialiased,
+    /// By `(rows + 0.1)` over the rows they were learned for, without antialiasing: DINOv2's own
+    /// repository, `interpolate_pos_encoding`.
+    Offset,
+}
+
 /// Learned embeddings of positions for the grid that the model was trained with.
 pub(super) struct PositionTable {
     prefix: Option<Maps>,
     /// One image of `side x side` patches.
     table: Maps,
-    antialiasing: Antialiasing,
+    interpolation: Interpolation,
 }
 
 impl PositionTable {
@@ -27,7 +39,7 @@ impl PositionTable {
         positions: &Tensor,
         class: Option<&Tensor>,
         registers: Option<&Tensor>,
-        antialiasing: Antialiasing,
+        interpolation: Interpolation,
     ) -> Result<Self, TokenizerError> {
         let tokens = positions.dim(1)?;
         let first = usize::from(class.is_some());
@@ -44,7 +56,7 @@ impl PositionTable {
         let table = Maps::from_token_tensor(&table).map_err(layer)?;
         let side = (tokens - first).isqrt();
         let grid = MapShape { height: side, width: side, ..table.shape() };
-        Ok(Self { prefix, table: table.reshape(grid).map_err(layer)?, antialiasing })
+        Ok(Self { prefix, table: table.reshape(grid).map_err(layer)?, interpolation })
     }
 
     /// Tokens that are no patches.
@@ -59,7 +71,17 @@ impl PositionTable {
         let table = if (known.height, known.width) == grid {
             self.table.clone()
         } else {
-            resize_bicubic(&self.table, grid, self.antialiasing).map_err(layer)?
+            match self.interpolation {
+                Interpolation::Plain => resize_bicubic(&self.table, grid, Antialiasing::Off),
+                Interpolation::Antialiased => resize_bicubic(&self.table, grid, Antialiasing::On),
+                Interpolation::Offset => {
+                    let step =
+                        |from: usize, to: usize| (1.0 / ((to as f64 + 0.1) / from as f64)) as f32;
+                    let steps = (step(known.height, grid.0), step(known.width, grid.1));
+                    resize_bicubic_by(&self.table, grid, steps)
+                }
+            }
+            .map_err(layer)?
         };
         let table = table.into_tokens().map_err(layer)?;
         Ok(Positions { prefix: self.prefix.clone(), table })

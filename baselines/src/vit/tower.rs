@@ -1,9 +1,9 @@
 use candle_core::{DType, Tensor};
 use prismbench_core::{FeatureTap, TokenizerError};
-use prismbench_kernels::nn::{Antialiasing, Conv2d, ConvOptions, LayerNorm, Maps, NnError, Window};
+use prismbench_kernels::nn::{Conv2d, ConvOptions, LayerNorm, Maps, NnError, Window};
 use prismbench_weights::{Expected, Tensors, WeightsFile};
 
-use super::positions::PositionTable;
+use super::positions::{Interpolation, PositionTable};
 use super::{
     BlockConfig, BlockNames, Blocks, Form, Names, Positions, Scope, expect_norm, take_norm,
 };
@@ -34,7 +34,7 @@ pub(crate) struct TowerConfig {
     /// Tokens that belong to no patch, besides the class token.
     pub(crate) registers: usize,
     /// How positions are interpolated.
-    pub(crate) antialiasing: Antialiasing,
+    pub(crate) interpolation: Interpolation,
     pub(crate) after: FinalNorm,
 }
 
@@ -152,7 +152,7 @@ impl Tower {
         let registers = (config.registers > 0).then(|| tokens(names.registers)).transpose()?;
         let table = tokens(names.positions)?;
         let (class, registers) = (class.as_ref(), registers.as_ref());
-        let positions = PositionTable::new(&table, class, registers, config.antialiasing)?;
+        let positions = PositionTable::new(&table, class, registers, config.interpolation)?;
         let mut norm = |names: Names| take_norm(scope, names, epsilon, tensors);
         let before = names.before.map(&mut norm).transpose()?;
         let after = match config.after {

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here opens a file, prints, or knows a concrete tokenizer.
 
 mod choice;
+mod dinov2_resize;
 mod distribution_dialects;
 mod encoding;
 mod error;
@@ -29,6 +30,7 @@ mod thousandths;
 mod tokenizer;
 
 pub use choice::{Choice, UnknownChoice};
+pub use dinov2_resize::Dinov2Resize;
 pub use distribution_dialects::{InceptionScoreDialect, NetworkArithmetic, PrecisionRecallDialect};
 pub use encoding::{BadSetting, BandMask, Encoding, LatentNoise, PosteriorRule, SampleKey, Tau};
 pub use error::TokenizerError;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
+    BandMask, Choice, Dinov2Resize, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
     InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
     Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries,
     SsimDialect, nearest,
@@ -52,6 +52,8 @@ pub struct Protocol {
     pub lpips: LpipsTrunk,
     /// How pictures become the input of FID's Inception network.
     pub inception: InceptionResize,
+    /// How pictures become the input of DINOv2, where they are compared in its space.
+    pub dinov2: Dinov2Resize,
     /// How exactly networks compute, feature networks and tokenizers alike.
     pub arithmetic: NetworkArithmetic,
     /// Definition of the Inception Score.
@@ -197,6 +199,7 @@ impl Protocol {
             ms_ssim: MsSsimDialect::TorchMetrics,
             lpips: LpipsTrunk::Alex,
             inception: InceptionResize::Tf1,
+            dinov2: Dinov2Resize::Dgm,
             arithmetic: NetworkArithmetic::Fast,
             inception_score: InceptionScoreDialect::TorchFidelity,
             kid_subset: 1000,
@@ -331,6 +334,7 @@ impl Protocol {
             row("ms-ssim", self.ms_ssim),
             row("lpips", self.lpips),
             row("inception", self.inception),
+            row("dinov2", self.dinov2),
             row("arithmetic", self.arithmetic),
             row("inception-score", self.inception_score),
             (

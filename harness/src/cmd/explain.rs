@@ -2,10 +2,10 @@ use std::fmt::Write;
 
 use prismbench_baselines::registry;
 use prismbench_core::{
-    Choice, InceptionResize, InceptionScoreDialect, LpipsTrunk, MsSsimDialect,
+    Choice, Dinov2Resize, InceptionResize, InceptionScoreDialect, LpipsTrunk, MsSsimDialect,
     PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
 };
-use prismbench_metrics::{FD_RANDOM, RFID, SFID};
+use prismbench_metrics::{FD_DINOV2, FD_RANDOM, RFID, SFID};
 use prismbench_suites::{NetworkKind, suites};
 
 use crate::cli::ExplainArgs;
@@ -70,9 +70,17 @@ fn metric(name: &str) -> Option<String> {
         "precision" | "recall" => dialects(&mut text, PrecisionRecallDialect::ALL),
         _ => {}
     }
-    if NetworkKind::of(name) == Some(NetworkKind::Inception) {
-        let _ = writeln!(text, "\n  Pictures become the network's input by one of:");
-        dialects(&mut text, InceptionResize::ALL);
+    let one_of = "\n  Pictures become the network's input by one of:";
+    match NetworkKind::of(name) {
+        Some(NetworkKind::Inception) => {
+            let _ = writeln!(text, "{one_of}");
+            dialects(&mut text, InceptionResize::ALL);
+        }
+        Some(NetworkKind::Dinov2) => {
+            let _ = writeln!(text, "{one_of}");
+            dialects(&mut text, Dinov2Resize::ALL);
+        }
+        _ => {}
     }
     Some(text)
 }
@@ -83,7 +91,7 @@ fn interval(metric: &str) -> &'static str {
         None | Some(NetworkKind::Lpips) => {
             "The interval is the 95 % percentile bootstrap over images, 1,000 resamples."
         }
-        _ if [RFID.id, SFID.id, FD_RANDOM.id].contains(&metric) => {
+        _ if [RFID.id, SFID.id, FD_RANDOM.id, FD_DINOV2.id].contains(&metric) => {
             "The interval is the 95 % block jackknife: each tenth of the images left out in turn, \
              with its reconstructions, t with 9 degrees of freedom; from 20 images on."
         }

@@ -1,9 +1,7 @@
 use candle_core::Device;
 use prismbench_core::Protocol;
-use prismbench_metrics::Inception;
 use prismbench_suites::{
-    Context, GenerationSuite, Lent, MomentsFile, Networks, Part, Pictures, Statistics, Suite,
-    SuiteError,
+    Context, GenerationSuite, MomentsFile, Networks, Part, Pictures, Statistics, Suite, SuiteError,
 };
 
 use crate::cli::{RunArgs, StatsArgs};
@@ -19,6 +17,11 @@ use crate::{Exit, Streams};
 pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     // Nothing is computed for a target that cannot be.
     MomentsFile::refuse_existing(&args.out).map_err(|error| failed(args, error.into()))?;
+    let serves = |id: &String| Statistics::METRICS.iter().any(|metric| metric.id == id);
+    if let Some(other) = args.metrics.iter().find(|id| !serves(id)) {
+        let metric = other.clone();
+        return Err(Failure::NoMomentsFor { metric });
+    }
     let plan = Plan::resolve(&as_a_run(args))?;
     let (Some(protocol), Some(data)) = (plan.protocols.first(), plan.data.first()) else {
         return Ok(Exit::Internal);
@@ -27,8 +30,7 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     let networks = pool.install(|| networks::lend(&plan, protocol, &Device::Cpu))?;
-    let Lent::Ready(network) = &networks.inception else { return Ok(Exit::Internal) };
-    let taken = pool.install(|| take(args, &plan, network, (&networks, protocol, data), streams));
+    let taken = pool.install(|| take(args, &plan, (&networks, protocol, data), streams));
     let statistics = taken?;
     for warning in &statistics.warnings {
         streams.say(&format!("warning: {warning}"));
@@ -42,7 +44,6 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
 fn take(
     args: &StatsArgs,
     plan: &Plan,
-    network: &Inception,
     (networks, protocol, data): (&Networks, &Protocol, &DataChoice),
     streams: &mut Streams<'_>,
 ) -> Result<Statistics, Failure> {
@@ -77,10 +78,12 @@ fn take(
         reference: None,
         cache: cache.as_deref(),
         save_features: None,
+        parts: None,
+        save_samples: None,
         interrupted,
         observer: &mut watcher,
     };
-    let statistics = Statistics::of(&pictures, network, &mut context);
+    let statistics = Statistics::of(&pictures, &mut context);
     watcher.progress.finish();
     statistics.map_err(|source| failed(args, source))
 }
@@ -89,13 +92,16 @@ fn failed(args: &StatsArgs, source: SuiteError) -> Failure {
     Failure::Suite { dataset: args.images.clone(), source: Box::new(source) }
 }
 
-/// A run that judges the pictures by the network that the moments are of: what it would need is what
+/// A run that judges the pictures by the networks that the moments are of: what it would need is what
 /// is needed here.
 fn as_a_run(args: &StatsArgs) -> RunArgs {
     RunArgs {
         samples: vec![args.images.clone()],
         data: vec![args.images.clone()],
-        metrics: vec!["gfid".to_owned()],
+        metrics: match args.metrics.as_slice() {
+            [] => vec!["gfid".to_owned()],
+            metrics => metrics.to_vec(),
+        },
         protocols: args.protocol.iter().cloned().collect(),
         set: args.set.clone(),
         weights: args.weights.clone(),

@@ -91,7 +91,8 @@ impl Runner<'_, '_> {
                 }
             }
         }
-        Ok(())
+        // What a run left that was killed between the records of a row and this.
+        self.folder.clear_parts()
     }
 
     fn finished(&mut self, spec: &DataSpec, comparison: &Comparison<'_>) -> Result<(), Failure> {
@@ -284,6 +285,15 @@ impl Runner<'_, '_> {
         let title = format!("generation · {} · {}", row.id, comparison.protocol.name);
         let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
         let cache = cache.map(|folder| folder.join("features"));
+        let parts = self.folder.parts(place(row, comparison).each_ref().map(String::as_str));
+        let save_samples = match self.plan.save.samples {
+            true => {
+                let place = place(row, comparison);
+                let folder = self.folder.arrays(place.each_ref().map(String::as_str))?;
+                Some(folder.join("samples.npz"))
+            }
+            false => None,
+        };
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
             arrays: Vec::new(),
@@ -304,6 +314,8 @@ impl Runner<'_, '_> {
             reference: None,
             cache: cache.as_deref(),
             save_features: None,
+            parts: Some(parts.as_path()),
+            save_samples: save_samples.as_deref(),
             interrupted,
             observer: &mut watcher,
         };
@@ -318,7 +330,11 @@ impl Runner<'_, '_> {
         for warning in &pass.warnings {
             self.streams.say(&format!("warning: {warning}"));
         }
-        self.enter(row, &pass, comparison)
+        if let Some(path) = save_samples.filter(|path| path.is_file()) {
+            self.streams.say(&format!("saved {}", path.display()));
+        }
+        self.enter(row, &pass, comparison)?;
+        self.folder.remove_parts(&parts)
     }
 
     /// Writes the records of a pass.
@@ -356,6 +372,15 @@ impl Runner<'_, '_> {
         }
         self.folder.add(records, Vec::new())
     }
+}
+
+/// What the folders of a row's arrays are named after.
+fn place(row: &Row, comparison: &Comparison<'_>) -> [String; 3] {
+    let of = match row.variant.as_str() {
+        "" => row.id.clone(),
+        variant => format!("{} {variant}", row.id),
+    };
+    [comparison.name.clone(), comparison.protocol.name.clone(), of]
 }
 
 fn failed(what: &str, source: SuiteError) -> Failure {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::nn::maps::{Buffer, Values};
 use crate::nn::{MapShape, Maps, NnError};
-use crate::resample::torch_taps::{Kernel, TorchTaps, antialiased, bicubic};
+use crate::resample::torch_taps::{Kernel, TorchTaps, antialiased, bicubic, bicubic_by};
 
 /// Values that one task sums up at least.
 const LONG: usize = 1 << 12;
@@ -33,14 +33,33 @@ pub fn resize_bicubic(
     antialiasing: Antialiasing,
 ) -> Result<Maps, NnError> {
     let shape = maps.shape();
-    if shape.height * shape.width == 0 {
-        return Err(NnError::TooSmall { layer: "bicubic interpolation", maps: shape });
-    }
     let taps = |from, to| match antialiasing {
         Antialiasing::Off => bicubic(from, to),
         Antialiasing::On => antialiased(from, to, Kernel::Cubic),
     };
-    let (rows, columns) = (taps(shape.height, height), taps(shape.width, width));
+    resized(maps, [taps(shape.height, height), taps(shape.width, width)])
+}
+
+/// The same without antialiasing, outputs being `(down, across)` inputs apart, as torch has it for a
+/// `scale_factor` of which these are the inverses: they need not be the ratio of the sides.
+///
+/// # Errors
+/// [`NnError::TooSmall`] for maps without a position.
+pub fn resize_bicubic_by(
+    maps: &Maps,
+    (height, width): (usize, usize),
+    (down, across): (f32, f32),
+) -> Result<Maps, NnError> {
+    let shape = maps.shape();
+    let rows = bicubic_by(shape.height, height, down);
+    resized(maps, [rows, bicubic_by(shape.width, width, across)])
+}
+
+fn resized(maps: &Maps, [rows, columns]: [Vec<TorchTaps>; 2]) -> Result<Maps, NnError> {
+    let (shape, height, width) = (maps.shape(), rows.len(), columns.len());
+    if shape.height * shape.width == 0 {
+        return Err(NnError::TooSmall { layer: "bicubic interpolation", maps: shape });
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
         Values::Device(tensor) => return on_device(tensor, &rows, &columns),
@@ -145,6 +164,18 @@ mod tests {
             let other = resize_bicubic(&flat, (9, 2), antialiasing).unwrap().to_rows().unwrap();
             testing::assert_near(&other, &vec![0.75; other.len()], 1e-6);
         }
+    }
+
+    #[test]
+    fn steps_of_the_ratio_of_the_sides_are_no_other_resize() {
+        let shape = MapShape { images: 1, height: 5, width: 8, channels: 2 };
+        let maps = Maps::from_rows(shape, testing::values(shape.len(), 1)).unwrap();
+        let expected = resize_bicubic(&maps, (10, 4), Antialiasing::Off).unwrap();
+        let expected = expected.to_rows().unwrap();
+        let run = |steps| resize_bicubic_by(&maps, (10, 4), steps).unwrap().to_rows().unwrap();
+        testing::assert_same_bits(&run((0.5, 2.0)), &expected);
+        let apart = run((0.5, 1.9)).iter().zip(&expected).filter(|(a, b)| a != b).count();
+        assert!(apart > expected.len() / 2, "{apart}");
     }
 
     #[test]

@@ -62,7 +62,11 @@ pub(crate) fn antialiased(from: usize, to: usize, kernel: Kernel) -> Vec<TorchTa
 /// The cubic through the four nearest inputs; beyond the ends, the last input goes on. Source:
 /// `UpSample.h`, `get_cubic_upsample_coefficients`.
 pub(crate) fn bicubic(from: usize, to: usize) -> Vec<TorchTaps> {
-    let scale = from as f32 / to as f32;
+    bicubic_by(from, to, from as f32 / to as f32)
+}
+
+/// The same with so many inputs from one output to the next, whatever the ratio of the sides.
+pub(crate) fn bicubic_by(from: usize, to: usize, scale: f32) -> Vec<TorchTaps> {
     let last = from.saturating_sub(1) as isize;
     (0..to)
         .map(|output| {
@@ -104,6 +108,7 @@ mod tests {
                 bicubic(from, to),
                 antialiased(from, to, Kernel::Cubic),
                 antialiased(from, to, Kernel::Triangle),
+                bicubic_by(from, to, 2.3),
             ];
             for taps in kinds.into_iter().flatten() {
                 assert!(taps.first + taps.weights.len() <= from);

@@ -34,7 +34,7 @@ pub(crate) struct Archive<W> {
 /// A member that is being written.
 #[derive(Debug)]
 pub(super) struct Member {
-    name: &'static str,
+    name: String,
     /// Place of its local header.
     start: u64,
     /// Bytes kept for its header.
@@ -48,7 +48,7 @@ pub(super) struct Member {
 /// What the directory says of a member.
 #[derive(Debug)]
 struct Entry {
-    name: &'static str,
+    name: String,
     start: u64,
     size: u64,
     crc: u32,
@@ -60,9 +60,10 @@ impl<W: Write + Seek> Archive<W> {
     }
 
     /// Begins a member whose first `room` bytes come last.
-    pub(super) fn begin(&mut self, name: &'static str, room: usize) -> io::Result<Member> {
+    pub(super) fn begin(&mut self, name: &str, room: usize) -> io::Result<Member> {
+        let name = name.to_owned();
+        let unknown = Entry { name: name.clone(), start: self.at, size: 0, crc: 0 };
         let member = Member { name, start: self.at, room, size: 0, crc: Crc::new() };
-        let unknown = Entry { name, start: self.at, size: 0, crc: 0 };
         let mut blank = unknown.local_header();
         blank.resize(blank.len() + room, 0);
         self.append(&blank)?;
@@ -95,7 +96,7 @@ impl<W: Write + Seek> Archive<W> {
     }
 
     /// A whole member: its first bytes, and the others.
-    pub(crate) fn add(&mut self, name: &'static str, first: &[u8], rest: &[u8]) -> io::Result<()> {
+    pub(crate) fn add(&mut self, name: &str, first: &[u8], rest: &[u8]) -> io::Result<()> {
         let mut member = self.begin(name, first.len())?;
         self.write(&mut member, rest)?;
         self.end(member, first)

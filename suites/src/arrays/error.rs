@@ -7,6 +7,16 @@ use prismbench_data::npy::MAX_AXES;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArrayError {
+    /// There is not one class for each item.
+    #[error("`{}` gets {found} classes for {items} items", path.display())]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// Items.
+        items: usize,
+        /// Classes.
+        found: usize,
+    },
     /// Something lies at the target already.
     #[error(
         "`{}` exists and is never overwritten: move it, or save elsewhere with --out",

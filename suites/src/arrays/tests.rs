@@ -115,7 +115,7 @@ fn beyond_32_bits_the_sizes_checksum_and_directory_are_those_of_numpy() {
         append(&mut archive, &mut items, "|u1", &[1 << 30], &zeros).unwrap();
     }
     let ids = ["a", "b", "c", "d", "e"].map(str::to_owned);
-    let ends = complete(archive, items.unwrap(), "|u1", &ids).unwrap();
+    let ends = complete(archive, items.unwrap(), "|u1", (&ids, None)).unwrap();
     // The bytes that were blank at first are replaced at their place.
     assert_eq!(ends.at - (5 << 30), golden("large-ends.bin").len() as u64);
     let file: Vec<u8> = ends.pieces.into_values().flatten().collect();
@@ -223,7 +223,7 @@ fn a_disk_that_fills_up_at_any_byte_is_told_as_a_full_disk() {
         for index in 0..NAMES.len() {
             append(&mut archive, &mut items, "|u1", &PICTURE, &picture(index))?;
         }
-        let disk = complete(archive, items.unwrap(), "|u1", &ids)?;
+        let disk = complete(archive, items.unwrap(), "|u1", (&ids, None))?;
         Ok(disk.0.into_inner())
     };
     let whole = golden("reconstructions.npz");
@@ -276,4 +276,25 @@ fn the_file_has_the_permissions_of_any_new_file() {
     let saved = save(&folder.path().join("a.npz"), &PICTURE, picture);
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
     assert_eq!(mode(&saved), mode(&plain));
+}
+
+#[test]
+fn classes_are_one_for_each_item_and_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |labels: &[u32], name: &str| {
+        let mut writer = ArrayWriter::create(&folder.path().join(name))?;
+        for (index, name) in NAMES.iter().enumerate() {
+            writer.push(name, &PICTURE, &picture(index))?;
+        }
+        writer.finish_labelled(labels)
+    };
+    let labels: Vec<u32> = (0..NAMES.len() as u32).map(|index| 3_000_000_000 + index).collect();
+    let path = save(&labels, "a.npz").unwrap();
+    let set = prismbench_data::open(&path.display().to_string().parse().unwrap()).unwrap();
+    let found = set.samples(0..set.len()).unwrap();
+    let found: Vec<_> = found.map(|sample| sample.unwrap().load().unwrap().label).collect();
+    assert_eq!(found, labels.iter().copied().map(Some).collect::<Vec<_>>());
+    let error = save(&labels[1..], "b.npz").unwrap_err();
+    assert!(matches!(error, ArrayError::Labels { .. }), "{error}");
+    assert!(!folder.path().join("b.npz").exists());
 }

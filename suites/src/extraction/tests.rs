@@ -91,8 +91,8 @@ impl Tokenizer for Fake {
         let (_, _, rows, columns) = quarters.dims4()?;
         let patch_tokens = quarters.flatten_from(2)?.transpose(1, 2)?.contiguous()?;
         let patch_tokens = match tap {
-            FeatureTap::Output => patch_tokens,
-            FeatureTap::Block(_) | FeatureTap::Last(_) => (patch_tokens * 3.0)?,
+            FeatureTap::Output | FeatureTap::Last(_) => patch_tokens,
+            FeatureTap::Block(_) => (patch_tokens * 3.0)?,
         };
         let grid = (rows, columns);
         Ok(Tokens { patch_tokens, grid, class_token: None, pooled: None })
@@ -145,6 +145,8 @@ fn with_context<T>(
         reference: None,
         cache,
         save_features: None,
+        parts: None,
+        save_samples: None,
         interrupted: &AtomicBool::new(false),
         observer: &mut Silent,
     })

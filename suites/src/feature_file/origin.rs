@@ -6,6 +6,8 @@ use prismbench_kernels::nn::BITS;
 use prismbench_metrics::FeatureNetwork;
 use sha2::{Digest, Sha256};
 
+use crate::Context;
+
 /// What features are of, besides the pictures or texts: two files with equal origins have comparable rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin(pub(super) BTreeMap<String, String>);
@@ -16,7 +18,6 @@ impl Origin {
         let fields = [
             ("network", network.id().to_owned()),
             ("weights", weights.join("+")),
-            ("inception", protocol.inception.id().to_owned()),
             ("arithmetic", protocol.arithmetic.id().to_owned()),
             ("layers", BITS.to_string()),
             ("crop", protocol.crop.id().to_owned()),
@@ -24,7 +25,26 @@ impl Origin {
             ("filter", protocol.filter.id().to_owned()),
             ("resampler", protocol.resampler.id().to_owned()),
         ];
-        Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        let resize = network.resize().map(|(field, value)| (field, value.to_owned()));
+        let fields = fields.into_iter().chain(resize);
+        Self(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Features of what a tokenizer makes of pictures.
+    pub(crate) fn of_reconstructions(
+        network: &dyn FeatureNetwork,
+        tokenizer: &TokenizerSpec,
+        context: &Context<'_>,
+    ) -> Self {
+        let mut origin = Self::new(network, context.protocol);
+        let seed = ("seed".to_owned(), context.seed.to_string());
+        let model = Self::of_model("decoder", tokenizer, context.device);
+        // Its weights stand beside those of the network.
+        let model = model.0.into_iter().map(|(name, value)| (format!("decoder {name}"), value));
+        let fields = context.protocol.fields().into_iter();
+        let fields = fields.map(|(field, value)| (format!("protocol {field}"), value.to_string()));
+        origin.0.extend(model.chain(fields).chain([seed]));
+        origin
     }
 
     /// Features of pictures as a tokenizer gives them: every field of the protocol that decides them.
@@ -68,9 +88,11 @@ impl Origin {
         Self(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Names and values, in the order of the names.
+    /// Names and values: the network first, then in the order of the names.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        let network = self.0.get_key_value("network").into_iter();
+        let others = self.0.iter().filter(|(name, _)| *name != "network");
+        network.chain(others).map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Names a cache entry: the origin and the set that the pictures or texts are of.

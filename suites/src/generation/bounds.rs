@@ -1,13 +1,16 @@
 use prismbench_core::{
-    Encoding, ImageBatch, Quantiser, Reconstruction, RgbImage, SampleKey, Tokenizer,
+    Encoding, ImageBatch, MetricDef, Quantiser, Reconstruction, RgbImage, SampleKey, Tokenizer,
+    TokenizerError,
 };
-use prismbench_metrics::{FLOOR_FID, FeatureNetwork, FeatureSet, Features as _, RFID, Tap};
+use prismbench_metrics::{
+    FLOOR_FID, FeatureNetwork, FeatureRows, FeatureSet, Features, MetricError, RFID, Tap,
+};
 
-use super::judging::{Absent, skipped};
-use super::reference::{Reference, features};
+use super::reference::features;
+use super::space::{Absent, Space, skipped};
+use crate::feature_file::{AddError, Origin};
 use crate::pictures::Prepared;
-use crate::sets::{Value, blamed, frechet};
-use crate::spool::Spool;
+use crate::sets::{Rows, Value, blamed, by_content, frechet, pairs_by_content};
 use crate::{Context, Pictures, SuiteError};
 
 /// What a generator cannot be blamed for: the decoder's own distance between real pictures and their
@@ -24,14 +27,15 @@ impl Bounds {
     /// Measures those bounds that are wanted and that the real pictures allow, of as many of them as
     /// there are `samples`: a distance depends on the number.
     pub(super) fn new<'a>(
-        (metrics, samples): (&[&'static str], u64),
+        (metrics, samples): (&[&'static MetricDef], u64),
         decoder: Option<&dyn Tokenizer>,
-        reference: &Reference<'_>,
+        space: &Space<'_>,
         real: Option<&Pictures<'a>>,
-        (network, context): (&dyn FeatureNetwork, &mut Context<'a>),
+        context: &mut Context<'a>,
     ) -> Result<Self, SuiteError> {
-        let wants = |id: &str| metrics.contains(&id);
-        let Some(real) = real.filter(|_| wants(RFID.id) || wants(FLOOR_FID.id)) else {
+        let (network, reference) = (space.network(), space.reference());
+        let wants = |bound: &MetricDef| metrics.iter().any(|metric| metric.id == bound.id);
+        let Some(real) = real.filter(|_| wants(&RFID) || wants(&FLOOR_FID)) else {
             return Ok(Self::default());
         };
         let limit = real.limit.map_or(samples, |limit| limit.min(samples));
@@ -40,16 +44,20 @@ impl Bounds {
         let (own, _, count) = features(real, (network, &[Tap::Pooled]), context, &mut warnings)?;
         let Some(originals) = own.spool(0) else { return Ok(Self::default()) };
         let mut bounds = Self { count, ..Self::default() };
-        if wants(FLOOR_FID.id) && reference.is_apart() {
-            bounds.floor = reference
-                .set(Tap::Pooled, 0)
-                .map(|set| frechet(set, originals, None).map_err(|error| error.to_string()));
+        if wants(&FLOOR_FID) && reference.is_apart() {
+            let floor = |set| frechet(set, &by_content(originals)?, None);
+            let set = reference.set(Tap::Pooled, 0);
+            bounds.floor = set.map(|set| floor(set).map_err(|error| error.to_string()));
         }
-        if let Some(decoder) = decoder.filter(|_| wants(RFID.id)) {
+        if let Some(decoder) = decoder.filter(|_| wants(&RFID)) {
+            let distance = |made: &dyn Features| -> Result<Value, MetricError> {
+                let (originals, made) = pairs_by_content(originals, made)?;
+                frechet(FeatureSet::Features(&originals), &made, Some(&originals))
+            };
             let made = reconstructed(decoder, real, network, context)?;
             bounds.decoder = Some(made.and_then(|made| {
-                let originals = (FeatureSet::Features(originals), Some(originals as _));
-                frechet(originals.0, &made, originals.1).map_err(|error| error.to_string())
+                let made = made.spool(0).ok_or("no features were taken")?;
+                distance(made).map_err(|error| error.to_string())
             }));
         }
         Ok(bounds)
@@ -82,30 +90,52 @@ fn reconstructed(
     real: &Pictures<'_>,
     network: &dyn FeatureNetwork,
     context: &mut Context<'_>,
-) -> Result<Result<Spool, String>, SuiteError> {
-    let mut spool = Spool::new(network.width(Tap::Pooled).unwrap_or(0));
-    let mut blocks = real.blocks(context.batch)?;
-    let total = real.count();
-    while let Some(block) = blocks.next_block()? {
-        let images = match made(decoder, real, &block, context) {
-            Ok(images) => images,
-            Err(SuiteError::Batch(error)) => return Ok(Err(error.to_string())),
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let images: Vec<&RgbImage> = images.iter().collect();
-        let rows = network.features(&images, &[Tap::Pooled]).map_err(|source| {
-            SuiteError::Network { picture: blamed(&source, &block), source: Box::new(source) }
-        })?;
-        for (picture, row) in block.iter().zip(rows.iter().flat_map(|rows| rows.rows())) {
-            spool.push(&picture.id, row).map_err(SuiteError::Spool)?;
+) -> Result<Result<Rows, String>, SuiteError> {
+    const TAPS: [Tap; 1] = [Tap::Pooled];
+    let mut rows = match context.parts {
+        Some(folder) => {
+            let origin = Origin::of_reconstructions(network, decoder.spec(), context);
+            Rows::in_folder(network, &TAPS, (folder, "decoder"), &origin)
+                .map_err(SuiteError::Spool)?
         }
-        let done = spool.rows() as u64;
+        None => Rows::new(network, &TAPS),
+    };
+    let mut blocks = real.blocks(context.batch)?;
+    let (mut done, total) = (0, real.count());
+    while let Some(block) = blocks.next_block()? {
+        let compute = |fresh: &[Prepared]| -> Result<Vec<FeatureRows>, Stopped> {
+            let images = made(decoder, real, fresh, context)?;
+            let images: Vec<&RgbImage> = images.iter().collect();
+            network.features(&images, &TAPS).map_err(|source| {
+                let picture = blamed(&source, fresh);
+                Stopped::Run(SuiteError::Network { picture, source: Box::new(source) })
+            })
+        };
+        match rows.add(&block, compute) {
+            Ok(()) => {}
+            Err(AddError::Spool(error)) => return Err(SuiteError::Spool(error)),
+            Err(AddError::Compute(Stopped::Run(error))) => return Err(error),
+            Err(AddError::Compute(Stopped::Bound(reason))) => return Ok(Err(reason)),
+        }
+        done += block.len() as u64;
         context.observer.progress(done, total);
-        if context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+        if done < total && context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(SuiteError::Interrupted { done, total });
         }
     }
-    Ok(Ok(spool))
+    Ok(Ok(rows))
+}
+
+/// What goes wrong with a block: for the whole run, or for this bound alone.
+enum Stopped {
+    Run(SuiteError),
+    Bound(String),
+}
+
+impl From<TokenizerError> for Stopped {
+    fn from(error: TokenizerError) -> Self {
+        Self::Bound(error.to_string())
+    }
 }
 
 fn made(
@@ -113,10 +143,11 @@ fn made(
     real: &Pictures<'_>,
     block: &[Prepared],
     context: &Context<'_>,
-) -> Result<Vec<RgbImage>, SuiteError> {
+) -> Result<Vec<RgbImage>, Stopped> {
     let protocol = real.protocol;
+    let not_quantised = || Stopped::Bound(SuiteError::NotQuantised.to_string());
     if protocol.quantiser == Quantiser::None {
-        return Err(SuiteError::NotQuantised);
+        return Err(not_quantised());
     }
     let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
     let batch = ImageBatch::from_images(&images, context.device)?;
@@ -133,7 +164,7 @@ fn made(
     made.into_iter()
         .map(|made| match made {
             Reconstruction::U8(image) => Ok(image),
-            Reconstruction::F32 { .. } => Err(SuiteError::NotQuantised),
+            Reconstruction::F32 { .. } => Err(not_quantised()),
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use prismbench_data::npy::Header;
@@ -8,33 +8,74 @@ use prismbench_data::{DataError, Floats, NpzArrays};
 use prismbench_metrics::{MetricError, Moments};
 use sha2::{Digest, Sha256};
 
+use crate::NetworkKind;
 use crate::arrays::{Archive, beside};
 use crate::feature_file::Origin;
 
+const FORMAT: &str = "prismbench-moments-1";
 /// Numbers of Inception's pooled features.
 const POOLED: usize = 2048;
-/// Numbers of its spatial features.
-const SPATIAL: usize = 2023;
-/// The array that says where moments written by this program are from.
-const PROVENANCE: &str = "prismbench";
-const FORMAT: &str = "prismbench-moments-1";
-/// Most values of an array that is read into memory: a covariance of spatial or pooled features.
+
+/// The arrays of moments in one network's features, and how many numbers these have.
+#[derive(Clone, Copy)]
+struct Layout {
+    kind: NetworkKind,
+    pooled: Arrays,
+    /// sFID's.
+    spatial: Option<Arrays>,
+    /// The array that says where moments written by this program are from.
+    provenance: &'static str,
+}
+
+#[derive(Clone, Copy)]
+struct Arrays {
+    mean: &'static str,
+    covariance: &'static str,
+    columns: usize,
+}
+
+/// Inception's moments are where every evaluator has them; others lie beside them under names of their
+/// own, as CLIP's do in ADM's files.
+const LAYOUTS: [Layout; 2] = [
+    Layout {
+        kind: NetworkKind::Inception,
+        pooled: Arrays { mean: "mu", covariance: "sigma", columns: POOLED },
+        spatial: Some(Arrays { mean: "mu_s", covariance: "sigma_s", columns: 2023 }),
+        provenance: "prismbench",
+    },
+    Layout {
+        kind: NetworkKind::Dinov2,
+        pooled: Arrays { mean: "mu_dinov2", covariance: "sigma_dinov2", columns: 1024 },
+        spatial: None,
+        provenance: "prismbench_dinov2",
+    },
+];
+
+/// Most values of an array that is read into memory: a covariance of pooled features.
 const MOST: u64 = (POOLED * POOLED) as u64;
 
 /// Moments of a reference as evaluators keep them: an `.npz` with `mu` and `sigma` of Inception's
-/// pooled features, and `mu_s` and `sigma_s` of its spatial ones.
+/// pooled features, and `mu_s` and `sigma_s` of its spatial ones; `mu_dinov2` and `sigma_dinov2` of
+/// DINOv2's.
 ///
 /// ADM's reference batches are read, pytorch-fid's, clean-fid's, MAR's and JiT's statistics, and our
 /// own, which add where they are from.
 #[derive(Debug)]
 pub struct MomentsFile {
     path: PathBuf,
+    sets: Vec<MomentSet>,
+    has_pictures: bool,
+}
+
+/// Moments in one network's features.
+#[derive(Debug)]
+pub(crate) struct MomentSet {
+    kind: NetworkKind,
     pooled: Moments,
     spatial: Option<Moments>,
     fingerprint: String,
     /// Where the moments are from, if they are ours.
     origin: Option<BTreeMap<String, String>>,
-    has_pictures: bool,
 }
 
 /// A field in which a reference differs from this run.
@@ -57,7 +98,8 @@ pub enum MomentsFileError {
     Data(#[from] DataError),
     /// It lacks what every reference has.
     #[error(
-        "`{}` has no arrays `mu` and `sigma` (it has: {}); `prismbench stats IMAGES -o FILE` makes a reference",
+        "`{}` has no arrays `mu` and `sigma`, nor `mu_dinov2` and `sigma_dinov2` (it has: {}); \
+         `prismbench stats IMAGES -o FILE` makes a reference",
         path.display(), found.join(", ")
     )]
     NoMoments {
@@ -68,7 +110,8 @@ pub enum MomentsFileError {
     },
     /// Moments of other features.
     #[error(
-        "`{array}` of `{}` has shape {found:?}; {expected:?} is that of Inception's features, which a reference is made of",
+        "`{array}` of `{}` has shape {found:?}; {expected:?} is that of the features of {network}, which \
+         it is made of",
         path.display()
     )]
     Shape {
@@ -78,7 +121,9 @@ pub enum MomentsFileError {
         array: &'static str,
         /// Its shape.
         found: Vec<usize>,
-        /// The shape of Inception's.
+        /// The network whose array has this name.
+        network: &'static str,
+        /// The shape of that.
         expected: Vec<usize>,
     },
     /// Numbers that are no moments: a covariance that is not symmetric, say.
@@ -122,19 +167,20 @@ impl MomentsFile {
     /// [`MomentsFileError`] but for `Exists` and `Write`.
     pub fn open(path: &Path) -> Result<Self, MomentsFileError> {
         let arrays = NpzArrays::open(path)?;
-        if !arrays.has("mu") || !arrays.has("sigma") {
+        let is_there = |layout: &&Layout| {
+            arrays.has(layout.pooled.mean) && arrays.has(layout.pooled.covariance)
+        };
+        let sets: Vec<MomentSet> = LAYOUTS
+            .iter()
+            .filter(is_there)
+            .map(|layout| MomentSet::read(&arrays, path, *layout))
+            .collect::<Result<_, _>>()?;
+        if sets.is_empty() {
             let found = arrays.names().to_vec();
             return Err(MomentsFileError::NoMoments { path: path.to_owned(), found });
         }
-        let origin = provenance(&arrays, path)?;
-        let samples = origin.as_ref().and_then(|origin| origin.get("n")?.parse().ok());
-        let (fingerprint, pooled) = moments(&arrays, path, ("mu", "sigma", POOLED), samples)?;
-        let spatial = match arrays.has("mu_s") && arrays.has("sigma_s") {
-            true => Some(moments(&arrays, path, ("mu_s", "sigma_s", SPATIAL), samples)?.1),
-            false => None,
-        };
         let has_pictures = arrays.has("arr_0");
-        Ok(Self { path: path.to_owned(), pooled, spatial, fingerprint, origin, has_pictures })
+        Ok(Self { path: path.to_owned(), sets, has_pictures })
     }
 
     /// Refuses a path where there is something already.
@@ -155,23 +201,9 @@ impl MomentsFile {
         &self.path
     }
 
-    /// Moments of Inception's pooled features.
-    #[must_use]
-    pub fn pooled(&self) -> &Moments {
-        &self.pooled
-    }
-
-    /// Moments of its spatial features, where the file has them.
-    #[must_use]
-    pub fn spatial(&self) -> Option<&Moments> {
-        self.spatial.as_ref()
-    }
-
-    /// sha256 over the means of the pooled features as f64: what a reference is recognised by,
-    /// whoever has packed it.
-    #[must_use]
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    /// The moments in the features of a network, where the file has them.
+    pub(crate) fn set(&self, kind: NetworkKind) -> Option<&MomentSet> {
+        self.sets.iter().find(|set| set.kind == kind)
     }
 
     /// Whether the file also holds pictures, as ADM's batches do.
@@ -179,16 +211,40 @@ impl MomentsFile {
     pub fn has_pictures(&self) -> bool {
         self.has_pictures
     }
+}
 
-    /// The data set behind the moments, where the file tells.
-    #[must_use]
-    pub fn dataset(&self) -> Option<&str> {
-        self.origin.as_ref()?.get("dataset").map(String::as_str)
+impl MomentSet {
+    fn read(arrays: &NpzArrays, path: &Path, layout: Layout) -> Result<Self, MomentsFileError> {
+        let origin = provenance(arrays, path, layout.provenance)?;
+        let samples = origin.as_ref().and_then(|origin| origin.get("n")?.parse().ok());
+        let network = layout.kind.name();
+        let read = |of: Arrays| moments(arrays, path, of, (network, samples));
+        let (fingerprint, pooled) = read(layout.pooled)?;
+        let spatial = match layout.spatial {
+            Some(of) if arrays.has(of.mean) && arrays.has(of.covariance) => Some(read(of)?.1),
+            _ => None,
+        };
+        Ok(Self { kind: layout.kind, pooled, spatial, fingerprint, origin })
     }
 
-    /// Whether the file says how it was made.
-    #[must_use]
-    pub fn tells_its_origin(&self) -> bool {
+    /// Moments of the network's pooled features.
+    pub(crate) fn pooled(&self) -> &Moments {
+        &self.pooled
+    }
+
+    /// Moments of Inception's spatial features, where the file has them.
+    pub(crate) fn spatial(&self) -> Option<&Moments> {
+        self.spatial.as_ref()
+    }
+
+    /// sha256 over the means of the pooled features as f64: what a reference is recognised by,
+    /// whoever has packed it.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether the file says how they were made.
+    pub(crate) fn tells_its_origin(&self) -> bool {
         self.origin.is_some()
     }
 
@@ -209,8 +265,9 @@ impl MomentsFile {
 fn provenance(
     arrays: &NpzArrays,
     path: &Path,
+    array: &str,
 ) -> Result<Option<BTreeMap<String, String>>, MomentsFileError> {
-    let Some(texts) = arrays.texts(PROVENANCE, 1)? else { return Ok(None) };
+    let Some(texts) = arrays.texts(array, 1)? else { return Ok(None) };
     let bad = |problem: String| MomentsFileError::Provenance { path: path.to_owned(), problem };
     let text = texts.first().map_or("", String::as_str);
     let mut fields: BTreeMap<String, String> =
@@ -226,8 +283,8 @@ fn provenance(
 fn moments(
     arrays: &NpzArrays,
     path: &Path,
-    (mean, covariance, columns): (&'static str, &'static str, usize),
-    samples: Option<u64>,
+    Arrays { mean, covariance, columns }: Arrays,
+    (network, samples): (&'static str, Option<u64>),
 ) -> Result<(String, Moments), MomentsFileError> {
     let read = |array: &'static str, expected: &[usize]| {
         let Floats { shape: found, values } = arrays.floats(array, MOST)?.unwrap_or_default();
@@ -235,7 +292,7 @@ fn moments(
             return Ok(values);
         }
         let (path, expected) = (path.to_owned(), expected.to_vec());
-        Err(MomentsFileError::Shape { path, array, found, expected })
+        Err(MomentsFileError::Shape { path, array, found, network, expected })
     };
     let mean = read(mean, &[columns])?;
     let covariance = read(covariance, &[columns, columns])?;
@@ -247,39 +304,62 @@ fn moments(
     Ok((fingerprint, moments))
 }
 
-/// Writes moments with where they are from: the fields of `origin`, and `more`. The file appears whole
-/// or not at all, and never in the place of another.
+/// Moments to be written: in the features of one network, and where they are from.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) kind: NetworkKind,
+    pub(super) pooled: Moments,
+    pub(super) spatial: Option<Moments>,
+    pub(super) origin: Origin,
+}
+
+/// Writes moments with where they are from: the fields of each one's origin, and `more`. The file
+/// appears whole or not at all, and never in the place of another.
 pub(super) fn write(
     path: &Path,
-    (pooled, spatial): (&Moments, &Moments),
-    origin: &Origin,
+    all: &[Taken],
     more: &[(&str, String)],
 ) -> Result<(), MomentsFileError> {
     MomentsFile::refuse_existing(path)?;
-    let mut fields: BTreeMap<&str, &str> = origin.fields().collect();
-    fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
-    fields.insert("format", FORMAT);
-    let arrays = [
-        ("mu.npy", pooled.mean(), vec![POOLED as u64]),
-        ("sigma.npy", pooled.covariance(), vec![POOLED as u64; 2]),
-        ("mu_s.npy", spatial.mean(), vec![SPATIAL as u64]),
-        ("sigma_s.npy", spatial.covariance(), vec![SPATIAL as u64; 2]),
-    ];
     let pack = || -> io::Result<()> {
-        let text = serde_json::to_string(&fields)?;
         let mut archive = Archive::new(BufWriter::new(beside(path)?));
-        for (member, values, shape) in &arrays {
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            archive.add(member, &Header::encode("<f8", shape), &bytes)?;
+        for taken in all {
+            let Some(layout) = LAYOUTS.iter().find(|layout| layout.kind == taken.kind) else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            pack_one(&mut archive, layout, taken, more)?;
         }
-        let letters: Vec<u8> =
-            text.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
-        let descr = format!("<U{}", text.chars().count());
-        archive.add("prismbench.npy", &Header::encode(&descr, &[]), &letters)?;
         let file = archive.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
     };
     pack().map_err(|cause| MomentsFileError::Write { path: path.to_owned(), cause })
+}
+
+fn pack_one<W: Write + Seek>(
+    archive: &mut Archive<W>,
+    layout: &Layout,
+    taken: &Taken,
+    more: &[(&str, String)],
+) -> io::Result<()> {
+    let mut fields: BTreeMap<&str, &str> = taken.origin.fields().collect();
+    fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
+    fields.insert("format", FORMAT);
+    let pooled = Some((layout.pooled, &taken.pooled));
+    for (of, moments) in pooled.into_iter().chain(layout.spatial.zip(taken.spatial.as_ref())) {
+        let columns = of.columns as u64;
+        for (array, values, shape) in [
+            (of.mean, moments.mean(), vec![columns]),
+            (of.covariance, moments.covariance(), vec![columns; 2]),
+        ] {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            archive.add(&format!("{array}.npy"), &Header::encode("<f8", &shape), &bytes)?;
+        }
+    }
+    let text = serde_json::to_string(&fields)?;
+    let letters: Vec<u8> =
+        text.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
+    let descr = format!("<U{}", text.chars().count());
+    archive.add(&format!("{}.npy", layout.provenance), &Header::encode(&descr, &[]), &letters)
 }

@@ -1,11 +1,11 @@
 use prismbench_core::Protocol;
 use prismbench_metrics::{FeatureNetwork, FeatureSet, Features, Tap};
 
-use super::moments_file::{MomentsFile, Unlike};
+use super::moments_file::{MomentSet, MomentsFile, Unlike};
 use super::source::{Finished, SampleSource};
 use crate::feature_file::Origin;
 use crate::sets::Own;
-use crate::{Context, Pictures, SuiteError};
+use crate::{Context, NetworkKind, Pictures, SuiteError};
 
 /// What samples are compared with.
 #[derive(Clone, Copy)]
@@ -16,9 +16,11 @@ pub enum ReferenceChoice<'a> {
     Pictures,
 }
 
-/// The features of a reference, as far as they are there.
+/// What samples are compared with in one network's features, as far as it is there.
 pub(super) struct Reference<'a> {
-    moments: Option<&'a MomentsFile>,
+    /// Whether it is something else than the real pictures that were given.
+    is_apart: bool,
+    moments: Option<&'a MomentSet>,
     pictures: Option<Own>,
     sha256: String,
     /// Pictures whose features are there.
@@ -26,30 +28,33 @@ pub(super) struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Takes the features `taps` of the reference's pictures. A reference made otherwise than this run
-    /// makes features is refused, or named in `warnings` where the run allows it.
+    /// Takes the features `taps` of the reference's pictures, unless moments serve all that is asked
+    /// for: `compares` says whether single features are compared with.
     pub(super) fn new(
         choice: ReferenceChoice<'a>,
         real: Option<&Pictures<'a>>,
-        (network, taps): (&dyn FeatureNetwork, &[Tap]),
+        (kind, (network, taps), compares): (NetworkKind, (&dyn FeatureNetwork, &[Tap]), bool),
         context: &mut Context<'a>,
         warnings: &mut Vec<String>,
     ) -> Result<Self, SuiteError> {
-        let (moments, pictures) = match choice {
-            ReferenceChoice::Moments(moments, own) => {
+        let (file, pictures) = match choice {
+            ReferenceChoice::Moments(file, own) => {
                 if let Some(own) = own {
                     // Pictures of a reference belong to its moments: another size is another reference.
                     Finished { pictures: *own }.check()?;
                 }
-                (Some(moments), own.or(real))
+                (Some(file), own.or(real))
             }
             ReferenceChoice::Pictures => (None, real),
         };
-        let mut reference = Self { moments, pictures: None, sha256: String::new(), count: 0 };
-        if let (None, None) = (moments, pictures) {
+        if let (None, None) = (file, pictures) {
             return Err(SuiteError::NoReference);
         }
-        if let Some(pictures) = pictures {
+        let moments = file.and_then(|file| file.set(kind));
+        let is_apart = file.is_some();
+        let mut reference =
+            Self { is_apart, moments, pictures: None, sha256: String::new(), count: 0 };
+        if let Some(pictures) = pictures.filter(|_| compares || !is_apart) {
             let (own, sha256, count) = features(pictures, (network, taps), context, warnings)?;
             (reference.pictures, reference.sha256, reference.count) = (Some(own), sha256, count);
         }
@@ -59,22 +64,22 @@ impl<'a> Reference<'a> {
         Ok(reference)
     }
 
-    /// sha256 of what the samples are compared with.
+    /// sha256 of what the samples are compared with; empty where that is nothing.
     pub(super) fn sha256(&self) -> &str {
         &self.sha256
     }
 
     /// Whether it is something else than the real pictures that were given.
     pub(super) fn is_apart(&self) -> bool {
-        self.moments.is_some()
+        self.is_apart
     }
 
-    /// What a Fréchet distance compares with; `None` where the moments lack the features.
+    /// What a Fréchet distance compares with; `None` where the file of moments lacks those.
     pub(super) fn set(&self, tap: Tap, place: usize) -> Option<FeatureSet<'_>> {
-        match (self.moments, tap) {
-            (Some(moments), Tap::Spatial) => moments.spatial().map(FeatureSet::Moments),
-            (Some(moments), _) => Some(FeatureSet::Moments(moments.pooled())),
-            (None, _) => Some(FeatureSet::Features(self.features(place)?)),
+        match (self.is_apart, tap) {
+            (true, Tap::Spatial) => self.moments?.spatial().map(FeatureSet::Moments),
+            (true, _) => Some(FeatureSet::Moments(self.moments?.pooled())),
+            (false, _) => Some(FeatureSet::Features(self.features(place)?)),
         }
     }
 
@@ -86,11 +91,47 @@ impl<'a> Reference<'a> {
 
 /// The field in which moments were made otherwise than a protocol and a network make features.
 pub(super) fn unlike(
-    moments: &MomentsFile,
+    moments: &MomentSet,
     network: &dyn FeatureNetwork,
     protocol: &Protocol,
 ) -> Option<Unlike> {
     moments.unlike(&Origin::new(network, protocol))
+}
+
+/// Refuses moments that were made otherwise than this run makes features; where the run allows it,
+/// what marks its rows.
+pub(super) fn mark(
+    choice: ReferenceChoice<'_>,
+    (kind, network): (NetworkKind, &dyn FeatureNetwork),
+    context: &Context<'_>,
+    said: &mut Vec<String>,
+) -> Result<String, SuiteError> {
+    let ReferenceChoice::Moments(file, _) = choice else { return Ok(String::new()) };
+    let Some(moments) = file.set(kind) else { return Ok(String::new()) };
+    let path = file.path().to_owned();
+    if !moments.tells_its_origin() {
+        let under =
+            network.resize().map(|(field, value)| format!(" under `{field} = \"{value}\"`"));
+        said.push(format!(
+            "`{}` does not say how it was made; it is taken for one of {}'s features{}",
+            path.display(),
+            kind.name(),
+            under.unwrap_or_default()
+        ));
+    }
+    let Some(unlike) = unlike(moments, network, context.protocol) else {
+        return Ok(String::new());
+    };
+    if !context.allow_unlike_reference {
+        return Err(SuiteError::Unlike { path, unlike: Box::new(unlike) });
+    }
+    let Unlike { field, found, expected } = unlike;
+    said.push(format!(
+        "the reference `{}` was made with {field} = {found}, this run has {expected}: allowed, and \
+         its rows are marked",
+        path.display()
+    ));
+    Ok(format!("-against-{field}={found}"))
 }
 
 /// Features of pictures, remembered ones where the cache has them; the sha256 of the pictures and
@@ -113,7 +154,8 @@ pub(super) fn features<'a>(
         seen.add(&block);
         let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
         context.observer.progress(done, total);
-        if context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+        if done < total && context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            own.keep(warnings);
             return Err(SuiteError::Interrupted { done, total });
         }
     }

@@ -1,12 +1,18 @@
+use std::collections::BTreeMap;
+
 use candle_core::{Device, Tensor};
 use prismbench_core::{
     Crop, Draw, Generator, Latents, Protocol, Quantiser, Reconstruction, RgbImage, Tokenizer,
-    TokenizerError,
+    TokenizerError, Weights,
 };
 use prismbench_data::{LatentFiles, numbered};
+use sha2::{Digest, Sha256};
 
 use crate::pictures::{Pictures, Prepared};
 use crate::{Part, SuiteError};
+
+/// Latents that are read at once when they are hashed.
+const READ: usize = 64;
 
 /// Samples of a generator as pictures, in order.
 pub trait SampleSource {
@@ -31,13 +37,23 @@ pub trait SampleSource {
         Ok(())
     }
 
-    /// Hands all samples over, `batch` at a time.
+    /// Everything that decides the samples, for those that are made here: of equal origins they are
+    /// the same. `None` for samples that are only read.
+    ///
+    /// # Errors
+    /// What reading that they are made of can give.
+    fn origin(&self) -> Result<Option<BTreeMap<String, String>>, SuiteError> {
+        Ok(None)
+    }
+
+    /// Hands all samples from number `range.0` on over, `range.1` at a time. A sample is the same whatever
+    /// the first.
     ///
     /// # Errors
     /// What reading or making samples can give, with the sample; what `take` gives.
     fn each(
         &self,
-        batch: usize,
+        range: (u64, usize),
         device: &Device,
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
     ) -> Result<(), SuiteError>;
@@ -93,23 +109,23 @@ impl SampleSource for Finished<'_> {
 
     fn check(&self) -> Result<(), SuiteError> {
         let first = Self { pictures: Pictures { limit: Some(1), ..self.pictures } };
-        first.in_blocks(1, &mut |_| Ok(()))
+        first.in_blocks((0, 1), &mut |_| Ok(()))
     }
 
     fn each(
         &self,
-        batch: usize,
+        range: (u64, usize),
         _: &Device,
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
     ) -> Result<(), SuiteError> {
-        self.in_blocks(batch, take)
+        self.in_blocks(range, take)
     }
 }
 
 impl Finished<'_> {
     fn in_blocks(
         &self,
-        batch: usize,
+        (first, batch): (u64, usize),
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
     ) -> Result<(), SuiteError> {
         let protocol = self.pictures.protocol;
@@ -117,7 +133,8 @@ impl Finished<'_> {
         let as_they_are = Protocol { crop: Crop::None, ..protocol.clone() };
         let pictures = Pictures { protocol: &as_they_are, part: Part::All, ..self.pictures };
         let mut blocks = pictures.blocks(batch)?;
-        while let Some(block) = blocks.next_block()? {
+        while let Some(mut block) = blocks.next_block()? {
+            block.retain(|sample| sample.index >= first);
             block.iter().try_for_each(|sample| check_size(sample, protocol))?;
             take(block)?;
         }
@@ -151,16 +168,31 @@ impl SampleSource for Decoded<'_> {
         joined(self.files.shape())
     }
 
+    fn origin(&self) -> Result<Option<BTreeMap<String, String>>, SuiteError> {
+        let mut origin = origin(self.tokenizer, self.protocol);
+        let mut hash = Sha256::new();
+        let total = self.len();
+        for first in (0..total).step_by(READ) {
+            let values = self.files.read(first..total.min(first + READ as u64))?;
+            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+        }
+        for label in self.files.labels().unwrap_or_default() {
+            hash.update(label.to_le_bytes());
+        }
+        origin.insert("latents".to_owned(), hexadecimal(hash));
+        origin.insert("scale".to_owned(), format!("{:?}", self.scale));
+        Ok(Some(origin))
+    }
+
     fn each(
         &self,
-        batch: usize,
+        (mut first, batch): (u64, usize),
         device: &Device,
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
     ) -> Result<(), SuiteError> {
         let total = self.len();
-        let mut first = 0;
         while first < total {
-            let end = total.min(first + batch as u64);
+            let end = total.min(first + batch.max(1) as u64);
             let values = self.files.read(first..end)?;
             let latents = self
                 .latents(values, (end - first) as usize, device)
@@ -183,15 +215,32 @@ impl SampleSource for Drawn<'_> {
         joined(&self.generator.spec().latent)
     }
 
+    fn origin(&self) -> Result<Option<BTreeMap<String, String>>, SuiteError> {
+        let spec = self.generator.spec();
+        let mut origin = origin(self.tokenizer, self.protocol);
+        let mut hash = Sha256::new();
+        self.classes.iter().for_each(|class| hash.update(class.to_le_bytes()));
+        let more = [
+            ("generator", spec.id.clone()),
+            ("generator's weights", sha256s(&spec.weights)),
+            ("sampling", spec.sampling.clone()),
+            ("seed", self.seed.to_string()),
+            ("classes", hexadecimal(hash)),
+        ];
+        origin.extend(more.map(|(name, value)| (name.to_owned(), value)));
+        Ok(Some(origin))
+    }
+
     fn each(
         &self,
-        batch: usize,
+        (start, batch): (u64, usize),
         _: &Device,
         take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
     ) -> Result<(), SuiteError> {
         let total = self.len();
-        for (block, classes) in self.classes.chunks(batch.max(1)).enumerate() {
-            let first = (block * batch.max(1)) as u64;
+        let rest = self.classes.get(start as usize..).unwrap_or_default();
+        for (block, classes) in rest.chunks(batch.max(1)).enumerate() {
+            let first = start + (block * batch.max(1)) as u64;
             let draws: Vec<Draw> =
                 (first..).zip(classes).map(|(index, &class)| Draw { index, class }).collect();
             let latents = self
@@ -205,6 +254,29 @@ impl SampleSource for Drawn<'_> {
         }
         Ok(())
     }
+}
+
+/// What decides the pictures that are made of latents: the decoder, and the protocol with it. The
+/// version of the program stands for the code of both.
+fn origin(tokenizer: &dyn Tokenizer, protocol: &Protocol) -> BTreeMap<String, String> {
+    let spec = tokenizer.spec();
+    let fields = [
+        ("tokenizer", spec.id.clone()),
+        ("tokenizer's weights", sha256s(&spec.weights)),
+        ("protocol", protocol.canonical()),
+        ("layers", prismbench_kernels::nn::BITS.to_string()),
+        ("tool", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn sha256s(weights: &[Weights]) -> String {
+    let all: Vec<&str> = weights.iter().map(|file| file.sha256.as_str()).collect();
+    all.join("+")
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Latents as 8-bit pictures.

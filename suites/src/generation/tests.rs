@@ -1,3 +1,5 @@
+mod passes;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -9,9 +11,10 @@ use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::moments_file::write;
+use super::moments_file::{Taken, write};
 use super::reference::unlike;
 use super::*;
+use crate::NetworkKind;
 use crate::feature_file::Origin;
 
 const POOLED: usize = 2048;
@@ -47,27 +50,42 @@ fn refusal(path: &Path) -> String {
     format!("{error}: {cause}")
 }
 
+fn taken(pooled: &Moments, protocol: &Protocol) -> Taken {
+    let spatial = Some(diagonal(SPATIAL));
+    let (kind, origin) = (NetworkKind::Inception, origin(protocol));
+    Taken { kind, pooled: pooled.clone(), spatial, origin }
+}
+
 #[test]
 fn moments_come_back_with_their_origin_and_differences_are_named() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ref.npz");
     let protocol = Protocol::preset("default").unwrap();
-    let (pooled, spatial) = (diagonal(POOLED), diagonal(SPATIAL));
+    let dinov2 = Taken {
+        kind: NetworkKind::Dinov2,
+        pooled: diagonal(1024),
+        spatial: None,
+        origin: origin(&protocol),
+    };
     let more = [("n", "5000".to_owned()), ("dataset", "döner/val".to_owned())];
-    write(&path, (&pooled, &spatial), &origin(&protocol), &more).unwrap();
+    let both = [taken(&diagonal(POOLED), &protocol), dinov2];
+    write(&path, &both, &more).unwrap();
     let file = MomentsFile::open(&path).unwrap();
-    assert_eq!(file.pooled(), &pooled);
-    assert_eq!(file.spatial(), Some(&spatial));
-    assert_eq!((file.dataset(), file.has_pictures()), (Some("döner/val"), false));
+    assert!(!file.has_pictures());
+    let set = |kind| file.set(kind).unwrap();
+    assert_eq!(set(NetworkKind::Inception).pooled(), &diagonal(POOLED));
+    assert_eq!(set(NetworkKind::Inception).spatial(), Some(&diagonal(SPATIAL)));
+    assert_eq!(set(NetworkKind::Dinov2).pooled(), &diagonal(1024));
+    assert!(file.set(NetworkKind::Clip).is_none());
     let network = RandomFilters::new(&candle_core::Device::Cpu).unwrap();
-    assert_eq!(unlike(&file, &network, &protocol), None);
     let other = protocol.with("size", "512").unwrap();
-    let difference = unlike(&file, &network, &other).unwrap();
-    assert_eq!(
-        (&*difference.field, &*difference.found, &*difference.expected),
-        ("size", "256", "512")
-    );
-    let again = write(&path, (&pooled, &spatial), &origin(&protocol), &more).unwrap_err();
+    for kind in [NetworkKind::Inception, NetworkKind::Dinov2] {
+        assert_eq!(unlike(set(kind), &network, &protocol), None);
+        let difference = unlike(set(kind), &network, &other).unwrap();
+        let Unlike { field, found, expected } = &difference;
+        assert_eq!((&**field, &**found, &**expected), ("size", "256", "512"));
+    }
+    let again = write(&path, &both, &more).unwrap_err();
     assert!(matches!(again, MomentsFileError::Exists { .. }), "{again}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
 }
@@ -78,15 +96,16 @@ fn a_reference_is_recognised_by_its_means_whoever_has_packed_it() {
     let (ours, theirs) = (folder.path().join("a.npz"), folder.path().join("b.npz"));
     let protocol = Protocol::preset("default").unwrap();
     let pooled = diagonal(POOLED);
-    write(&ours, (&pooled, &diagonal(SPATIAL)), &origin(&protocol), &[]).unwrap();
+    write(&ours, &[taken(&pooled, &protocol)], &[]).unwrap();
     let (mean, covariance) = (pooled.mean().to_vec(), pooled.covariance().to_vec());
     npz(&theirs, &[("mu", &[2048], mean), ("sigma", &[2048, 2048], covariance)]);
     let [ours, theirs] = [ours, theirs].map(|path| MomentsFile::open(&path).unwrap());
+    let [ours, theirs] = [&ours, &theirs].map(|file| file.set(NetworkKind::Inception).unwrap());
     assert_eq!(ours.fingerprint(), theirs.fingerprint());
     assert_eq!(theirs.pooled().samples(), None, "nobody has said how many");
     assert!(theirs.spatial().is_none() && !theirs.tells_its_origin());
     let network = RandomFilters::new(&candle_core::Device::Cpu).unwrap();
-    assert_eq!(unlike(&theirs, &network, &protocol), None, "what is not said does not differ");
+    assert_eq!(unlike(theirs, &network, &protocol), None, "what is not said does not differ");
 }
 
 #[test]
@@ -97,12 +116,24 @@ fn what_is_no_reference_is_told_apart() {
     npz(&path("none.npz"), &[("arr_0", &[1], vec![1.0])]);
     assert!(refusal(&path("none.npz")).contains("(it has: arr_0); `prismbench stats"));
     npz(&path("clip.npz"), &[("mu", &[512], vec![0.0; 512]), ("sigma", &[512, 512], square(512))]);
-    assert!(refusal(&path("clip.npz")).contains("shape [512]; [2048] is that of Inception"));
+    assert!(
+        refusal(&path("clip.npz"))
+            .contains("shape [512]; [2048] is that of the features of Inception")
+    );
     let mut skewed = square(POOLED);
     skewed.iter_mut().step_by(POOLED + 1).for_each(|variance| *variance = 1.0);
     skewed[5] = 0.5;
     npz(&path("skew.npz"), &[("mu", &[2048], vec![0.0; POOLED]), ("sigma", &[2048, 2048], skewed)]);
     assert!(refusal(&path("skew.npz")).contains("entries (5, 0) and (0, 5) differ"));
+    let mut short = square(1024);
+    short.pop();
+    npz(
+        &path("dinov2.npz"),
+        &[("mu_dinov2", &[1024], vec![0.0; 1024]), ("sigma_dinov2", &[1023, 1025], short)],
+    );
+    assert!(
+        refusal(&path("dinov2.npz")).contains("[1024, 1024] is that of the features of DINOv2")
+    );
     fs::write(path("torn.npz"), b"PK\x03\x04").unwrap();
     assert!(refusal(&path("torn.npz")).contains("no usable .npz"));
     assert!(refusal(&path("absent.npz")).contains("there is nothing at"));

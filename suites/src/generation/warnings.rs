@@ -1,6 +1,7 @@
 use prismbench_core::{InceptionScoreDialect, MetricDef};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION, RECALL, SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION, RECALL,
+    SFID,
 };
 
 use crate::Measured;
@@ -21,7 +22,7 @@ pub(super) fn of(
     let is = |known: &[&MetricDef]| known.iter().any(|other| other.id == metric.id);
     let n = samples.ids.len();
     let mut warnings = Vec::new();
-    if is(&[&GFID, &SFID, &INCEPTION_SCORE]) && n < PUBLISHED {
+    if is(&[&GFID, &SFID, &INCEPTION_SCORE, &FD_DINOV2]) && n < PUBLISHED {
         warnings.push(format!(
             "of {n} samples, where published numbers are of {PUBLISHED}: comparable only at the same \
              number"
@@ -45,7 +46,7 @@ pub(super) fn of(
         LOSSY.iter().any(|extension| id.ends_with(extension))
     };
     let lossy = samples.ids.iter().filter(lossy).count();
-    if lossy > 0 && is(&[&GFID, &SFID, &FID_INFINITY]) {
+    if lossy > 0 && is(&[&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &CMMD]) {
         warnings.push(format!(
             "{lossy} of {n} samples are files of lossy compression, which moves the distance; keep \
              samples as PNG or `.npz`"

@@ -8,15 +8,15 @@ use std::path::Path;
 
 use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, FD_RANDOM, FeatureNetwork, FeatureSet, Features, INCEPTION_SCORE, KID,
-    MetricError, PRECISION, RECALL, RFID, SFID, Tap, inception_score,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FeatureNetwork, FeatureSet, Features,
+    INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap, inception_score,
 };
 
 use crate::feature_file::{FeatureFile, Origin};
 use crate::pictures::Prepared;
 use crate::sets::{Memo, Own, Value, blamed, dialect, frechet, of_two_sets, tap_of};
 use crate::spool::Spool;
-use crate::{Context, Measurement, Pictures, SuiteError};
+use crate::{Context, Measurement, NetworkKind, Pictures, SuiteError};
 
 /// Feature spaces, and in each of them the originals and what every tokenizer made of them.
 pub(super) struct Distributions<'a> {
@@ -34,8 +34,19 @@ struct Space<'a> {
 }
 
 /// The metrics of this module, in the order of the tables' columns.
-pub(super) const METRICS: [&MetricDef; 9] =
-    [&RFID, &SFID, &INCEPTION_SCORE, &KID, &PRECISION, &RECALL, &DENSITY, &COVERAGE, &FD_RANDOM];
+pub(super) const METRICS: [&MetricDef; 11] = [
+    &RFID,
+    &SFID,
+    &INCEPTION_SCORE,
+    &KID,
+    &PRECISION,
+    &RECALL,
+    &DENSITY,
+    &COVERAGE,
+    &FD_RANDOM,
+    &FD_DINOV2,
+    &CMMD,
+];
 
 /// What reconstructions are compared with.
 enum Originals {
@@ -54,25 +65,25 @@ impl<'a> Distributions<'a> {
         subjects: usize,
         warnings: &mut Vec<String>,
     ) -> Result<Self, SuiteError> {
-        let is_wanted =
-            |metric: &&&'static MetricDef| context.metrics.iter().any(|id| id == metric.id);
-        let (random, inception): (Vec<_>, Vec<_>) =
-            METRICS.iter().filter(is_wanted).copied().partition(|metric| **metric == FD_RANDOM);
         let mut spaces = Vec::new();
-        if let Some(network) = context.networks.inception.ready().filter(|_| !inception.is_empty())
-        {
-            let space = Space::new(network, inception, pictures.protocol, subjects);
-            let space = match context.reference {
-                Some(path) => space.with_reference(FeatureFile::open(path)?, pictures.protocol)?,
-                None => match context.cache {
-                    Some(folder) => space.with_cache(folder, pictures, warnings),
-                    None => space,
-                },
+        for kind in NetworkKind::SPACES {
+            let wanted = |metric: &&&'static MetricDef| {
+                NetworkKind::of(metric.id) == Some(kind)
+                    && context.metrics.iter().any(|id| id == metric.id)
             };
-            spaces.push(space);
-        }
-        if let Some(network) = context.networks.random.ready().filter(|_| !random.is_empty()) {
-            spaces.push(Space::new(network, random, pictures.protocol, subjects));
+            let metrics: Vec<&MetricDef> = METRICS.iter().filter(wanted).copied().collect();
+            let network = context.networks.space(kind).and_then(|lent| lent.ready());
+            let Some(network) = network.filter(|_| !metrics.is_empty()) else { continue };
+            let space = Space::new(network, metrics, pictures.protocol, subjects);
+            spaces.push(match (context.reference, context.cache) {
+                // One without weights is quicker than a disk.
+                _ if network.weights().is_empty() => space,
+                (Some(path), _) => {
+                    space.with_reference(FeatureFile::open(path)?, pictures.protocol)?
+                }
+                (None, Some(folder)) => space.with_cache(folder, pictures, warnings),
+                (None, None) => space,
+            });
         }
         Ok(Self { protocol: pictures.protocol, spaces })
     }
@@ -101,15 +112,26 @@ impl<'a> Distributions<'a> {
         }
     }
 
-    /// Writes the originals' features to `path`, for use as a reference; false when no network that
-    /// takes one has any.
+    /// Writes the originals' features, for use as a reference: Inception's to `path`, those of another
+    /// network beside it, under its id. False when no network that takes one has any.
     pub(super) fn save(&self, path: &Path) -> Result<bool, io::Error> {
+        let mut any = false;
         for space in self.spaces.iter().filter(|space| !space.network.weights().is_empty()) {
+            let is_inception = space
+                .metrics
+                .iter()
+                .any(|metric| NetworkKind::of(metric.id) == Some(NetworkKind::Inception));
+            let path = match is_inception {
+                true => path.to_owned(),
+                false => {
+                    path.with_file_name(format!("features-{}.safetensors", space.network.id()))
+                }
+            };
             if let Originals::Own(own) = &space.originals {
-                return own.write(path);
+                any |= own.write(&path)?;
             }
         }
-        Ok(false)
+        Ok(any)
     }
 
     /// The measurements of one tokenizer, and what a reader must know beyond them. `failure` is why
@@ -258,7 +280,7 @@ impl<'a> Space<'a> {
                     (&given, file.pictures_sha256() == pictures)
                 }
             };
-            if [&RFID, &SFID, &FD_RANDOM].contains(&metric) {
+            if [&RFID, &SFID, &FD_RANDOM, &FD_DINOV2].contains(&metric) {
                 frechet(FeatureSet::Features(originals), made, paired.then_some(originals))
             } else {
                 of_two_sets(metric, protocol, memo, (originals, made))

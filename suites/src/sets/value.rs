@@ -1,8 +1,8 @@
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, Jackknife, MetricError,
-    PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, density_coverage,
-    frechet_distance, jackknife, kernel_inception_distance, precision_recall,
+    CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, Jackknife,
+    MetricError, PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, cmmd,
+    density_coverage, frechet_distance, jackknife, kernel_inception_distance, precision_recall,
 };
 
 /// A value and what a reader must know beyond it.
@@ -70,6 +70,7 @@ pub(crate) fn of_two_sets(
         id if id == RECALL.id => memo.precision_recall(sets, protocol.precision_recall)?.recall,
         id if id == DENSITY.id => memo.density_coverage(sets)?.density,
         id if id == COVERAGE.id => memo.density_coverage(sets)?.coverage,
+        id if id == CMMD.id => cmmd(made, reference)?,
         _ => {
             let size = SubsetSize::Exactly(protocol.kid_subset);
             let subsets = Subsets { size, ..Subsets::default() };

@@ -45,6 +45,7 @@ impl Concern {
                     "ms-ssim",
                     "lpips",
                     "inception",
+                    "dinov2",
                     "inception-score",
                     "kid-subset",
                     "precision-recall",
@@ -53,7 +54,14 @@ impl Concern {
             Self::Generation => [
                 &INPUT,
                 &LATENT,
-                &["quantiser", "inception", "inception-score", "kid-subset", "precision-recall"],
+                &[
+                    "quantiser",
+                    "inception",
+                    "dinov2",
+                    "inception-score",
+                    "kid-subset",
+                    "precision-recall",
+                ],
             ],
             Self::Features => [&INPUT, &LATENT, &["tap", "pooling"]],
             Self::Probing => [&INPUT, &LATENT, &["tap", "pooling", "probe"]],
@@ -132,6 +140,7 @@ mod tests {
         assert_eq!(moved("queries", "class-names"), [false, false, false, false, true, false]);
         assert_eq!(moved("psnr", "rae"), [true, false, false, false, false, false]);
         assert_eq!(moved("quantiser", "none"), [true, true, false, false, false, false]);
+        assert_eq!(moved("dinov2", "tfid"), [true, true, false, false, false, false]);
         assert_eq!(moved("size", "128"), [true; 6]);
         assert_eq!(moved("band-mask", "zigzag:3"), [true; 6]);
         assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 6]);

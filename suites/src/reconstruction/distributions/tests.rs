@@ -37,6 +37,10 @@ impl FeatureNetwork for Fake {
         &self.weights
     }
 
+    fn resize(&self) -> Option<(&'static str, &'static str)> {
+        Some(("inception", "tf1"))
+    }
+
     fn taps(&self) -> &'static [Tap] {
         &[Tap::Pooled, Tap::Spatial, Tap::LogitsUnbiased]
     }

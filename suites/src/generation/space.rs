@@ -1,0 +1,169 @@
+use prismbench_core::{InceptionScoreDialect, MetricDef, Protocol, RgbImage};
+use prismbench_metrics::{
+    CMMD, FD_DINOV2, FID_INFINITY, FeatureNetwork, FeatureSet, Features, GFID, INCEPTION_SCORE,
+    KID, MetricError, SFID, Tap, frechet_infinity, inception_score,
+};
+
+use super::reference::{Reference, ReferenceChoice};
+use crate::feature_file::{AddError, Origin};
+use crate::pictures::Prepared;
+use crate::sets::{
+    Memo, Rows, Value, blamed, by_content, by_name, dialect, frechet, of_two_sets, tap_of,
+};
+use crate::{Context, NetworkKind, Pictures, SuiteError};
+
+/// Samples and what they are compared with in the features of one network.
+pub(super) struct Space<'a> {
+    kind: NetworkKind,
+    network: &'a dyn FeatureNetwork,
+    taps: Vec<Tap>,
+    rows: Rows,
+    reference: Reference<'a>,
+    /// What marks every dialect of a row whose reference was made otherwise.
+    mark: String,
+    memo: Memo,
+}
+
+/// Why a metric has no value.
+pub(super) enum Absent {
+    Skipped(String),
+    Metric(MetricError),
+}
+
+pub(super) fn skipped(reason: &str) -> Absent {
+    Absent::Skipped(reason.to_owned())
+}
+
+impl From<MetricError> for Absent {
+    fn from(error: MetricError) -> Self {
+        Self::Metric(error)
+    }
+}
+
+impl<'a> Space<'a> {
+    /// The space of `metrics`, all of which are of the network `kind`.
+    pub(super) fn new(
+        (kind, network): (NetworkKind, &'a dyn FeatureNetwork),
+        metrics: &[&'static MetricDef],
+        (choice, real): (ReferenceChoice<'a>, Option<&Pictures<'a>>),
+        context: &mut Context<'a>,
+        said: &mut Vec<String>,
+    ) -> Result<Self, SuiteError> {
+        let mut taps: Vec<Tap> = metrics.iter().map(|metric| tap_of(metric)).collect();
+        taps.sort();
+        taps.dedup();
+        let mark = super::reference::mark(choice, (kind, network), context, said)?;
+        let taken = (network, taps.as_slice());
+        let compares = metrics.iter().any(|metric| takes_features(metric));
+        let reference = Reference::new(choice, real, (kind, taken, compares), context, said)?;
+        let rows = match context.parts {
+            Some(folder) => {
+                let name = kind.name().to_lowercase();
+                let origin = Origin::new(network, context.protocol);
+                Rows::in_folder(network, &taps, (folder, &name), &origin)
+                    .map_err(SuiteError::Spool)?
+            }
+            None => Rows::new(network, &taps),
+        };
+        Ok(Self { kind, network, taps, rows, reference, mark, memo: Memo::default() })
+    }
+
+    pub(super) fn kind(&self) -> NetworkKind {
+        self.kind
+    }
+
+    pub(super) fn network(&self) -> &'a dyn FeatureNetwork {
+        self.network
+    }
+
+    pub(super) fn reference(&self) -> &Reference<'a> {
+        &self.reference
+    }
+
+    pub(super) fn dialect(&self, metric: &MetricDef, protocol: &Protocol) -> String {
+        format!("{}{}", dialect(self.network, metric, protocol), self.mark)
+    }
+
+    /// Takes in samples.
+    pub(super) fn add(&mut self, block: &[Prepared]) -> Result<(), SuiteError> {
+        let (network, taps) = (self.network, &self.taps);
+        let compute = |fresh: &[Prepared]| {
+            let images: Vec<&RgbImage> = fresh.iter().map(|sample| &sample.image).collect();
+            network.features(&images, taps).map_err(|source| SuiteError::Network {
+                picture: blamed(&source, fresh),
+                source: Box::new(source),
+            })
+        };
+        self.rows.add(block, compute).map_err(|error| match error {
+            AddError::Compute(error) => error,
+            AddError::Spool(error) => SuiteError::Spool(error),
+        })
+    }
+
+    /// The value of a metric of this space.
+    ///
+    /// The order of samples and references decides none but the Inception Score under `adm`, whose blocks
+    /// are of the samples as they come. Sums run over rows in an order that their numbers decide. What a
+    /// reference evaluator draws from files in the order of their names (`tfid`'s splits, the subsets
+    /// of KID) is drawn of the same.
+    pub(super) fn value(
+        &mut self,
+        metric: &'static MetricDef,
+        protocol: &Protocol,
+        seed: u64,
+    ) -> Result<Value, Absent> {
+        let tap = tap_of(metric);
+        let place = self.taps.iter().position(|&known| known == tap);
+        let spool = place.and_then(|place| Some((place, self.rows.spool(place)?)));
+        let (place, made) = spool.ok_or_else(|| skipped("no features were taken"))?;
+        let made: &dyn Features = made;
+        if metric.id == INCEPTION_SCORE.id {
+            let dialect = protocol.inception_score;
+            let score = match dialect {
+                InceptionScoreDialect::Adm => inception_score(made, dialect),
+                InceptionScoreDialect::TorchFidelity => inception_score(&by_name(made), dialect),
+            };
+            return Ok(score?.mean.into());
+        }
+        if !takes_features(metric) {
+            let reason = "the reference has no moments of these features; make one with `prismbench \
+                          stats IMAGES -o FILE`, which takes `-m gfid` and `-m fd-dinov2`";
+            let set = self.reference.set(tap, place).ok_or_else(|| skipped(reason))?;
+            let ordered;
+            let set = match set {
+                FeatureSet::Features(features) => {
+                    ordered = by_content(features)?;
+                    FeatureSet::Features(&ordered)
+                }
+                moments @ FeatureSet::Moments(_) => moments,
+            };
+            let made = by_content(made)?;
+            return Ok(match metric.id {
+                id if id == FID_INFINITY.id => frechet_infinity(&made, set, seed)?.value.into(),
+                _ => frechet(set, &made, None)?,
+            });
+        }
+        let reason = "the reference holds moments alone; name real pictures with --data, or a \
+                      reference that holds pictures (arr_0)";
+        let originals = self.reference.features(place).ok_or_else(|| skipped(reason))?;
+        let memo = &mut self.memo;
+        Ok(match metric.id {
+            id if id == CMMD.id => {
+                let (originals, made) = (by_content(originals)?, by_content(made)?);
+                of_two_sets(metric, protocol, memo, (&originals, &made))?
+            }
+            id if id == KID.id => {
+                let (originals, made) = (by_name(originals), by_name(made));
+                of_two_sets(metric, protocol, memo, (&originals, &made))?
+            }
+            // Those of neighbours count pairs.
+            _ => of_two_sets(metric, protocol, memo, (originals, made))?,
+        })
+    }
+}
+
+/// Whether a metric compares with single features: moments do not serve it.
+fn takes_features(metric: &MetricDef) -> bool {
+    const OTHERS: [&MetricDef; 5] = [&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &INCEPTION_SCORE];
+    !OTHERS.iter().any(|other| other.id == metric.id) && !super::is_bound(metric)
+}
