@@ -9,6 +9,7 @@ mod bag_of_words;
 mod bootstrap;
 mod change_point;
 mod cmmd;
+mod cost;
 mod error;
 mod feature_network;
 mod features;
@@ -46,8 +47,15 @@ pub use alignment::Alignment;
 pub use bag_of_words::BagOfWords;
 pub use change_point::{ChangePoint, change_points};
 pub use cmmd::{CMMD, cmmd};
+pub use cost::{
+    COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE,
+    DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95,
+    ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME,
+    LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
+    ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE, is_timed,
+};
 pub use error::MetricError;
-pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
+pub use feature_network::{FeatureNetwork, FeatureRows, NetworkCost, Tap};
 pub use features::{FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
     FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity,

@@ -18,6 +18,7 @@ mod sets;
 mod spectrum;
 mod spool;
 mod suite;
+mod throughput;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
@@ -37,6 +38,7 @@ pub use spectrum::SpectrumSuite;
 pub use suite::{
     Context, Learns, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError,
 };
+pub use throughput::ThroughputSuite;
 
 /// Every suite, in the order of `prismbench list suites`.
 #[must_use]
@@ -47,6 +49,7 @@ pub fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(ProbingSuite),
         Box::new(RetrievalSuite),
         Box::new(SpectrumSuite),
+        Box::new(ThroughputSuite::default()),
     ]
 }
 

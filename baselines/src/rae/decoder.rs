@@ -1,9 +1,10 @@
 use candle_core::Tensor;
-use prismbench_core::TokenizerError;
-use prismbench_kernels::nn::{Activation, LayerNorm, Linear, Maps, Mask};
+use prismbench_core::{StageCost, TokenizerError};
+use prismbench_kernels::nn::{Activation, LayerNorm, Linear, MapShape, Maps, Mask, NnError};
 use prismbench_weights::{Expected, Tensors, WeightsFile};
 
 use super::sincos;
+use crate::cost::counted;
 use crate::error::layer;
 use crate::vit::{
     BlockConfig, Blocks, Names, RAE_DECODER_BLOCK, Scope, expect_linear, expect_norm,
@@ -173,17 +174,32 @@ impl Decoder {
     pub(crate) fn forward(&self, latents: &Tensor) -> Result<Tensor, TokenizerError> {
         let mut pictures = Vec::new();
         for few in few_at_a_time(latents, self.grid * self.grid + 1) {
-            let few = few?;
-            let run = || {
-                let tokens = self.embed.forward(&Maps::from_tensor(&few)?.into_tokens()?)?;
-                let tokens = tokens.add_to_each(&self.positions)?.with_prefix(&self.class)?;
-                let tokens = self.blocks.forward(tokens, self.blocks.len())?;
-                let patches = tokens.tokens(1..tokens.shape().width)?;
-                self.predict.forward(&self.norm.forward(&patches)?)?.to_token_tensor()
-            };
-            pictures.push(self.paint(&run().map_err(layer)?)?);
+            let latents = Maps::from_tensor(&few?).map_err(layer)?;
+            let patches = self.patches(latents).and_then(|patches| patches.to_token_tensor());
+            pictures.push(self.paint(&patches.map_err(layer)?)?);
         }
         Ok(Tensor::cat(&pictures, 0)?)
+    }
+
+    /// Latents to the pixels of each patch.
+    fn patches(&self, latents: Maps) -> Result<Maps, NnError> {
+        let tokens = self.embed.forward(&latents.into_tokens()?)?;
+        let tokens = tokens.add_to_each(&self.positions)?.with_prefix(&self.class)?;
+        let tokens = self.blocks.forward(tokens, self.blocks.len())?;
+        let patches = tokens.tokens(1..tokens.shape().width)?;
+        self.predict.forward(&self.norm.forward(&patches)?)
+    }
+
+    /// What latents of this shape cost, with so many learned numbers.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub(crate) fn cost(
+        &self,
+        parameters: u64,
+        latents: MapShape,
+    ) -> Result<StageCost, TokenizerError> {
+        Ok(counted(parameters, latents, |maps| self.patches(maps))?.0)
     }
 
     /// `[N, h w, 16 x 16 x 3]` to `[N, 3, 16 h, 16 w]`.

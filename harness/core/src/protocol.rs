@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
-    InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
-    Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries,
-    SsimDialect, nearest,
+    BandMask, Choice, ElementType, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
+    InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MacDialect, MsSsimDialect,
+    NetworkArithmetic, Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect,
+    RetrievalQueries, SsimDialect, Timing, nearest,
 };
 pub use identity::Concern;
 
@@ -70,6 +70,12 @@ pub struct Protocol {
     pub queries: RetrievalQueries,
     /// The filter that retrieval sweeps over its cutoffs.
     pub sweep: FilterShape,
+    /// What counts as an operation of a tokenizer.
+    pub macs: MacDialect,
+    /// How the time of a tokenizer is taken.
+    pub timing: Timing,
+    /// The numbers that a tokenizer computes with; `f32` alone is there on the CPU.
+    pub element_type: ElementType,
 }
 
 choice! {
@@ -172,7 +178,7 @@ pub enum ProtocolError {
 
 impl Protocol {
     /// Names of the presets, the default first.
-    pub const PRESETS: [&'static str; 4] = ["default", "rae", "llamagen", "titok"];
+    pub const PRESETS: [&'static str; 5] = ["default", "rae", "llamagen", "titok", "timm"];
 
     /// A preset by name.
     ///
@@ -205,6 +211,9 @@ impl Protocol {
             joint_space: JointSpace::BagOfWords,
             queries: RetrievalQueries::Captions,
             sweep: FilterShape::DctRadialAxis,
+            macs: MacDialect::Mac,
+            timing: Timing::Sweep,
+            element_type: ElementType::F32,
         };
         match name {
             "default" => Ok(base),
@@ -221,6 +230,7 @@ impl Protocol {
                 ..base
             }),
             "titok" => Ok(Self { crop: Crop::ResizeCenter, ..base }),
+            "timm" => Ok(Self { timing: Timing::Timm, ..base }),
             _ => Err(ProtocolError::UnknownPreset {
                 found: name.to_owned(),
                 nearest: nearest(name, Self::PRESETS),
@@ -246,6 +256,11 @@ impl Protocol {
             "titok" => {
                 "1d-tokenizer (TiTok) evaluator: torchvision resize and centre crop, rounding. It \
                  reports no PSNR or SSIM of its own; the default definitions are used"
+            }
+            "timm" => {
+                "pytorch-image-models (timm) benchmark.py, for the suite `throughput`: random pictures, batches \
+                 of 256, 10 calls to warm up and 40 timed ones. There it runs on a GPU with TF32 and \
+                 cuDNN's search allowed, which this does not"
             }
             _ => "",
         }
@@ -332,6 +347,9 @@ impl Protocol {
             ("joint-space", self.joint_space.to_string(), self.joint_space.describe()),
             row("queries", self.queries),
             row("sweep", self.sweep),
+            row("macs", self.macs),
+            row("timing", self.timing),
+            row("element-type", self.element_type),
         ]
     }
 }
