@@ -208,7 +208,9 @@ pub enum SuiteError {
     #[error("there are no pictures to learn from; name them with --data train=DATA,test=DATA")]
     NoTraining,
     /// A device without these numbers.
-    #[error("the CPU computes in f32, and the protocol asks for {element}: `--set element-type=f32`")]
+    #[error(
+        "the CPU computes in f32, and the protocol asks for {element}: `--set element-type=f32`"
+    )]
     ElementType {
         /// What was asked for.
         element: ElementType,

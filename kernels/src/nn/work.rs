@@ -218,7 +218,7 @@ mod tests {
             let rms = RmsNorm::new(&tensor(&[2]), 1e-6).unwrap();
             let table = tensor(&[shape.height * shape.width, 2]);
             let rotary = Rotary::new(&table, &table).unwrap();
-            let pool = Pool::max(Window::new(2, 2).stride(2, 2)).ceil();
+            let pool = Pool::max(Window::new(3, 3).stride(2, 2).padding(1, 1)).ceil();
             let positions = maps(MapShape { images: 1, ..shape }).into_tokens().unwrap();
             let prefix = maps(MapShape { images: 1, height: 1, width: 3, channels });
             let work = counted(shape, |x| {

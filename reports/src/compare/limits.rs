@@ -281,7 +281,9 @@ mod tests {
         assert!((limit("encode-rate@1").floor(20.0) - 2.0).abs() < 1e-12, "a tenth");
         assert_eq!(limit("encode-rate@1").weight, Weight::Binding);
         assert_eq!(limit("decode-latency@1").weight, Weight::Binding);
-        for shown in ["load-time@1", "encode-latency-p95@1", "peak-host-memory@1", "copy-bandwidth@1"] {
+        for shown in
+            ["load-time@1", "encode-latency-p95@1", "peak-host-memory@1", "copy-bandwidth@1"]
+        {
             assert_eq!(limit(shown).weight, Weight::Advisory, "{shown}");
         }
         assert!(limit("encoder-macs@1").floor(136.0) < 1e-12);

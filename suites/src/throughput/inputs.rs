@@ -3,9 +3,9 @@ use prismbench_core::{
     Encoding, ImageBatch, Protocol, RgbImage, SampleKey, Stream, Timing, TokenizerError,
 };
 
+use crate::Context;
 use crate::filtered::filtered;
 use crate::pictures::Prepared;
-use crate::Context;
 
 /// What batches of any size are made of.
 pub(super) struct Inputs<'a> {

@@ -1,8 +1,6 @@
 //! Encode, decode and both of one tokenizer, timed.
 
-use prismbench_core::{
-    ImageBatch, Latents, Outcome, SampleKey, Tokenizer, TokenizerError,
-};
+use prismbench_core::{ImageBatch, Latents, Outcome, SampleKey, Tokenizer, TokenizerError};
 
 use super::inputs::Inputs;
 use super::machine::Machine;

@@ -8,8 +8,8 @@ use prismbench_core::{
 use prismbench_metrics::{
     COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE,
     DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95,
-    ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS, ENCODER_PARAMETERS,
-    FIRST_CALL_TIME, LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
+    ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME,
+    LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
     ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE,
 };
 
@@ -25,12 +25,9 @@ fn metrics(kind: Kind) -> Metrics {
     match kind {
         Kind::Encode => [&ENCODE_RATE, &ENCODE_ROOFLINE, &ENCODE_LATENCY, &ENCODE_LATENCY_P95],
         Kind::Decode => [&DECODE_RATE, &DECODE_ROOFLINE, &DECODE_LATENCY, &DECODE_LATENCY_P95],
-        Kind::RoundTrip => [
-            &ROUND_TRIP_RATE,
-            &ROUND_TRIP_ROOFLINE,
-            &ROUND_TRIP_LATENCY,
-            &ROUND_TRIP_LATENCY_P95,
-        ],
+        Kind::RoundTrip => {
+            [&ROUND_TRIP_RATE, &ROUND_TRIP_ROOFLINE, &ROUND_TRIP_LATENCY, &ROUND_TRIP_LATENCY_P95]
+        }
     }
 }
 
@@ -128,9 +125,10 @@ impl Rows<'_> {
         };
         let giga = |count: u64| value(count as f64 / 1e9);
         let of_encoder = cost.as_ref().map(|cost| cost.encoder).map_err(|error| outcome(error));
-        let of_decoder = cost.as_ref().map_err(|error| outcome(error)).and_then(|cost| {
-            cost.decoder.ok_or_else(|| skipped("it has no decoder"))
-        });
+        let of_decoder = cost
+            .as_ref()
+            .map_err(|error| outcome(error))
+            .and_then(|cost| cost.decoder.ok_or_else(|| skipped("it has no decoder")));
         let operations = [
             (encoder, of_encoder.as_ref().map(|stage| giga(dialect.of_encoder(stage)))),
             (decoder, of_decoder.as_ref().map(|stage| giga(dialect.of_decoder(stage)))),

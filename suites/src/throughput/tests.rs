@@ -1,5 +1,5 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use prismbench_core::{
@@ -84,7 +84,8 @@ impl Tokenizer for Fake {
 
     fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
         let linear = (height * width) as u64;
-        let encoder = StageCost { parameters: 5, linear, attention: linear, ..StageCost::default() };
+        let encoder =
+            StageCost { parameters: 5, linear, attention: linear, ..StageCost::default() };
         let decoder = self.has_decoder.then_some(StageCost { parameters: 2, ..encoder });
         Ok(Cost { encoder, decoder, head: None })
     }
