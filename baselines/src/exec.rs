@@ -286,8 +286,8 @@ impl Tokenizer for Exec {
         self.check_pictures(images)?;
         let (count, height, width) = images.dims();
         let tap = match tap {
-            FeatureTap::Output => "output".to_owned(),
-            FeatureTap::Block(block) => format!("block:{block}"),
+            FeatureTap::Last(_) => return Err(self.unsupported("class tokens of its last blocks")),
+            tap => tap.to_string(),
         };
         let (Some(len), Some(&[rows, columns, wide])) =
             (rule.len(height, width), rule.shape(height, width).as_deref())

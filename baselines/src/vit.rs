@@ -26,5 +26,7 @@ pub(crate) use names::{
     take_norm,
 };
 pub(crate) use positions::Positions;
-pub(crate) use tower::{FinalNorm, PatchBias, Tower, TowerConfig, TowerNames};
+pub(crate) use tower::{
+    FinalNorm, PatchBias, Tapped, Tower, TowerConfig, TowerNames, behind_each_other, no_class_token,
+};
 pub(crate) use vision::Vision;

@@ -1,4 +1,5 @@
 use std::io;
+use std::ops::Range;
 
 use crate::MetricError;
 
@@ -172,6 +173,71 @@ impl Features for Selected<'_> {
     }
 }
 
+/// Neighbouring columns of a set.
+#[derive(Clone)]
+pub struct Columns<'a> {
+    features: &'a dyn Features,
+    range: Range<usize>,
+}
+
+impl<'a> Columns<'a> {
+    /// The columns of `range`.
+    ///
+    /// # Errors
+    /// [`MetricError::Shape`] for none, or for one that there is not.
+    pub fn new(features: &'a dyn Features, range: Range<usize>) -> Result<Self, MetricError> {
+        if range.is_empty() || range.end > features.columns() {
+            let expected = format!("columns {range:?}, at least one");
+            return Err(MetricError::Shape { expected, found: features.columns() });
+        }
+        Ok(Self { features, range })
+    }
+
+    /// Cuts whole rows.
+    fn cut(&self, whole: &[f32], into: &mut [f32]) {
+        let rows = whole.chunks_exact(self.features.columns());
+        for (row, line) in rows.zip(into.chunks_exact_mut(self.range.len())) {
+            line.copy_from_slice(&row[self.range.clone()]);
+        }
+    }
+
+    /// A buffer for the whole rows behind these; rows that are not whole are refused where they are read.
+    fn whole(&self, into: &[f32]) -> io::Result<Vec<f32>> {
+        if !into.len().is_multiple_of(self.range.len()) {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        Ok(vec![0.0; into.len() / self.range.len() * self.features.columns()])
+    }
+}
+
+impl Features for Columns<'_> {
+    fn rows(&self) -> usize {
+        self.features.rows()
+    }
+
+    fn columns(&self) -> usize {
+        self.range.len()
+    }
+
+    fn read(&self, first: usize, into: &mut [f32]) -> io::Result<()> {
+        let mut whole = self.whole(into)?;
+        self.features.read(first, &mut whole)?;
+        self.cut(&whole, into);
+        Ok(())
+    }
+
+    fn gather(&self, rows: &[usize], into: &mut [f32]) -> io::Result<()> {
+        let mut whole = self.whole(into)?;
+        self.features.gather(rows, &mut whole)?;
+        self.cut(&whole, into);
+        Ok(())
+    }
+
+    fn name(&self, row: usize) -> String {
+        self.features.name(row)
+    }
+}
+
 /// Reads all rows in order, `block` at a time, and gives each block with its first row to `take`.
 pub(crate) fn in_blocks(
     features: &dyn Features,
@@ -256,5 +322,22 @@ mod tests {
         assert_eq!(slice(&some, 0, 2).unwrap(), [5.0, 6.0, 1.0, 2.0]);
         assert!(slice(&some, 1, 2).is_err());
         assert!(slice(&Selected::new(&features, vec![3]), 0, 1).is_err());
+    }
+
+    #[test]
+    fn columns_are_cut_from_every_row() {
+        let names = ["a", "b"].map(str::to_owned).to_vec();
+        let features = FeatureMatrix::named(3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], names).unwrap();
+        let some = Columns::new(&features, 1..3).unwrap();
+        assert_eq!((some.rows(), some.columns(), some.name(1)), (2, 2, "b".to_owned()));
+        assert_eq!(slice(&some, 0, 2).unwrap(), [2.0, 3.0, 5.0, 6.0]);
+        let mut turned = [0.0; 4];
+        some.gather(&[1, 0], &mut turned).unwrap();
+        assert_eq!(turned.map(f32::to_bits), [5.0_f32, 6.0, 2.0, 3.0].map(f32::to_bits));
+        assert!(slice(&some, 1, 2).is_err());
+        assert!(some.read(0, &mut [0.0; 3]).is_err());
+        for range in [0..4, 2..2, 3..4] {
+            assert!(Columns::new(&features, range).is_err());
+        }
     }
 }

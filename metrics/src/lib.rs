@@ -56,7 +56,7 @@ pub use cost::{
 };
 pub use error::MetricError;
 pub use feature_network::{FeatureNetwork, FeatureRows, NetworkCost, Tap};
-pub use features::{FeatureMatrix, Features, Selected, check_finite};
+pub use features::{Columns, FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
     FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance, FrechetInfinity,
     GFID, RFID, SFID, frechet_distance, frechet_infinity,

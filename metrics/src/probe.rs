@@ -7,6 +7,7 @@ mod accuracy;
 mod batch_norm;
 mod batches;
 mod held_out;
+mod inputs;
 mod labelled;
 mod lbfgs;
 mod linear;
@@ -23,10 +24,11 @@ mod wilson;
 
 use std::fmt;
 
-use prismbench_core::{HeadChoice, ProbeRecipe};
+use prismbench_core::{Better, HeadChoice, MetricDef, ProbeRecipe, Unit};
 
 pub use accuracy::{Accuracy, MEAN_PER_CLASS, Predictions, TOP1, TOP5};
 pub use batch_norm::{LarsSchedule, fit_batch_norm};
+pub use inputs::ProbeInputs;
 pub use labelled::Labelled;
 pub use lbfgs::Stop;
 pub use linear::LinearClassifier;
@@ -66,6 +68,30 @@ pub enum ProbeSetting {
     Neighbours(usize),
 }
 
+/// What [`ProbeSetting::chosen`] gives.
+pub const CHOSEN: MetricDef = MetricDef {
+    id: "chosen",
+    title: "chosen",
+    unit: Unit::One,
+    better: Better::Neither,
+    version: 1,
+    definition: "what the recipe chose on held-out training samples: C of probe/logistic, the \
+        penalty of probe/ridge (on all, leaving one out), the learning rate of probe/dinov2 for a \
+        batch of 256. At an end of its grid the grid was too short",
+};
+
+impl ProbeSetting {
+    /// The number that was chosen, where one was.
+    #[must_use]
+    pub fn chosen(&self) -> Option<f64> {
+        match *self {
+            Self::InversePenalty(value) | Self::Penalty(value) => Some(value),
+            Self::Head(Head { rate, .. }) => Some(rate),
+            Self::LastEpoch | Self::Neighbours(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for ProbeSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,8 +107,8 @@ impl fmt::Display for ProbeSetting {
 /// Fits a classifier to the training set by a recipe and judges it on the test set. One result, or
 /// one for each number of neighbours.
 ///
-/// The grid of [`ProbeRecipe::Dinov2`] has the 13 heads of one pooling, the best chosen on held-out
-/// training samples; [`probe_heads`] takes more poolings.
+/// The grid of [`ProbeRecipe::Dinov2`] has the 13 heads of each of `inputs` ([`ProbeInputs`]), the best
+/// chosen on held-out training samples.
 ///
 /// # Errors
 /// [`MetricError::Columns`] and [`MetricError::Classes`] for sets that do not belong together,
@@ -91,6 +117,7 @@ impl fmt::Display for ProbeSetting {
 /// [`MetricError::TooFewSamples`] for fewer than 10 neighbours; those of the fits.
 pub fn probe(
     recipe: ProbeRecipe,
+    inputs: ProbeInputs,
     train: &Labelled<'_>,
     test: &Labelled<'_>,
 ) -> Result<Vec<Probe>, MetricError> {
@@ -108,7 +135,9 @@ pub fn probe(
             judged(ProbeSetting::Penalty(fit.alpha), &fit.classifier)
         }
         ProbeRecipe::Dinov2 => {
-            Ok(vec![probe_heads(&[*train], &[*test], HeadChoice::HeldOut, SgdSchedule::default())?])
+            let (choice, schedule) = (HeadChoice::HeldOut, SgdSchedule::default());
+            let (train, test) = (inputs.of(train)?, inputs.of(test)?);
+            Ok(vec![probe_heads(&train.labelled()?, &test.labelled()?, choice, schedule)?])
         }
         ProbeRecipe::Mae => {
             judged(ProbeSetting::LastEpoch, &fit_batch_norm(train, LarsSchedule::default())?)

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use prismbench_core::ProbeRecipe;
 use prismbench_metrics::FeatureMatrix;
-use prismbench_metrics::probe::{Labelled, ProbeSetting, fit_logistic_at_best_penalty, probe};
+use prismbench_metrics::probe::{
+    Labelled, ProbeInputs, ProbeSetting, fit_logistic_at_best_penalty, probe,
+};
 
 const TRAIN: usize = 10_000;
 const TEST: usize = 2000;
@@ -62,7 +64,7 @@ fn raw_pixels_of_fashion_mnist_are_told_apart_as_by_scikit_learn() {
     let fit = fit_logistic_at_best_penalty(&train).unwrap();
     assert!((fit.c / number("c") - 1.0).abs() < 1e-12, "C = {}", fit.c);
     assert!((fit.loss - number("loss")).abs() < 1e-6, "{} {}", fit.loss, number("loss"));
-    let found = probe(ProbeRecipe::Logistic, &train, &test).unwrap();
+    let found = probe(ProbeRecipe::Logistic, ProbeInputs::Whole, &train, &test).unwrap();
     assert_eq!(found[0].setting, ProbeSetting::InversePenalty(fit.c));
     let expected = golden["predictions"].as_str().unwrap().bytes();
     let expected: Vec<u32> = expected.map(|digit| u32::from(digit - b'0')).collect();

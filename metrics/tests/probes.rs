@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use prismbench_core::{Choice, HeadChoice, ProbeRecipe};
 use prismbench_metrics::probe::{
-    Head, Labelled, LarsSchedule, Probe, ProbeSetting, SgdSchedule, Stop, fit_batch_norm,
-    fit_heads, fit_logistic, fit_logistic_at_best_penalty, fit_ridge, mcnemar, probe, probe_heads,
+    Head, Labelled, LarsSchedule, Probe, ProbeInputs, ProbeSetting, SgdSchedule, Stop,
+    fit_batch_norm, fit_heads, fit_logistic, fit_logistic_at_best_penalty, fit_ridge, mcnemar,
+    probe, probe_heads,
 };
 use prismbench_metrics::{FeatureMatrix, Features, MetricError};
 use serde::Deserialize;
@@ -182,7 +183,7 @@ fn the_penalty_is_chosen_as_the_script_chooses_it() {
 }
 
 fn one(recipe: ProbeRecipe, train: &Set, test: &Set) -> Probe {
-    let mut found = probe(recipe, &train.labelled(), &test.labelled()).unwrap();
+    let mut found = probe(recipe, ProbeInputs::Whole, &train.labelled(), &test.labelled()).unwrap();
     assert_eq!(found.len(), 1);
     found.remove(0)
 }
@@ -229,7 +230,9 @@ fn weighted_neighbours_are_scikit_learns() {
     }
     for Case { spec, predictions } in golden::<Vec<Case>>("knn") {
         let (train, test) = (spec.train(), spec.test());
-        let found = probe(ProbeRecipe::Knn, &train.labelled(), &test.labelled()).unwrap();
+        let found =
+            probe(ProbeRecipe::Knn, ProbeInputs::Whole, &train.labelled(), &test.labelled())
+                .unwrap();
         assert_eq!(found.len(), predictions.len());
         for (found, (k, expected)) in found.iter().zip(predictions) {
             assert_eq!(found.setting, ProbeSetting::Neighbours(k));
@@ -335,7 +338,9 @@ fn every_recipe_learns_and_none_depends_on_the_number_of_threads() {
                 let choice = HeadChoice::HeldOut;
                 found.push(probe_heads(&sets[0], &sets[1], choice, schedule).unwrap());
             } else {
-                found.extend(probe(recipe, &train.labelled(), &test.labelled()).unwrap());
+                found.extend(
+                    probe(recipe, ProbeInputs::Whole, &train.labelled(), &test.labelled()).unwrap(),
+                );
             }
         }
         found
@@ -360,6 +365,23 @@ fn every_recipe_learns_and_none_depends_on_the_number_of_threads() {
     });
     assert_eq!(fits[0].classifier, fits[1].classifier);
     assert_eq!(fits[0].loss.to_bits(), fits[1].loss.to_bits());
+}
+
+#[test]
+fn every_recipe_tells_what_it_chose() {
+    let spec = Spec::new(120, 20, 4, 2, 73);
+    let (train, test) = (spec.train(), spec.test());
+    let chosen = |recipe| {
+        let found = probe(recipe, ProbeInputs::Whole, &train.labelled(), &test.labelled()).unwrap();
+        found[0].setting.chosen()
+    };
+    let c = fit_logistic_at_best_penalty(&train.labelled()).unwrap().c;
+    assert_eq!(chosen(ProbeRecipe::Logistic), Some(c));
+    let alpha = fit_ridge(&train.labelled()).unwrap().alpha;
+    assert_eq!(chosen(ProbeRecipe::Ridge), Some(alpha));
+    assert_eq!(chosen(ProbeRecipe::Knn), None);
+    let head = Head { pooling: 0, rate: 2e-3, number: 0 };
+    assert_eq!(ProbeSetting::Head(head).chosen(), Some(2e-3));
 }
 
 #[test]
@@ -401,7 +423,7 @@ fn sets_that_cannot_be_probed_are_refused() {
     let spec = Spec::new(60, 10, 4, 3, 95);
     let (train, test) = (spec.train(), spec.test());
     let refused = |recipe, train: &Labelled<'_>, test: &Labelled<'_>| {
-        probe(recipe, train, test).unwrap_err().to_string()
+        probe(recipe, ProbeInputs::Whole, train, test).unwrap_err().to_string()
     };
     let more = Labelled::new(&test.features, &test.labels, 4).unwrap();
     for &recipe in ProbeRecipe::ALL {
@@ -421,7 +443,10 @@ fn sets_that_cannot_be_probed_are_refused() {
         let error = refused(recipe, &single, &more);
         assert!(error.contains("class 3: it has 1 training samples and at least 2"), "{error}");
     }
-    assert!(probe(ProbeRecipe::Ridge, &single, &more).is_ok());
+    assert!(probe(ProbeRecipe::Ridge, ProbeInputs::Whole, &single, &more).is_ok());
+    let four = ProbeInputs::ClassTokensAndMean { blocks: 4 };
+    let error = probe(ProbeRecipe::Dinov2, four, &train.labelled(), &test.labelled()).unwrap_err();
+    assert!(error.to_string().contains("4 class tokens and a mean"), "{error}");
     let huge = FeatureMatrix::new(1, (0..40).map(|i| (i % 7) as f32 * 5e37).collect()).unwrap();
     let labels: Vec<u32> = (0..40).map(|i| u32::from(i % 7 > 3)).collect();
     let huge = Labelled::new(&huge, &labels, 2).unwrap();
@@ -441,7 +466,8 @@ fn constant_and_repeated_columns_are_no_obstacle() {
     };
     let (train, test) = (widened(spec.train()), widened(spec.test()));
     for recipe in [ProbeRecipe::Logistic, ProbeRecipe::Ridge] {
-        for found in probe(recipe, &train.labelled(), &test.labelled()).unwrap() {
+        for found in probe(recipe, ProbeInputs::Whole, &train.labelled(), &test.labelled()).unwrap()
+        {
             assert!(found.accuracy.top1.value > 0.4, "{recipe}");
         }
     }
@@ -450,7 +476,7 @@ fn constant_and_repeated_columns_are_no_obstacle() {
     let flat = Labelled::new(&flat, &labels, 2).unwrap();
     for recipe in [ProbeRecipe::Logistic, ProbeRecipe::Ridge] {
         // Nothing but the intercepts: the larger class.
-        let found = probe(recipe, &flat, &flat).unwrap();
+        let found = probe(recipe, ProbeInputs::Whole, &flat, &flat).unwrap();
         near(found[0].accuracy.top1.value, 0.75, 1e-15);
     }
 }

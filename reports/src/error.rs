@@ -60,7 +60,7 @@ pub enum ReportError {
     #[error("published.csv, line {row}: {reason}")]
     Published {
         /// The line, counted from 1.
-        row: usize,
+        row: u64,
         /// What is wrong.
         reason: String,
     },

@@ -1,17 +1,15 @@
 //! Numbers that papers and repositories print, each with its source.
 
 mod known;
+mod line;
 mod table;
 
 pub use known::PublishedMetric;
 pub use table::{PublishedColumn, PublishedSubject, PublishedTable, published_tables};
 
-use std::io::Cursor;
-use std::sync::Arc;
-
-use polars::prelude::{CsvReadOptions, DataType, SerReader};
 use prismbench_core::{Outcome, Record};
 
+use self::line::Line;
 use crate::ReportError;
 
 /// Made by `tests/oracle/published.py`, and the only file that is read.
@@ -61,27 +59,6 @@ pub struct PublishedRow {
     pub note: String,
 }
 
-/// The columns of the file, in their order.
-const COLUMNS: [&str; 17] = [
-    "tokenizer",
-    "variant",
-    "suite",
-    "dataset",
-    "split",
-    "resolution",
-    "n",
-    "metric",
-    "dialect",
-    "setting",
-    "value",
-    "source",
-    "paper",
-    "paper_version",
-    "confidence",
-    "contradicted",
-    "note",
-];
-
 /// Every published row of this build, in the order of its sources.
 ///
 /// # Errors
@@ -91,76 +68,18 @@ pub fn published() -> Result<Vec<PublishedRow>, ReportError> {
 }
 
 fn parse(text: &str) -> Result<Vec<PublishedRow>, ReportError> {
-    let refused = ReportError::frame("read the published numbers");
-    let schema = COLUMNS.iter().map(|&name| (name.into(), DataType::String));
-    let options = CsvReadOptions::default().with_schema(Some(Arc::new(schema.collect())));
-    let reader = options.into_reader_with_file_handle(Cursor::new(text.as_bytes()));
-    let frame = reader.finish().map_err(refused)?;
-    let head = text.lines().next().unwrap_or_default();
-    if head != COLUMNS.join(",") {
-        return Err(ReportError::Published { row: 1, reason: format!("the columns are {head}") });
-    }
-    let cell = |column: usize, row: usize| -> String {
-        let text = frame.columns()[column].str().ok().and_then(|column| column.get(row));
-        // An empty text is no text to the reader.
-        text.unwrap_or_default().to_owned()
-    };
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let refused = |row: u64, reason: String| ReportError::Published { row, reason };
+    let lines = reader.deserialize::<Line>().zip(2..);
     // The head is line 1, and no text breaks its line.
-    let rows = (0..frame.height()).map(|row| {
-        let cells = std::array::from_fn(|column| cell(column, row));
-        PublishedRow::new(cells).map_err(|reason| ReportError::Published { row: row + 2, reason })
+    let rows = lines.map(|(line, number)| {
+        let line = line.map_err(|error| refused(number, error.to_string()))?;
+        line.row().map_err(|reason| refused(number, reason))
     });
     rows.collect()
 }
 
 impl PublishedRow {
-    fn new(cells: [String; COLUMNS.len()]) -> Result<Self, String> {
-        let [tokenizer, variant, suite, dataset, split, resolution, n, metric, dialect, rest @ ..] =
-            cells;
-        let [setting, value, source, paper, paper_version, confidence, contradicted, note] = rest;
-        let metric = known::find(&metric)
-            .ok_or_else(|| format!("there is no metric `{metric}` in `known.rs`"))?;
-        let decimals = value.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-        let value: f64 = value.parse().map_err(|_| format!("`{value}` is no value"))?;
-        if !(metric.low..=metric.high).contains(&value) {
-            let PublishedMetric { id, low, high, .. } = metric;
-            return Err(format!("{id} of {value} is not plausible, from {low} to {high} is"));
-        }
-        let needed = [&tokenizer, &suite, &source, &paper, &confidence];
-        if needed.iter().any(|text| text.trim().is_empty()) {
-            return Err("tokenizer, suite, source, paper and confidence must not be empty".into());
-        }
-        let n = match n.as_str() {
-            "" => None,
-            n => Some(n.parse().map_err(|_| format!("`{n}` is no number of pictures"))?),
-        };
-        let contradicted = match contradicted.as_str() {
-            "yes" => true,
-            "no" => false,
-            other => return Err(format!("contradicted is `{other}`, expected yes or no")),
-        };
-        Ok(Self {
-            tokenizer,
-            variant,
-            suite,
-            dataset,
-            split,
-            resolution,
-            n,
-            metric,
-            dialect,
-            setting,
-            value,
-            decimals,
-            source,
-            paper,
-            paper_version,
-            confidence,
-            contradicted,
-            note,
-        })
-    }
-
     /// The value with the decimals that were printed, at least as many as the metric usually has: copies
     /// of tables lose zeros at the end.
     #[must_use]
@@ -293,7 +212,7 @@ mod tests {
         assert!(bad("33.08", "NaN").contains("not plausible"));
         assert!(bad("33.08", "high").contains("`high` is no value"));
         assert!(bad("uae-dinov2-l", "").contains("must not be empty"));
-        assert!(bad(",no,", ",maybe,").contains("expected yes or no"));
+        assert!(bad(",no,", ",maybe,").contains("expected `yes` or `no`"));
         let unknown = parse(&format!("{}\n{first}\n", head.replace("note", "remark")));
         assert!(unknown.unwrap_err().to_string().contains("remark"));
     }

@@ -1,6 +1,9 @@
-use prismbench_core::{Choice, Concern, MetricDef, Outcome, ProbeRecipe, Tokenizer};
+use prismbench_core::{
+    Choice, Concern, FeatureTap, MetricDef, Outcome, Pooling, ProbeRecipe, Protocol, Tokenizer,
+};
 use prismbench_metrics::probe::{
-    Labelled, MEAN_PER_CLASS, Probe, ProbeSetting, Proportion, TOP1, TOP5, probe,
+    CHOSEN, Labelled, MEAN_PER_CLASS, Probe, ProbeInputs, ProbeSetting, Proportion, TOP1, TOP5,
+    probe,
 };
 use prismbench_metrics::{Interval, MetricError};
 
@@ -30,7 +33,7 @@ impl Suite for ProbingSuite {
     }
 
     fn metrics(&self) -> Vec<&'static MetricDef> {
-        vec![&TOP1, &TOP5, &MEAN_PER_CLASS]
+        vec![&TOP1, &TOP5, &MEAN_PER_CLASS, &CHOSEN]
     }
 
     fn learns(&self) -> Learns {
@@ -47,6 +50,7 @@ impl Suite for ProbingSuite {
         let test = extract(subjects, pictures, context)?;
         let sets = Sets {
             recipe: pictures.protocol.probe,
+            inputs: inputs(pictures.protocol),
             train: labels(&train.pictures),
             test: labels(&test.pictures),
             classes: pictures.dataset.classes().len(),
@@ -63,6 +67,7 @@ impl Suite for ProbingSuite {
 /// What all tokenizers are probed with.
 struct Sets {
     recipe: ProbeRecipe,
+    inputs: ProbeInputs,
     /// `None` where a picture has no label.
     train: Option<Vec<u32>>,
     test: Option<Vec<u32>>,
@@ -110,7 +115,7 @@ impl Sets {
         let classes = self.classes.max(last);
         let probes = Labelled::new(train.features(), of_train, classes).and_then(|train| {
             let test = Labelled::new(test.features(), of_test, classes)?;
-            probe(self.recipe, &train, &test)
+            probe(self.recipe, self.inputs, &train, &test)
         });
         probes.map_err(|error: MetricError| Outcome::failed(&error))
     }
@@ -138,6 +143,12 @@ impl Sets {
             "" => name.to_owned(),
             setting => format!("{name} {setting}"),
         };
+        if let Some(value) =
+            probe.setting.chosen().filter(|_| wanted.iter().any(|id| id == CHOSEN.id))
+        {
+            let outcome = Outcome::Ok { value, low: None, high: None };
+            report.measurements.push(self.measurement(&CHOSEN, outcome, &setting));
+        }
         let predictions = &probe.predictions;
         let right = predictions.ranks.iter().map(|rank| f64::from(u8::from(*rank == Some(0))));
         let class = predictions.first.iter().map(|&class| f64::from(class));
@@ -172,7 +183,31 @@ fn too_few_classes() -> Outcome {
     Outcome::Skipped { reason: "five classes or fewer are always among the first five".to_owned() }
 }
 
+/// What the columns of features are under a protocol.
+fn inputs(protocol: &Protocol) -> ProbeInputs {
+    match (protocol.tap, protocol.pooling) {
+        (FeatureTap::Last(blocks), Pooling::ClsMean) => {
+            ProbeInputs::ClassTokensAndMean { blocks: blocks.get() }
+        }
+        _ => ProbeInputs::Whole,
+    }
+}
+
 /// The label of each picture; `None` where one has none.
 fn labels(pictures: &Measured) -> Option<Vec<u32>> {
     pictures.labels.iter().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn class_tokens_of_several_blocks_beside_a_mean_are_inputs_of_their_own() {
+        let linear = Protocol::preset("dinov2-linear").unwrap();
+        assert_eq!(inputs(&linear), ProbeInputs::ClassTokensAndMean { blocks: 4 });
+        for (field, value) in [("tap", "output"), ("pooling", "cls")] {
+            assert_eq!(inputs(&linear.with(field, value).unwrap()), ProbeInputs::Whole);
+        }
+    }
 }

@@ -28,7 +28,10 @@ const MAP: [(&str, &[&str]); 11] = [
             "reports",
         ],
     ),
-    ("prismbench-tests", &["", "core", "weights", "metrics", "baselines", "suites", "reports"]),
+    (
+        "prismbench-tests",
+        &["", "core", "data", "parquet", "weights", "metrics", "baselines", "suites", "reports"],
+    ),
 ];
 
 #[test]

@@ -140,6 +140,15 @@ def encoder(name, depth, image):
     return dict(patches=last[:, 1:], class_token=last[:, 0], block=states[0][:, 1:])
 
 
+def last_classes(name, depth, image):
+    """The class tokens of the last four blocks of DINOv2 through its norm, as eval/linear.py joins them."""
+    size = name.rpartition("-")[2]
+    model = dinov2(size, "reg" in name, depth).to(image.dtype)
+    small = tuple(side // 16 * 14 for side in image.shape[2:])
+    _, states = hidden(lambda: model(seen(image, small, IMAGENET)), model.encoder.layer)
+    return dict(class_token=torch.cat([model.layernorm(state)[:, 0] for state in states[-4:]], 1))
+
+
 def mae_positions(width, side):
     """MAE's formula, in f64."""
     rates = 10000.0 ** -(np.arange(width // 4) / (width / 4))
@@ -222,7 +231,8 @@ def write(name, file=None, **case):
         run = lambda image: rae(name, case["depth"], case["decoder"], image)
         image = pixels(side, side)
     else:
-        run = lambda image: encoder(name, case["depth"], image)
+        of = last_classes if file == f"{name}-last" else encoder
+        run = lambda image: of(name, case["depth"], image)
         image = pixels(case["width"], case["height"])
     single, double = run(image), run(image.double())
     tensors = {}
@@ -245,6 +255,8 @@ def main():
         if not wanted or f"{name}-faint" in wanted:
             write(name, file=f"{name}-faint", depth=1, width=256, height=256)
     scale_of_embeddings = 1.0
+    if not wanted or "dinov2-reg-s-last" in wanted:
+        write("dinov2-reg-s", file="dinov2-reg-s-last", depth=5, width=256, height=256)
     for name, depth, decoder, side in RAES:
         if not wanted or name in wanted:
             write(name, depth=depth, decoder=decoder, side=side)

@@ -3,7 +3,7 @@ use prismbench_core::{
     Cost, Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, StageCost, TextTower,
     Tokenizer, TokenizerError, TokenizerSpec,
 };
-use prismbench_kernels::nn::{MapShape, Maps, NnError, count};
+use prismbench_kernels::nn::{MapShape, NnError, count};
 use prismbench_weights::Expected;
 
 use super::Family;
@@ -12,7 +12,7 @@ use super::text::{self, TextEncoder};
 use crate::cost::stage;
 use crate::error::layer;
 use crate::model::Opening;
-use crate::vit::{Input, Pixels, Scope, Tower, Vision};
+use crate::vit::{Input, Pixels, Scope, Tapped, Tower, Vision, behind_each_other};
 
 /// An encoder without a decoder.
 pub(crate) struct Encoder {
@@ -125,20 +125,25 @@ impl Tokenizer for Encoder {
         let (_, height, width) = images.dims();
         let grid = self.vision.grid((height, width))?;
         let (mut patches, mut classes, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
-        self.vision.each(images, tap, |tokens| {
+        self.vision.each(images, tap, |Tapped { tokens, earlier }| {
             let few = self.vision.patches(&tokens)?;
             patches.push(few.to_token_tensor().map_err(layer)?);
             // Where there are tokens before the patches, the first is the class token.
-            let mut class = match self.vision.tower.prefix_len() {
-                0 => None,
-                _ => Some(tokens.tokens(0..1).map_err(layer)?),
-            };
-            if tap == FeatureTap::Output {
-                class = class.map(|class| self.pooling.class(class)).transpose().map_err(layer)?;
-                let one = self.pooling.pool(&few, class.as_ref()).map_err(layer)?;
-                pooled.extend(one.as_ref().map(single).transpose()?);
+            let mut of_blocks = earlier;
+            if self.vision.tower.prefix_len() > 0 {
+                of_blocks.push(tokens.tokens(0..1).map_err(layer)?);
             }
-            classes.extend(class.as_ref().map(single).transpose()?);
+            if !matches!(tap, FeatureTap::Block(_)) {
+                let normed = of_blocks.into_iter().map(|class| self.pooling.class(class));
+                of_blocks = normed.collect::<Result<_, _>>().map_err(layer)?;
+                let one = self.pooling.pool(&few, of_blocks.last()).map_err(layer)?;
+                if let Some(one) = one {
+                    pooled.push(behind_each_other(&[one])?);
+                }
+            }
+            if !of_blocks.is_empty() {
+                classes.push(behind_each_other(&of_blocks)?);
+            }
             Ok(())
         })?;
         let all = |parts: &[Tensor]| match parts {
@@ -152,9 +157,4 @@ impl Tokenizer for Encoder {
     fn text_tower(&self) -> Option<&dyn TextTower> {
         self.text.as_deref()
     }
-}
-
-/// One token of each picture, `[N, width]`.
-fn single(tokens: &Maps) -> Result<Tensor, TokenizerError> {
-    Ok(tokens.to_token_tensor().map_err(layer)?.squeeze(1)?)
 }

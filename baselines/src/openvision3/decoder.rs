@@ -89,7 +89,7 @@ impl Decoder {
         if let Some(before) = &self.before {
             x = before.forward(&x)?;
         }
-        x = self.blocks.forward(x, self.blocks.len())?;
+        x = self.blocks.forward(x, 0..self.blocks.len())?;
         x = x.tokens(usize::from(self.class.is_some())..x.shape().width)?;
         if let Some(after) = &self.after {
             x = after.forward(&x)?;

@@ -17,7 +17,7 @@ use crate::cost::{counted, stage};
 use crate::error::layer;
 use crate::model::Opening;
 use crate::noise::{latent_noise, with_noise};
-use crate::vit::{Scope, Tower, few_at_a_time};
+use crate::vit::{Scope, Tapped, Tower, behind_each_other, few_at_a_time};
 
 /// The tower's file, and what it is called in a folder.
 const NAMES: [&str; 2] = ["open_clip_pytorch_model.bin", "open_clip_model.safetensors"];
@@ -125,7 +125,7 @@ impl OpenVision3 {
         let positions = self.tower.blank_positions((grid, grid))?;
         let own = self.parameters[0];
         let (tower, tokens) = counted(own, latents, |maps| {
-            self.tower.forward(&maps, &positions, FeatureTap::Output)
+            Ok(self.tower.forward(&maps, &positions, FeatureTap::Output)?.tokens)
         })?;
         let first = self.tower.prefix_len();
         let mut pools = true;
@@ -154,13 +154,13 @@ impl OpenVision3 {
         self.spec.check_size(images, (self.spec.stride, self.spec.stride))
     }
 
-    /// Runs pictures through autoencoder and tower, a few at a time, and gives the class token and
-    /// the patches' tokens of each lot to `take`.
+    /// Runs pictures through autoencoder and tower, a few at a time, and gives the class token of
+    /// each block that `tap` names and the patches' tokens of each lot to `take`.
     fn each(
         &self,
         images: &ImageBatch,
         tap: FeatureTap,
-        mut take: impl FnMut(&Maps, &Maps) -> Result<(), TokenizerError>,
+        mut take: impl FnMut(&[Maps], &Maps) -> Result<(), TokenizerError>,
     ) -> Result<(), TokenizerError> {
         self.check(images)?;
         let grid = self.config.grid();
@@ -169,9 +169,10 @@ impl OpenVision3 {
         let first = self.tower.prefix_len();
         for few in few_at_a_time(&latents, first + grid * grid) {
             let few = Maps::from_tensor(&few?).map_err(layer)?;
-            let tokens = self.tower.forward(&few, &positions, tap).map_err(layer)?;
-            let class = tokens.tokens(0..first).map_err(layer)?;
-            take(&class, &tokens.tokens(first..tokens.shape().width).map_err(layer)?)?;
+            let tapped = self.tower.forward(&few, &positions, tap).map_err(layer)?;
+            let Tapped { tokens, earlier: mut classes } = tapped;
+            classes.push(tokens.tokens(0..first).map_err(layer)?);
+            take(&classes, &tokens.tokens(first..tokens.shape().width).map_err(layer)?)?;
         }
         Ok(())
     }
@@ -230,10 +231,10 @@ impl Tokenizer for OpenVision3 {
     fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
         self.tower.check(tap, &self.spec.id)?;
         let (mut all, mut classes, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
-        self.each(images, tap, |class, patches| {
+        self.each(images, tap, |of_blocks, patches| {
             all.push(patches.to_token_tensor().map_err(layer)?);
-            classes.push(class.to_token_tensor().map_err(layer)?.squeeze(1)?);
-            if tap == FeatureTap::Output {
+            classes.push(behind_each_other(of_blocks)?);
+            if let (FeatureTap::Output, [class]) = (tap, of_blocks) {
                 pooled.extend(self.pooling.forward(class, patches)?);
             }
             Ok(())

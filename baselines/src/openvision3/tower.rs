@@ -131,7 +131,7 @@ mod tests {
                     Tower::new(&config.tower(), &scope, names, depth, &mut tensors).unwrap();
                 let latents = MapShape { images: 1, height: 32, width: 32, channels: 16 };
                 let positions = tower.blank_positions((16, 16)).unwrap();
-                let run = |maps| tower.forward(&maps, &positions, FeatureTap::Output);
+                let run = |maps| Ok(tower.forward(&maps, &positions, FeatureTap::Output)?.tokens);
                 counted(0, latents, run).unwrap().0
             });
             assert_eq!(giga(tower.macs()), published);

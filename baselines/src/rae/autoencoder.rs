@@ -13,7 +13,7 @@ use crate::cost::stage;
 use crate::error::layer;
 use crate::model::Opening;
 use crate::noise::{latent_noise, with_noise};
-use crate::vit::{Input, Side, Vision};
+use crate::vit::{Input, Side, Tapped, Vision, no_class_token};
 
 /// RAE, for square pictures of one side: its decoder's positions and its statistics are for one
 /// grid.
@@ -163,8 +163,11 @@ impl Tokenizer for Rae {
     fn features(&self, images: &ImageBatch, tap: FeatureTap) -> Result<Features, TokenizerError> {
         self.check(images)?;
         self.vision.check(tap)?;
+        if matches!(tap, FeatureTap::Last(_)) {
+            return Err(no_class_token(&self.spec.id));
+        }
         let mut patches = Vec::new();
-        self.vision.each(images, tap, |tokens| {
+        self.vision.each(images, tap, |Tapped { tokens, .. }| {
             let few = self.vision.patches(&tokens)?;
             patches.push(few.to_token_tensor().map_err(layer)?);
             Ok(())

@@ -185,7 +185,7 @@ impl Decoder {
     fn patches(&self, latents: Maps) -> Result<Maps, NnError> {
         let tokens = self.embed.forward(&latents.into_tokens()?)?;
         let tokens = tokens.add_to_each(&self.positions)?.with_prefix(&self.class)?;
-        let tokens = self.blocks.forward(tokens, self.blocks.len())?;
+        let tokens = self.blocks.forward(tokens, 0..self.blocks.len())?;
         let patches = tokens.tokens(1..tokens.shape().width)?;
         self.predict.forward(&self.norm.forward(&patches)?)
     }

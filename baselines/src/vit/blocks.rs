@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use prismbench_core::TokenizerError;
 use prismbench_kernels::nn::{Maps, NnError};
 use prismbench_weights::{Expected, Tensors, WeightsFile};
@@ -48,8 +50,10 @@ impl Blocks {
         self.0.len()
     }
 
-    /// Runs tokens through the first `count` blocks.
-    pub(crate) fn forward(&self, tokens: Maps, count: usize) -> Result<Maps, NnError> {
-        self.0.iter().take(count).try_fold(tokens, |x, block| block.forward(&x))
+    /// Runs tokens through some of the blocks.
+    pub(crate) fn forward(&self, tokens: Maps, blocks: Range<usize>) -> Result<Maps, NnError> {
+        let Range { start, end } = blocks;
+        let mut blocks = self.0.iter().take(end).skip(start);
+        blocks.try_fold(tokens, |x, block| block.forward(&x))
     }
 }

@@ -76,6 +76,15 @@ pub(crate) struct TowerNames {
     pub(crate) form: Form,
 }
 
+/// Tokens of pictures as a tap names them.
+pub(crate) struct Tapped {
+    /// All tokens.
+    pub(crate) tokens: Maps,
+    /// For [`FeatureTap::Last`] the first token behind each of the blocks but the last, through the
+    /// final norm.
+    pub(crate) earlier: Vec<Maps>,
+}
+
 impl TowerConfig {
     /// The tensors of a tower of `depth` blocks.
     pub(crate) fn expected(
@@ -199,18 +208,23 @@ impl Tower {
                 expected: format!("one of the {depth} blocks of `{id}`, from 0"),
                 found: format!("block {block}"),
             }),
+            FeatureTap::Last(blocks) if blocks.get() > depth => Err(TokenizerError::Shape {
+                expected: format!("at most the {depth} blocks of `{id}`"),
+                found: format!("the last {blocks}"),
+            }),
+            FeatureTap::Last(_) if self.prefix_len() == 0 => Err(no_class_token(id)),
             _ => Ok(()),
         }
     }
 
-    /// All tokens of pictures that are whole patches, as they are at `tap`; a block that there is
+    /// The tokens of pictures that are whole patches, as they are at `tap`; a block that there is
     /// none of is the last.
     pub(crate) fn forward(
         &self,
         pictures: &Maps,
         positions: &Positions,
         tap: FeatureTap,
-    ) -> Result<Maps, NnError> {
+    ) -> Result<Tapped, NnError> {
         let patches = self.patches.forward(pictures)?.into_tokens()?;
         let mut tokens = patches.add_to_each(&positions.table)?;
         if let Some(prefix) = &positions.prefix {
@@ -219,14 +233,49 @@ impl Tower {
         if let Some(before) = &self.before {
             tokens = before.forward(&tokens)?;
         }
-        match (tap, &self.after) {
-            (FeatureTap::Block(block), _) => self.blocks.forward(tokens, block + 1),
-            (FeatureTap::Output, None) => self.blocks.forward(tokens, self.blocks.len()),
-            (FeatureTap::Output, Some(after)) => {
-                after.forward(&self.blocks.forward(tokens, self.blocks.len())?)
+        let depth = self.blocks.len();
+        let (mut done, mut earlier) = (0, vec![]);
+        match tap {
+            FeatureTap::Block(block) => {
+                let tokens = self.blocks.forward(tokens, 0..block + 1)?;
+                return Ok(Tapped { tokens, earlier });
             }
+            FeatureTap::Last(blocks) => {
+                for upto in depth.saturating_sub(blocks.get() - 1)..depth {
+                    tokens = self.blocks.forward(tokens, done..upto)?;
+                    earlier.push(self.normed(tokens.tokens(0..1)?)?);
+                    done = upto;
+                }
+            }
+            FeatureTap::Output => {}
+        }
+        let tokens = self.normed(self.blocks.forward(tokens, done..depth)?)?;
+        Ok(Tapped { tokens, earlier })
+    }
+
+    fn normed(&self, tokens: Maps) -> Result<Maps, NnError> {
+        match &self.after {
+            Some(after) => after.forward(&tokens),
+            None => Ok(tokens),
         }
     }
+}
+
+/// One token of each picture from each of some maps, `[N, maps x width]`.
+///
+/// # Errors
+/// [`TokenizerError::Tensor`] where maps are not of one token and the same pictures.
+pub(crate) fn behind_each_other(tokens: &[Maps]) -> Result<Tensor, TokenizerError> {
+    let single = |token: &Maps| -> Result<Tensor, TokenizerError> {
+        Ok(token.to_token_tensor().map_err(layer)?.squeeze(1)?)
+    };
+    let tokens = tokens.iter().map(single).collect::<Result<Vec<_>, _>>()?;
+    Ok(Tensor::cat(&tokens, 1)?)
+}
+
+/// Says that a tokenizer has no class token.
+pub(crate) fn no_class_token(id: &str) -> TokenizerError {
+    TokenizerError::Unsupported { tokenizer: id.to_owned(), capability: "class token" }
 }
 
 /// Each patch's pixels to a token.

@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor};
 use prismbench_core::{FeatureTap, ImageBatch, TokenizerError};
 use prismbench_kernels::nn::{MapShape, Maps, Work, count};
 
-use super::{Input, Tower, few_at_a_time};
+use super::{Input, Tapped, Tower, few_at_a_time};
 use crate::cost::picture;
 use crate::error::layer;
 
@@ -26,7 +26,7 @@ impl Vision {
         Ok((height / self.tower.patch(), width / self.tower.patch()))
     }
 
-    /// Runs pictures through the tower, a few at a time, and gives all tokens of each lot to `take`.
+    /// Runs pictures through the tower, a few at a time, and gives the tokens of each lot to `take`.
     ///
     /// # Errors
     /// As [`grid`](Self::grid), and what `take` fails with.
@@ -34,7 +34,7 @@ impl Vision {
         &self,
         images: &ImageBatch,
         tap: FeatureTap,
-        mut take: impl FnMut(Maps) -> Result<(), TokenizerError>,
+        mut take: impl FnMut(Tapped) -> Result<(), TokenizerError>,
     ) -> Result<(), TokenizerError> {
         let (_, height, width) = images.dims();
         let seen = self.input.side.of(&self.id, (height, width))?;
@@ -55,7 +55,7 @@ impl Vision {
         let (_, height, width) = images.dims();
         let (height, width) = self.grid((height, width))?;
         let mut latents = Vec::new();
-        self.each(images, FeatureTap::Output, |tokens| {
+        self.each(images, FeatureTap::Output, |Tapped { tokens, .. }| {
             let patches = self.patches(&tokens)?;
             let grid = MapShape { height, width, ..patches.shape() };
             latents.push(patches.reshape(grid).and_then(|grid| grid.to_tensor()).map_err(layer)?);
@@ -74,7 +74,8 @@ impl Vision {
         let positions = self.tower.blank_positions(self.grid(size)?)?;
         count(picture(size.0, size.1), |maps| {
             let maps = self.input.see(maps, seen)?;
-            self.tower.forward(&maps, &positions, FeatureTap::Output).map_err(layer)
+            let tapped = self.tower.forward(&maps, &positions, FeatureTap::Output);
+            Ok(tapped.map_err(layer)?.tokens)
         })
     }
 

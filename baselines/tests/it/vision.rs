@@ -121,6 +121,26 @@ fn faint_tokens_are_normalised_with_the_epsilon_of_transformers() {
     }
 }
 
+/// Five blocks, of which the first is not among the last four.
+#[test]
+fn class_tokens_of_the_last_blocks_are_those_of_dinov2s_linear_probe() {
+    let (_folder, path) = written(&tensors("dinov2-reg-s", 5));
+    let encoder = opened("dinov2-reg-s", &path);
+    let images = picture(256, 256);
+    let [four, one] = ["last:4", "last:1"]
+        .map(|tap| encoder.features(&images, tap.parse::<FeatureTap>().unwrap()).unwrap());
+    let output = encoder.features(&images, FeatureTap::Output).unwrap();
+    let classes = four.class_token.unwrap();
+    assert_eq!(classes.dims(), [1, 4 * 384]);
+    let golden = &case("dinov2-reg-s-last")["tensors"]["class_token"];
+    let difference = difference(golden, &classes);
+    assert!(difference < TOLERANCE, "differs by {difference}");
+    let last = bits(output.class_token.as_ref().unwrap());
+    assert_eq!(bits(&classes.narrow(1, 3 * 384, 384).unwrap()), last);
+    assert_eq!(bits(one.class_token.as_ref().unwrap()), last);
+    assert_eq!(bits(&four.patch_tokens), bits(&output.patch_tokens));
+}
+
 const VERSION_5: [(&str, &str); 4] = [
     ("attention.attention.query", "attention.q_proj"),
     ("attention.attention.key", "attention.k_proj"),
@@ -206,6 +226,11 @@ fn what_an_encoder_cannot_do_is_refused() {
     shape(encoder.encode(&pictures::batch(250, 256, 0, 1), &deterministic).map(|_| ()));
     let images = pictures::batch(64, 32, 0, 1);
     shape(encoder.features(&images, FeatureTap::Block(1)).map(|_| ()));
+    let last = |blocks: usize| format!("last:{blocks}").parse::<FeatureTap>().unwrap();
+    shape(encoder.features(&images, last(2)).map(|_| ()));
+    let (_folder, path) = written(&tensors("siglip2-b", 1));
+    let error = opened("siglip2-b", &path).features(&images, last(1)).unwrap_err().to_string();
+    assert_eq!(error, "`siglip2-b` has no class token");
     let latents = encoder.encode(&images, &deterministic).unwrap();
     assert_eq!(tensor(latents.clone()).dims(), [1, 384, 2, 4]);
     let error = encoder.decode(&latents).unwrap_err().to_string();

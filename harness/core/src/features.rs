@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use candle_core::Tensor;
@@ -14,14 +15,14 @@ pub struct Features {
     pub patch_tokens: Tensor,
     /// Rows and columns of patches.
     pub grid: (usize, usize),
-    /// f32 `[N, D]`, where the encoder has a class token.
+    /// f32 `[N, D]`, where the encoder has a class token; `[N, blocks x D]` for [`FeatureTap::Last`].
     pub class_token: Option<Tensor>,
     /// f32 `[N, D']`: the encoder's own summary of a picture, where it has one: CLIP's projected
     /// class token, SigLIP's attention pooling. Comparable with [`TextTower::embed`].
     pub pooled: Option<Tensor>,
 }
 
-/// Where features are read off: `output` or `block:11`.
+/// Where features are read off: `output`, `block:11` or `last:4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum FeatureTap {
@@ -30,6 +31,9 @@ pub enum FeatureTap {
     Output,
     /// Behind a block, counted from 0, before any final norm; nothing is pooled.
     Block(usize),
+    /// [`Output`](Self::Output), but with the class token behind each of the last blocks, every one
+    /// through the final norm, one behind the other.
+    Last(NonZeroUsize),
 }
 
 impl FeatureTap {
@@ -44,6 +48,11 @@ impl FeatureTap {
             Self::Block(_) => {
                 "features are the tokens behind a block, counted from 0, before any final norm"
             }
+            Self::Last(_) => {
+                "patch tokens are what the encoder gives; the class token is that behind each of \
+                 its last blocks, every one through the final norm, one behind the other. Source: \
+                 DINOv2, eval/linear.py"
+            }
         }
     }
 }
@@ -53,6 +62,7 @@ impl fmt::Display for FeatureTap {
         match self {
             Self::Output => f.write_str("output"),
             Self::Block(number) => write!(f, "block:{number}"),
+            Self::Last(blocks) => write!(f, "last:{blocks}"),
         }
     }
 }
@@ -61,14 +71,16 @@ impl FromStr for FeatureTap {
     type Err = BadSetting;
 
     fn from_str(text: &str) -> Result<Self, BadSetting> {
+        const EXPECTED: &str =
+            "output, block:NUMBER or last:BLOCKS, NUMBER 0 to 999, BLOCKS 1 to 999";
         let number = |text: &str| text.parse().ok().filter(|number| *number < 1000);
         let parsed = match text.split_once(':') {
             None if text == "output" => Some(Self::Output),
             Some(("block", text)) => number(text).map(Self::Block),
+            Some(("last", text)) => number(text).and_then(NonZeroUsize::new).map(Self::Last),
             _ => None,
         };
-        parsed
-            .ok_or_else(|| BadSetting::new("tap", text, "output or block:NUMBER, NUMBER 0 to 999"))
+        parsed.ok_or_else(|| BadSetting::new("tap", text, EXPECTED))
     }
 }
 
@@ -97,12 +109,17 @@ mod tests {
 
     #[test]
     fn taps_print_as_they_parse() {
-        for text in ["output", "block:0", "block:11"] {
+        for text in ["output", "block:0", "block:11", "last:4"] {
             assert_eq!(text.parse::<FeatureTap>().unwrap().to_string(), text);
         }
-        for text in ["", "block", "block:", "block:-1", "block:1000", "output:1", "Output"] {
+        for text in
+            ["", "block", "block:", "block:-1", "block:1000", "output:1", "Output", "last:0"]
+        {
             let error = text.parse::<FeatureTap>().unwrap_err().to_string();
-            assert!(error.ends_with("is no tap; it is output or block:NUMBER, NUMBER 0 to 999"));
+            assert!(
+                error.contains("is no tap; it is output, block:NUMBER or last:BLOCKS"),
+                "{error}"
+            );
         }
     }
 }

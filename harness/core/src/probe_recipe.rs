@@ -17,7 +17,10 @@ choice! {
             intercept unpenalised, in f64; the penalty, of the decades 1e-6 to 1e8, has the least \
             squared leave-one-out error. No augmentation. scikit-learn RidgeClassifierCV",
         /// DINOv2's grid of heads.
-        Dinov2 = "probe/dinov2": "13 learning rates for each pooling (52 heads for DINOv2's four): \
+        Dinov2 = "probe/dinov2": "13 learning rates for each input: one is the pooling of the \
+            protocol; with tap = last:4 and pooling = cls+mean (the preset dinov2-linear) there are the \
+            original's four, the last class token or those of the last four blocks, each with and \
+            without the mean patch token: 52 heads. Rates \
             1e-5 2e-5 5e-5 1e-4 2e-4 5e-4 1e-3 2e-3 5e-3 1e-2 2e-2 5e-2 0.1, times 1024 / 256; SGD \
             with momentum 0.9, no weight decay, 12,500 batches of 1,024, cosine to 0, weights from \
             N(0, 0.01). Augmentation off, where the original crops and flips at random: features \

@@ -1,5 +1,7 @@
 mod identity;
 
+use std::num::NonZeroUsize;
+
 use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
@@ -178,7 +180,8 @@ pub enum ProtocolError {
 
 impl Protocol {
     /// Names of the presets, the default first.
-    pub const PRESETS: [&'static str; 5] = ["default", "rae", "llamagen", "titok", "timm"];
+    pub const PRESETS: [&'static str; 6] =
+        ["default", "rae", "llamagen", "titok", "dinov2-linear", "timm"];
 
     /// A preset by name.
     ///
@@ -230,6 +233,12 @@ impl Protocol {
                 ..base
             }),
             "titok" => Ok(Self { crop: Crop::ResizeCenter, ..base }),
+            "dinov2-linear" => Ok(Self {
+                tap: FeatureTap::Last(const { NonZeroUsize::new(4).unwrap() }),
+                pooling: Pooling::ClsMean,
+                probe: ProbeRecipe::Dinov2,
+                ..base
+            }),
             "timm" => Ok(Self { timing: Timing::Timm, ..base }),
             _ => Err(ProtocolError::UnknownPreset {
                 found: name.to_owned(),
@@ -256,6 +265,11 @@ impl Protocol {
             "titok" => {
                 "1d-tokenizer (TiTok) evaluator: torchvision resize and centre crop, rounding. It \
                  reports no PSNR or SSIM of its own; the default definitions are used"
+            }
+            "dinov2-linear" => {
+                "DINOv2's linear probe (eval/linear.py): 52 heads on the class tokens of the last four blocks \
+                 and the mean patch token. Cropped as by default, where the script resizes to 256 and \
+                 crops 224, and the head is chosen on held-out training pictures, not on the test set"
             }
             "timm" => {
                 "pytorch-image-models (timm) benchmark.py, for the suite `throughput`: random pictures, batches \

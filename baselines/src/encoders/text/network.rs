@@ -51,7 +51,7 @@ impl Network {
         let positions = Maps::from_token_tensor(&self.positions.narrow(1, 0, length)?);
         let tokens = Maps::from_token_tensor(tokens).map_err(layer)?;
         let tokens = tokens.add_to_each(&positions.map_err(layer)?).map_err(layer)?;
-        let tokens = self.blocks.forward(tokens, self.blocks.len()).map_err(layer)?;
+        let tokens = self.blocks.forward(tokens, 0..self.blocks.len()).map_err(layer)?;
         let last = tokens.tokens(length - 1..length).map_err(layer)?;
         let last = self.norm.forward(&last).and_then(|last| self.head.forward(&last));
         Ok(last.and_then(|last| last.to_token_tensor()).map_err(layer)?.squeeze(1)?)

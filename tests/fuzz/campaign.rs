@@ -1,0 +1,98 @@
+//! One process for each target, watched by another: a panic, an abort and a hang all have the number of
+//! their input.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::targets::Target;
+use crate::{ALLOCATOR, mutation, targets};
+
+/// Bytes that a reader may hold at once, whatever a file claims; seeds have 20 KB at most.
+pub(crate) const MEMORY: usize = 256 << 20;
+
+/// Seconds that one input may take before it counts as a hang: thousands of times what any takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const TARGET: &str = "PRISMBENCH_FUZZ_TARGET";
+const FIRST: &str = "PRISMBENCH_FUZZ_FIRST";
+const INPUTS: &str = "PRISMBENCH_FUZZ_INPUTS";
+
+/// What a child prints before each input.
+const AT: &str = "input ";
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    env::var(name).map_or(otherwise, |text| text.parse().expect("a number of inputs"))
+}
+
+/// Runs a target in a child and fails with the input that it does not survive.
+pub(crate) fn survives(target: &str) {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["child", "--exact", "--ignored", "--nocapture"])
+        .env(TARGET, target)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let last = watch(&mut child, target);
+    let mut said = String::new();
+    let _ = child.stderr.take().unwrap().read_to_string(&mut said);
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{target}: input {last:?} ends the program ({status}):\n{said}");
+    let done = setting(FIRST, 0) + setting(INPUTS, 10_000);
+    assert_eq!(last, Some(done - 1), "{target}: inputs were left out");
+}
+
+/// Follows a child to its end; kills it when nothing happens.
+fn watch(child: &mut Child, target: &str) -> Option<u64> {
+    let (send, lines) = channel();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let reading = thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            if let Some((_, number)) = line.split_once(AT) {
+                let _ = send.send(number.parse::<u64>());
+            }
+        }
+    });
+    let mut last = None;
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(number) => last = number.ok().or(last),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                panic!("{target}: input {last:?} takes more than {PATIENCE:?}");
+            }
+        }
+    }
+    reading.join().unwrap();
+    last
+}
+
+/// Feeds a target its inputs, in the process that [`survives`] started.
+pub(crate) fn child() {
+    // Run by hand with `--ignored`, there is no target and nothing to do.
+    let Ok(name) = env::var(TARGET) else { return };
+    let Target { seeds, feed, file, .. } =
+        targets::TARGETS.iter().find(|target| target.name == name).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(file);
+    let seeds = seeds();
+    for seed in &seeds {
+        fs::write(&path, seed).unwrap();
+        assert!(feed(&path), "{name}: a seed is refused, so that mutations of it test little");
+    }
+    ALLOCATOR.set_limit(ALLOCATOR.allocated() + MEMORY).unwrap();
+    let (first, inputs) = (setting(FIRST, 0), setting(INPUTS, 10_000));
+    let mut good = 0;
+    for number in first..first + inputs {
+        println!("{AT}{number}");
+        fs::write(&path, mutation::input(&name, &seeds, number)).unwrap();
+        good += u64::from(feed(&path));
+    }
+    let _ = writeln!(std::io::stderr(), "{good} of {inputs} inputs were read");
+}
