@@ -66,6 +66,8 @@ pub(crate) enum Failure {
     Pair { text: String },
     #[error("the runs have no record of the tokenizer `{tokenizer}`")]
     NoTokenizer { tokenizer: String, nearest: Option<String> },
+    #[error("`--device {device}` cannot be used: {reason}")]
+    NoDevice { device: String, reason: String, remedy: String },
     #[error("cannot write the result")]
     Output(#[source] io::Error),
 }
@@ -104,7 +106,10 @@ impl Failure {
                 Some(ReconError::Data(error)) => of_data(error),
                 _ => Exit::Usage,
             },
-            Self::NetworkMissing { .. } | Self::Fetch(_) | Self::NoRuns { .. } => Exit::Missing,
+            Self::NetworkMissing { .. }
+            | Self::Fetch(_)
+            | Self::NoRuns { .. }
+            | Self::NoDevice { .. } => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,
             Self::Network(error) => match error.as_ref() {
@@ -164,7 +169,9 @@ impl Failure {
                 remedy,
                 ..
             })) => Some(remedy.clone()),
-            Self::NetworkMissing { remedy, .. } => Some(remedy.clone()),
+            Self::NetworkMissing { remedy, .. } | Self::NoDevice { remedy, .. } => {
+                Some(remedy.clone())
+            }
             Self::Network(error) => match error.as_ref() {
                 NetworkError::Weights(WeightsError::Missing { remedy, .. }) => Some(remedy.clone()),
                 _ => None,

@@ -5,6 +5,8 @@
 mod cli;
 mod cmd;
 mod data_sets;
+mod device;
+mod doctor;
 mod error;
 mod exit;
 mod judged;
@@ -19,6 +21,7 @@ mod runner;
 mod saving;
 mod side;
 mod streams;
+mod trace;
 
 pub use cli::main_from;
 pub use exit::Exit;

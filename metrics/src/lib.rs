@@ -42,6 +42,10 @@ mod student;
 mod symmetric;
 mod wilson;
 
+/// What computes eigenvalues: this build's choice.
+pub const EIGENVALUES_BY: &str =
+    if cfg!(feature = "lapack") { "the system's OpenBLAS (LAPACK)" } else { "faer" };
+
 pub use accumulator::Accumulator;
 pub use alignment::Alignment;
 pub use bag_of_words::BagOfWords;

@@ -17,6 +17,7 @@ mod seen;
 mod sets;
 mod spectrum;
 mod spool;
+mod stage;
 mod suite;
 mod throughput;
 
@@ -35,6 +36,7 @@ pub use probing::ProbingSuite;
 pub use reconstruction::ReconstructionSuite;
 pub use retrieval::RetrievalSuite;
 pub use spectrum::SpectrumSuite;
+pub use stage::Stage;
 pub use suite::{
     Context, Learns, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError,
 };

@@ -109,7 +109,8 @@ impl Suite for ThroughputSuite {
         seen.add(&block);
         let mut measured = seen.finish();
         measured.skipped = blocks.skipped().to_vec();
-        let Some(inputs) = Inputs::new(&block, pictures.protocol, context) else {
+        let lent = (context.device, context.seed);
+        let Some(inputs) = Inputs::new(&block, pictures.protocol, lent) else {
             let (dataset, skipped) = (pictures.dataset.id().to_owned(), measured.skipped.len());
             return Err(SuiteError::NothingLeft { dataset, skipped });
         };

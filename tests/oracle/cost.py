@@ -3,7 +3,7 @@
     python cost.py        makes ../golden/cost/fvcore.json
 
 Weights are whatever lies in memory: counts do not depend on them. fvcore counts one for a multiply-accumulate. Its handlers know `bmm` and `matmul` and not `baddbmm`, with which diffusers writes the scores; this adds the
-product of the three sizes, the summand not counted. What fvcore has no handler for, and norms and resizes, for which it has some,
+product of the three sizes, the summand not counted, and convolutions whose padding is a word. What fvcore has no handler for, and norms and resizes, for which it has some,
 are left out: `convolution`, `linear` and `attention` are products alone. A product of two activations is one of attention.
 """
 
@@ -28,7 +28,7 @@ from transformers import (
 )
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cost" / "fvcore.json"
-KIND = {"conv": "convolution", "linear": "linear", "addmm": "linear"}
+KIND = {"conv": "convolution", "_convolution_mode": "convolution", "linear": "linear", "addmm": "linear"}
 ATTENTION = ("matmul", "bmm", "baddbmm", "einsum")
 WIDTHS = {"s": (384, 6, 12), "b": (768, 12, 12), "l": (1024, 16, 24)}
 DECODERS = {"b": (768, 3072, 12, 12), "l": (1024, 4096, 16, 24), "xl": (1152, 4096, 16, 28)}
@@ -66,12 +66,23 @@ def attention_product(inputs, _):
     return torch.Size(left[:-1]).numel() * left[-1] * right[-1]
 
 
+def convolution_mode(inputs, outputs):
+    """A convolution whose padding is a word, as SigLIP's."""
+    return torch.Size(sizes(outputs[0])).numel() * torch.Size(sizes(inputs[1])[1:]).numel()
+
+
 def counted(model, run, shape):
-    model = model.to_empty(device="cpu") if next(model.parameters()).is_meta else model
+    if next(model.parameters()).is_meta:
+        # Buffers that are indices must be some.
+        model = model.to_empty(device="cpu")
+        for buffer in model.buffers():
+            if not buffer.is_floating_point():
+                buffer.copy_(torch.arange(buffer.numel(), device="cpu").view(buffer.shape))
     analysis = FlopCountAnalysis(Run(model.eval(), run), torch.zeros(shape, device="cpu"))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.set_op_handle("aten::baddbmm", baddbmm).set_op_handle("aten::matmul", attention_product)
     analysis.set_op_handle("aten::bmm", attention_product)
+    analysis.set_op_handle("aten::_convolution_mode", convolution_mode)
     row = dict(convolution=0, linear=0, attention=0)
     for operator, count in analysis.by_operator().items():
         kind = "attention" if operator in ATTENTION else KIND.get(operator)

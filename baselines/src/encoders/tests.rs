@@ -13,7 +13,7 @@ use super::*;
 use crate::Hub;
 use crate::cost::testing::{at_depth, fvcore, giga, parts, written};
 use crate::model::Opening;
-use crate::vit::{Scope, Side};
+use crate::vit::{Scope, Side, TowerConfig};
 
 /// Of an encoder and of what pools its tokens, both without and with the tower's blocks extrapolated.
 fn costs(family: Family, depth: u64, side: usize) -> [StageCost; 2] {
@@ -67,11 +67,14 @@ fn clip_siglip_and_mae_cost_what_is_published_and_what_fvcore_counts() {
     let [clip, head] = costs(LARGE_14, 24, 256);
     assert_eq!(giga((clip + head).macs()), "81.01");
     assert_eq!(parts(&(clip + head)), fvcore("clip-l", 224, "whole"));
-    let [mae, _] = costs(MAE_B, 12, 256);
-    assert_eq!(giga(mae.macs()), "17.56");
-    assert_eq!(parts(&mae), fvcore("mae-b", 224, "encoder"));
+    for (side, grid, published) in [(224, 14, "17.56"), (256, 16, "23.20")] {
+        let tower = TowerConfig { grid, ..MAE_B.tower };
+        let [mae, _] = costs(Family { tower, side: Side::Fixed(side), ..MAE_B }, 12, 256);
+        assert_eq!(giga(mae.macs()), published);
+        assert_eq!(parts(&mae), fvcore("mae-b", side, "encoder"));
+    }
     for (side, grid, published) in [(256, 16, "23.41"), (224, 14, "17.71")] {
-        let tower = crate::vit::TowerConfig { grid, ..SIGLIP2_B.tower };
+        let tower = TowerConfig { grid, ..SIGLIP2_B.tower };
         let family = Family { tower, side: Side::Fixed(side), ..SIGLIP2_B };
         let [siglip, head] = costs(family, 12, 256);
         assert_eq!(giga((siglip + head).macs()), published, "{side}");

@@ -3,7 +3,6 @@ use prismbench_core::{
     Encoding, ImageBatch, Protocol, RgbImage, SampleKey, Stream, Timing, TokenizerError,
 };
 
-use crate::Context;
 use crate::filtered::filtered;
 use crate::pictures::Prepared;
 
@@ -22,11 +21,11 @@ impl<'a> Inputs<'a> {
     pub(super) fn new(
         pictures: &'a [Prepared],
         protocol: &'a Protocol,
-        context: &Context<'a>,
+        (device, seed): (&'a Device, u64),
     ) -> Option<Self> {
         let first = &pictures.first()?.image;
         let size = (first.height(), first.width());
-        Some(Self { pictures, protocol, device: context.device, seed: context.seed, size })
+        Some(Self { pictures, protocol, device, seed, size })
     }
 
     /// Pictures there are.

@@ -39,7 +39,7 @@ impl Timed {
         let timing = inputs.protocol.timing;
         let sweep = Sweep { machine, timing, interrupted: context.interrupted };
         let first_call = first_call(tokenizer, inputs, machine).map_err(|error| outcome(&error));
-        let mut one = |done: u64, kind: Kind| {
+        let one = |done: u64, kind: Kind| {
             if let Err(failure) = &first_call {
                 return Ok(Err(failure.clone()));
             }

@@ -254,25 +254,8 @@ fn standard_normal_numbers_stand_for_pictures_under_timm() {
     let protocol = Protocol::preset("timm").unwrap();
     let image = prismbench_core::RgbImage::new(4, 4, vec![7; 48]).unwrap();
     let picture = crate::pictures::Prepared::new(0, "a".to_owned(), None, image);
-    let context = Context {
-        metrics: &[],
-        device: &Device::Cpu,
-        batch: 8,
-        seed: 0,
-        protocol: &protocol,
-        networks: &Networks::default(),
-        allow_unlike_reference: false,
-        training: None,
-        text_tower: None,
-        load_times: &[],
-        reference: None,
-        cache: None,
-        save_features: None,
-        interrupted: &AtomicBool::new(false),
-        observer: &mut Silent,
-    };
     let pictures = [picture];
-    let inputs = Inputs::new(&pictures, &protocol, &context).unwrap();
+    let inputs = Inputs::new(&pictures, &protocol, (&Device::Cpu, 0)).unwrap();
     let batch: Tensor = inputs.batch(200).unwrap().tensor().clone();
     assert_eq!(batch.dims(), [200, 3, 4, 4]);
     let mean = batch.mean_all().unwrap().to_scalar::<f32>().unwrap();
