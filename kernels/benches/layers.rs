@@ -28,11 +28,11 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, criterion_group};
+use measured::{Bound, Peaks};
 use prismbench_kernels::nn::{
     Activation, Arithmetic, Attention, Conv2d, ConvOptions, GroupNorm, LayerNorm, Linear, MapShape,
     Maps, NnError, Pool, Window, Work, count, softmax, upsample_nearest,
 };
-use measured::{Bound, Peaks};
 
 /// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
 const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";

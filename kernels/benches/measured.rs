@@ -30,8 +30,7 @@ pub(crate) struct Peaks {
 
 impl Peaks {
     pub(crate) fn measure(pool: &rayon::ThreadPool) -> Self {
-        let (product, copy) =
-            pool.install(|| (peaks::matrix_product(PEAK), peaks::copy(PEAK)));
+        let (product, copy) = pool.install(|| (peaks::matrix_product(PEAK), peaks::copy(PEAK)));
         println!("peaks: product {:.1} GFLOP/s, copying {:.1} GB/s", product / 1e9, copy / 1e9);
         Self { product, copy }
     }

@@ -9,10 +9,7 @@ mod sweep;
 mod tests;
 mod times;
 
-use std::time::Duration;
-
-use prismbench_core::{Concern, ElementType, MetricDef, Peaks, Tokenizer};
-use prismbench_kernels::peaks;
+use prismbench_core::{Concern, ElementType, MetricDef, Tokenizer};
 use prismbench_metrics::{
     COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE, DECODER_MACS,
     DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95, ENCODE_RATE, ENCODE_ROOFLINE,
@@ -30,8 +27,6 @@ use rows::Rows;
 
 /// Pictures that batches are made of.
 const PICTURES: usize = 16;
-/// How long each of the machine's peaks is measured.
-const PEAK: Duration = Duration::from_millis(700);
 
 /// Times encode, decode and both, and counts what they compute.
 #[derive(Debug)]
@@ -114,8 +109,7 @@ impl Suite for ThroughputSuite {
             let (dataset, skipped) = (pictures.dataset.id().to_owned(), measured.skipped.len());
             return Err(SuiteError::NothingLeft { dataset, skipped });
         };
-        let peaks =
-            Peaks { flops: peaks::matrix_product(PEAK), bytes_per_second: peaks::copy(PEAK) };
+        let peaks = self.machine.peaks();
         let mut reports = Vec::with_capacity(subjects.len());
         let total = pictures.count();
         for (number, tokenizer) in subjects.iter().enumerate() {

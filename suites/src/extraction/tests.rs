@@ -91,7 +91,7 @@ impl Tokenizer for Fake {
         let (_, _, rows, columns) = quarters.dims4()?;
         let patch_tokens = quarters.flatten_from(2)?.transpose(1, 2)?.contiguous()?;
         let patch_tokens = match tap {
-            FeatureTap::Output => patch_tokens,
+            FeatureTap::Output | FeatureTap::Last(_) => patch_tokens,
             FeatureTap::Block(_) => (patch_tokens * 3.0)?,
         };
         let grid = (rows, columns);

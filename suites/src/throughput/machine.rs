@@ -2,10 +2,19 @@ use std::fmt::Debug;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// What a sweep asks of the machine; a test hands over a fake.
+use prismbench_core::Peaks;
+use prismbench_kernels::peaks;
+
+/// How long each peak is measured.
+const PEAK: Duration = Duration::from_millis(700);
+
+/// What the suite asks of the machine; a test hands over a fake.
 pub(super) trait Machine: Debug + Send + Sync {
     /// Time since some moment.
     fn now(&self) -> Duration;
+
+    /// What it can do at most, measured now.
+    fn peaks(&self) -> Peaks;
 
     /// Memory as of now; `None` where the system does not tell.
     fn memory(&self) -> Option<Memory>;
@@ -40,6 +49,10 @@ impl Default for ThisMachine {
 impl Machine for ThisMachine {
     fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn peaks(&self) -> Peaks {
+        Peaks { flops: peaks::matrix_product(PEAK), bytes_per_second: peaks::copy(PEAK) }
     }
 
     fn memory(&self) -> Option<Memory> {

@@ -3,12 +3,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use prismbench_core::{
-    Cost, Encoding, ImageBatch, LatentShape, Latents, Outcome, Protocol, StageCost, TokenizerError,
-    TokenizerSpec,
+    Cost, Encoding, ImageBatch, LatentShape, Latents, Outcome, Peaks, Protocol, StageCost,
+    TokenizerError, TokenizerSpec,
 };
 use prismbench_data::Synthetic;
 
 use super::machine::Memory;
+use std::time::Duration;
+
 use super::*;
 use crate::pictures::{OnBad, Part};
 use crate::{Measurement, Networks, Observer, Report};
@@ -25,6 +27,10 @@ struct FakeMachine {
 impl Machine for FakeMachine {
     fn now(&self) -> Duration {
         Duration::from_micros(self.microseconds.load(Ordering::Relaxed))
+    }
+
+    fn peaks(&self) -> Peaks {
+        Peaks { flops: 1e6, bytes_per_second: 1e9 }
     }
 
     fn memory(&self) -> Option<Memory> {
@@ -226,7 +232,9 @@ fn what_is_counted_is_told_in_the_dialect_of_the_protocol() {
         assert!((number(row) * 1e9 - encoder).abs() < 1e-6, "{dialect}");
         assert!((number(rows(&report, "parameters")[0]) - 9.0).abs() < 1e-9);
         assert!((number(rows(&report, "decoder-parameters")[0]) - 2.0).abs() < 1e-9);
-        assert!(number(rows(&report, "encode-roofline")[0]) > 0.0);
+        // 128 multiply-accumulates are 256 us of a million operations a second, in 450.
+        let roofline = number(rows(&report, "encode-roofline")[0]);
+        assert!((roofline - 256.0 / 450.0).abs() < 1e-9, "{roofline}");
     }
 }
 
