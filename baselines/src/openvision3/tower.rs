@@ -94,6 +94,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::super::config::PoolType;
+    use super::super::pooling::Pooling;
     use super::*;
     use crate::cost::counted;
     use crate::cost::testing::{at_depth, giga, zeros};
@@ -131,7 +132,14 @@ mod tests {
                     Tower::new(&config.tower(), &scope, names, depth, &mut tensors).unwrap();
                 let latents = MapShape { images: 1, height: 32, width: 32, channels: 16 };
                 let positions = tower.blank_positions((16, 16)).unwrap();
-                let run = |maps| Ok(tower.forward(&maps, &positions, FeatureTap::Output)?.tokens);
+                let pooling = Pooling::new(&config, &scope, &mut tensors).unwrap();
+                // The table has the projection of the pooled vector in it.
+                let run = |maps| {
+                    let tokens = tower.forward(&maps, &positions, FeatureTap::Output)?.tokens;
+                    let patches = tokens.tokens(1..tokens.shape().width)?;
+                    let pooled = pooling.pool(&tokens.tokens(0..1)?, &patches)?;
+                    Ok(pooled.unwrap_or(tokens))
+                };
                 counted(0, latents, run).unwrap().0
             });
             assert_eq!(giga(tower.macs()), published);
