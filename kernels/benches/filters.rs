@@ -17,7 +17,8 @@
 
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
-#[path = "measured.rs"]
+#[expect(dead_code, reason = "other kernels are bound by products")]
+#[path = "shared/measured.rs"]
 mod measured;
 #[expect(dead_code, reason = "other benches print other figures")]
 #[path = "../../tests/oracle/record.rs"]

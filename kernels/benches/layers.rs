@@ -21,7 +21,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
-#[path = "measured.rs"]
+#[path = "shared/measured.rs"]
 mod measured;
 
 use std::time::{Duration, Instant};

@@ -41,7 +41,6 @@ impl Stage {
     }
 
     /// Begins it on this thread; it ends when what is given is dropped.
-    #[must_use]
     pub fn enter(self) -> EnteredSpan {
         let span = match self {
             Self::Read => tracing::info_span!(target: Stage::TARGET, "decode picture"),

@@ -96,8 +96,7 @@ impl OpenVision3 {
         let flux = FluxTensors::load(&file, (opening.device, opening.arithmetic))?;
         drop(file);
         let vae = flux.encoder()?;
-        let own = Expected::count(&config.expected(&scope));
-        let own = [own, Expected::count(&expected) - own];
+        let halves = config.parameters(&scope, &expected);
         let mut parameters = vae.parameters() + Expected::count(&expected);
         let decoder = match decoder {
             None => None,
@@ -114,7 +113,7 @@ impl OpenVision3 {
             weights,
             source: "OpenVision 3, arXiv 2601.15369".to_owned(),
         };
-        let (parameters, device) = (own, opening.device.clone());
+        let (parameters, device) = (halves, opening.device.clone());
         Ok(Self { spec, config, vae, tower, pooling, decoder, parameters, device })
     }
 

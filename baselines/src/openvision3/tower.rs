@@ -85,6 +85,12 @@ impl Config {
         all
     }
 
+    /// Learned numbers of the tower with its projection, and of the others among `expected`.
+    pub(super) fn parameters(&self, scope: &Scope, expected: &[Expected]) -> [u64; 2] {
+        let own = Expected::count(&self.expected(scope));
+        [own, Expected::count(expected) - own]
+    }
+
     /// Blocks that a file has.
     pub(super) fn depth(&self, scope: &Scope, file: &WeightsFile) -> usize {
         self.names().depth(scope, file)

@@ -124,7 +124,7 @@ impl TokenizerSpec {
     /// # Errors
     /// As [`check_sides`](Self::check_sides).
     pub fn check_stride(&self, height: usize, width: usize) -> Result<(), TokenizerError> {
-        if height % self.stride == 0 && width % self.stride == 0 {
+        if height.is_multiple_of(self.stride) && width.is_multiple_of(self.stride) {
             return Ok(());
         }
         Err(TokenizerError::Shape {

@@ -124,10 +124,10 @@ impl Rows<'_> {
             false => (&ENCODER_MACS, &DECODER_MACS),
         };
         let giga = |count: u64| value(count as f64 / 1e9);
-        let of_encoder = cost.as_ref().map(|cost| cost.encoder).map_err(|error| outcome(error));
+        let of_encoder = cost.as_ref().map(|cost| cost.encoder).map_err(outcome);
         let of_decoder = cost
             .as_ref()
-            .map_err(|error| outcome(error))
+            .map_err(outcome)
             .and_then(|cost| cost.decoder.ok_or_else(|| skipped("it has no decoder")));
         let operations = [
             (encoder, of_encoder.as_ref().map(|stage| giga(dialect.of_encoder(stage)))),
