@@ -67,13 +67,15 @@ struct Row {
 enum Pass {
     Encode,
     Decode,
+    /// Counting what both compute, which must take less than a hundredth of an encode.
+    Count,
 }
 
 /// The same ids as in `tokenizer_speed.py`.
 const ROWS: [Row; 3] = [
-    Row { id: "sd-vae", weights: sd_vae, passes: &[Pass::Encode, Pass::Decode] },
-    Row { id: "rae-dinov2-b", weights: rae, passes: &[Pass::Encode, Pass::Decode] },
-    Row { id: "dinov2-reg-b", weights: dinov2, passes: &[Pass::Encode] },
+    Row { id: "sd-vae", weights: sd_vae, passes: &[Pass::Encode, Pass::Decode, Pass::Count] },
+    Row { id: "rae-dinov2-b", weights: rae, passes: &[Pass::Encode, Pass::Decode, Pass::Count] },
+    Row { id: "dinov2-reg-b", weights: dinov2, passes: &[Pass::Encode, Pass::Count] },
 ];
 
 fn sd_vae(_: &Path) -> PathBuf {
@@ -130,6 +132,9 @@ fn for_each_case(mut time: impl FnMut(String, usize, &dyn Fn())) {
                     }),
                     Pass::Decode => time(format!("{}-decode-{count}", row.id), count, &|| {
                         black_box(tokenizer.decode(&latents).unwrap());
+                    }),
+                    Pass::Count => time(format!("{}-count-{count}", row.id), 1, &|| {
+                        black_box(tokenizer.cost(SIDE, SIDE).unwrap());
                     }),
                 }
             }

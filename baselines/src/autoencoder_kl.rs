@@ -12,12 +12,13 @@ mod tests;
 
 use candle_core::Device;
 use prismbench_core::{
-    Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, Stream, Tokenizer, TokenizerError,
-    TokenizerSpec,
+    Cost, Encoding, ImageBatch, LatentShape, Latents, PosteriorRule, Stream, Tokenizer,
+    TokenizerError, TokenizerSpec,
 };
-use prismbench_kernels::nn::Arithmetic;
+use prismbench_kernels::nn::{Arithmetic, MapShape};
 use prismbench_weights::{Expected, WeightsFile};
 
+use crate::cost::{counted, picture};
 use crate::layers::Layers;
 use crate::model::Opening;
 use architecture::Architecture;
@@ -44,6 +45,8 @@ const PIXELS_ON_DEVICE: usize = 8 * PIXELS_ON_HOST;
 /// Latents are as the decoder takes them; a generator sees them shifted and scaled.
 pub(crate) struct AutoencoderKl {
     spec: TokenizerSpec,
+    /// Learned numbers of encoder and decoder.
+    halves: [u64; 2],
     channels: usize,
     space: Space,
     encoder: Encoder,
@@ -101,6 +104,7 @@ impl AutoencoderKl {
         let layers = Layers { tensors: &tensors, rename: &rename, arithmetic };
         Ok(Self {
             spec,
+            halves: architecture.parameters(),
             channels: architecture.channels,
             space: *space,
             encoder: Encoder::new(&layers, architecture)?,
@@ -182,5 +186,15 @@ impl Tokenizer for AutoencoderKl {
     fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
         let Space { scale, shift } = self.space;
         self.affine(latents, (1.0 / scale, shift))
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        self.spec.check_stride(height, width)?;
+        let [encoder, decoder] = self.halves;
+        let encode = |maps| self.encoder.forward(&maps);
+        let (encoder, moments) = counted(encoder, picture(height, width), encode)?;
+        let latents = MapShape { channels: self.channels, ..moments };
+        let (decoder, _) = counted(decoder, latents, |maps| self.decoder.forward(&maps))?;
+        Ok(Cost { encoder, decoder: Some(decoder), head: None })
     }
 }

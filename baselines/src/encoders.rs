@@ -16,6 +16,8 @@ mod instrument;
 mod mae;
 mod pooling;
 mod siglip;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use clip::{LARGE_14 as CLIP_L, MODELS as CLIP_MODELS};

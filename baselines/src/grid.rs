@@ -2,7 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use prismbench_core::{
-    Encoding, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError, TokenizerSpec,
+    Cost, Encoding, ImageBatch, LatentShape, Latents, StageCost, Tokenizer, TokenizerError,
+    TokenizerSpec,
 };
 use prismbench_kernels::Size;
 use rayon::prelude::*;
@@ -26,6 +27,13 @@ pub(crate) trait GridMap: Send + Sync {
     /// # Errors
     /// As [`latents`](Self::latents).
     fn pictures(&self, latents: &Tensor) -> Result<Tensor, TokenizerError>;
+
+    /// What a picture of these sides, multiples of the stride, costs both ways; `None` where nobody
+    /// counts.
+    ///
+    /// # Errors
+    /// As [`latents`](Self::latents).
+    fn cost(&self, height: usize, width: usize) -> Result<Option<[StageCost; 2]>, TokenizerError>;
 }
 
 /// A [`GridMap`] as a tokenizer.
@@ -57,6 +65,18 @@ impl<M: GridMap> Tokenizer for GridTokenizer<M> {
         let latents = latents.grid(&self.spec().id, self.0.channels())?;
         ImageBatch::new(self.0.pictures(latents)?)
     }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        self.spec().check_stride(height, width)?;
+        let Some([encoder, decoder]) = self.0.cost(height, width)? else {
+            let tokenizer = self.spec().id.clone();
+            return Err(TokenizerError::Unsupported {
+                tokenizer,
+                capability: "count of its operations",
+            });
+        };
+        Ok(Cost { encoder, decoder: Some(decoder), head: None })
+    }
 }
 
 /// A map that is computed on the host, one image at a time.
@@ -72,6 +92,12 @@ pub(crate) trait GridCodec: Send + Sync {
 
     /// `channels x h x w` numbers to `3 x H x W` pixels; `grid` is `(w, h)`.
     fn decode(&self, latent: &[f32], grid: Size) -> Vec<f32>;
+
+    /// What a picture of `grid` costs both ways; `None` where nobody counts.
+    fn cost(&self, grid: Size) -> Option<[StageCost; 2]> {
+        let _ = grid;
+        None
+    }
 }
 
 /// Runs a [`GridCodec`] over batches, the images in parallel.
@@ -117,5 +143,10 @@ impl<C: GridCodec> GridMap for OnHost<C> {
             .collect();
         let shape = (count, 3, height * stride, width * stride);
         Ok(Tensor::from_vec(pictures.concat(), shape, &self.device)?)
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Option<[StageCost; 2]>, TokenizerError> {
+        let stride = self.codec.spec().stride;
+        Ok(self.codec.cost(Size::new(width / stride, height / stride)))
     }
 }

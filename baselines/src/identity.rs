@@ -1,4 +1,4 @@
-use prismbench_core::TokenizerSpec;
+use prismbench_core::{StageCost, TokenizerSpec};
 use prismbench_kernels::Size;
 
 use crate::grid::GridCodec;
@@ -22,6 +22,10 @@ impl GridCodec for Identity {
 
     fn channels(&self) -> usize {
         3
+    }
+
+    fn cost(&self, _: Size) -> Option<[StageCost; 2]> {
+        Some([StageCost::default(); 2])
     }
 
     fn encode(&self, planes: &[f32], _: Size) -> Vec<f32> {

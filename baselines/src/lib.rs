@@ -10,6 +10,7 @@ mod autoencoder_kl;
 #[cfg(test)]
 #[path = "../tests/it/checksum.rs"]
 mod checksum;
+mod cost;
 mod dct;
 mod encoders;
 mod error;

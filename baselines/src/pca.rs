@@ -2,9 +2,10 @@ mod fit;
 
 pub(crate) use fit::PcaFit;
 
-use prismbench_core::TokenizerSpec;
+use prismbench_core::{StageCost, TokenizerSpec};
 use prismbench_kernels::Size;
 
+use crate::cost::matrix;
 use crate::grid::GridCodec;
 use crate::patches;
 
@@ -43,6 +44,15 @@ impl GridCodec for Pca {
 
     fn channels(&self) -> usize {
         self.basis.len() / self.mean.len()
+    }
+
+    /// The basis serves both ways; the mean is the encoder's.
+    fn cost(&self, grid: Size) -> Option<[StageCost; 2]> {
+        let (positions, length) = (grid.area(), self.mean.len());
+        let encoder = matrix(positions, length, self.channels());
+        let parameters = self.spec.parameters;
+        let decoder = matrix(positions, self.channels(), length);
+        Some([StageCost { parameters, ..encoder }, decoder])
     }
 
     fn encode(&self, planes: &[f32], grid: Size) -> Vec<f32> {

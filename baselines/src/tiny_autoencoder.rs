@@ -4,9 +4,10 @@ mod names;
 mod network;
 
 use candle_core::{Device, Tensor};
-use prismbench_core::{ImageBatch, TokenizerError, TokenizerSpec};
+use prismbench_core::{ImageBatch, StageCost, TokenizerError, TokenizerSpec};
 use prismbench_weights::{Expected, WeightsFile};
 
+use crate::cost::{counted, picture};
 use crate::grid::{GridMap, GridTokenizer};
 use crate::layers::{Layers, in_pieces};
 use crate::model::Opening;
@@ -26,6 +27,8 @@ const PIXELS: usize = 16 * 256 * 256;
 /// No layer's sums depend on the other images of the batch.
 pub(crate) struct TinyAutoencoder {
     spec: TokenizerSpec,
+    /// Learned numbers of encoder and decoder.
+    halves: [u64; 2],
     channels: usize,
     encoder: Network,
     decoder: Network,
@@ -60,6 +63,7 @@ impl TinyAutoencoder {
                 weights,
                 source,
             },
+            halves: [encoder.parameters, decoder.parameters],
             channels: form.channels,
             encoder: encoder.network,
             decoder: decoder.network,
@@ -118,6 +122,14 @@ impl GridMap for TinyAutoencoder {
         let latents = latents.to_device(&self.device)?;
         let pixels = height * width * STRIDE * STRIDE;
         in_pieces(&latents, at_once(pixels), |latents| self.decoder.forward(latents))
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Option<[StageCost; 2]>, TokenizerError> {
+        let [encoder, decoder] = self.halves;
+        let encode = |maps| self.encoder.run(maps);
+        let (encoder, latents) = counted(encoder, picture(height, width), encode)?;
+        let (decoder, _) = counted(decoder, latents, |maps| self.decoder.run(maps))?;
+        Ok(Some([encoder, decoder]))
     }
 }
 

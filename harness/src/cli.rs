@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prismbench_reports::ReportError;
 
+use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::{Exit, Streams, cmd};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
-    measured · 3 gate: worse or lost, reproduce: a mismatch · 4 some records failed · 5 weights, data \
-    or disk space missing · 6 gate: inconclusive or nothing compared, reproduce: something not \
+    measured · 3 gate: worse or lost, reproduce: a mismatch · 4 some records failed · 5 weights, data, \
+    device or disk space missing · 6 gate: inconclusive or nothing compared, reproduce: something not \
     measured · 130 interrupted";
 
 /// Measures visual tokenizers and says, for every number, exactly what was measured.
@@ -41,6 +42,8 @@ enum Command {
     List(ListArgs),
     /// Say what a protocol, metric, suite or tokenizer does, with constants and sources
     Explain(ExplainArgs),
+    /// Look at this machine: instructions, threads, GPU, caches, speed; and what to do where something is amiss
+    Doctor(DoctorArgs),
 }
 
 /// Flags replace what the plan says.
@@ -144,6 +147,12 @@ pub(crate) struct RunArgs {
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,
+    /// Write a trace of the run's stages, which Perfetto (ui.perfetto.dev) opens, and say how busy each was
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+    /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
     /// Print the resolved plan and measure nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -373,6 +382,28 @@ pub(crate) struct ExplainArgs {
     pub(crate) name: String,
 }
 
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// text or json
+    #[arg(short, long, default_value = "text")]
+    pub(crate) format: DoctorFormat,
+    /// Skip the benchmark of ten seconds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// The cache to look at [default: PRISMBENCH_CACHE, else ~/.cache/prismbench]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Threads of the benchmark [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorFormat {
+    Text,
+    Json,
+}
+
 fn batch(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(batch @ 1..=4096) => Ok(batch),
@@ -408,6 +439,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Command::Reproduce(args) => cmd::reproduce::run(&args, &mut streams),
         Command::List(args) => cmd::list::run(&args, &mut streams),
         Command::Explain(args) => cmd::explain::run(&args, &mut streams),
+        Command::Doctor(args) => cmd::doctor::run(&args, &mut streams),
     };
     match done {
         Ok(exit) => exit,

@@ -1,6 +1,7 @@
 //! One file per verb: parse, do, print.
 
 pub(crate) mod compare;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fetch;
 pub(crate) mod gate;

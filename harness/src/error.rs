@@ -76,6 +76,8 @@ pub(crate) enum Failure {
     NoTokenizer { tokenizer: String, nearest: Option<String> },
     #[error(transparent)]
     Reproduction(#[from] ReproductionError),
+    #[error("`--device {device}` cannot be used: {reason}")]
+    NoDevice { device: String, reason: String, remedy: String },
     #[error("cannot write the result")]
     Output(#[source] io::Error),
 }
@@ -114,7 +116,10 @@ impl Failure {
                 Some(ReconError::Data(error)) => of_data(error),
                 _ => Exit::Usage,
             },
-            Self::NetworkMissing { .. } | Self::Fetch(_) | Self::NoRuns { .. } => Exit::Missing,
+            Self::NetworkMissing { .. }
+            | Self::Fetch(_)
+            | Self::NoRuns { .. }
+            | Self::NoDevice { .. } => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,
             Self::Network(error) => match error.as_ref() {
@@ -180,7 +185,9 @@ impl Failure {
                 remedy,
                 ..
             })) => Some(remedy.clone()),
-            Self::NetworkMissing { remedy, .. } => Some(remedy.clone()),
+            Self::NetworkMissing { remedy, .. } | Self::NoDevice { remedy, .. } => {
+                Some(remedy.clone())
+            }
             Self::Network(error) => match error.as_ref() {
                 NetworkError::Weights(WeightsError::Missing { remedy, .. }) => Some(remedy.clone()),
                 _ => None,

@@ -6,6 +6,8 @@ mod cli;
 mod cmd;
 mod contact_sheets;
 mod data_sets;
+mod device;
+mod doctor;
 mod error;
 mod exit;
 mod judged;
@@ -22,6 +24,7 @@ mod runner;
 mod saving;
 mod side;
 mod streams;
+mod trace;
 
 pub use cli::main_from;
 pub use exit::Exit;

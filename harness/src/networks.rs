@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use prismbench_baselines::{Hub, Instrument, OpenError, OpenOptions};
@@ -30,11 +30,16 @@ pub(crate) const TEXT_TOWER: &str = "text-tower";
 /// Where weights and features are kept: `--cache`, else `PRISMBENCH_CACHE`, else the user's cache
 /// folder.
 pub(crate) fn cache_folder(plan: &Plan) -> Option<PathBuf> {
+    cache_of(plan.cache.as_deref())
+}
+
+/// The same for what the command line says.
+pub(crate) fn cache_of(given: Option<&Path>) -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let named = variable("PRISMBENCH_CACHE").map(PathBuf::from);
     let xdg = || variable("XDG_CACHE_HOME").map(|folder| PathBuf::from(folder).join("prismbench"));
     let home = || variable("HOME").map(|home| PathBuf::from(home).join(".cache/prismbench"));
-    plan.cache.clone().or(named).or_else(xdg).or_else(home)
+    given.map(Path::to_owned).or(named).or_else(xdg).or_else(home)
 }
 
 /// The networks that the plan's metrics need under a protocol.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use prismbench_core::Concern;
 use serde::{Deserialize, Serialize};
 
 /// `run.json`: what a run was made by and of, beyond what its records say.
@@ -12,6 +13,9 @@ pub(crate) struct Provenance {
     pub(crate) target: String,
     pub(crate) cpu: String,
     pub(crate) threads: usize,
+    /// Of the first core when the run began, in MHz, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clock_mhz: Option<f64>,
     /// The arguments, as typed.
     pub(crate) command: Vec<String>,
     pub(crate) started_unix: u64,
@@ -70,11 +74,22 @@ impl Provenance {
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             cpu: cpu(),
             threads,
+            clock_mhz: cpu_field("cpu MHz").and_then(|clock| clock.parse().ok()),
             command: std::env::args().collect(),
             started_unix: now(),
             finished_unix: None,
             pictures: Vec::new(),
             weights: BTreeMap::new(),
+        }
+    }
+
+    /// How records of a family of numbers name what ran the tokenizer: times are of one machine, and
+    /// its threads.
+    pub(crate) fn device_for(&self, concern: Concern) -> String {
+        match (concern, self.cpu.as_str()) {
+            (Concern::Throughput, "") => format!("cpu, {} threads", self.threads),
+            (Concern::Throughput, model) => format!("cpu: {model}, {} threads", self.threads),
+            _ => "cpu".to_owned(),
         }
     }
 
@@ -85,10 +100,15 @@ impl Provenance {
 }
 
 /// Model of the processor where the system tells it, else empty.
-fn cpu() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    model.map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+pub(crate) fn cpu() -> String {
+    cpu_field("model name").unwrap_or_default()
+}
+
+/// What the system says of its first core.
+fn cpu_field(name: &str) -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.split_once(':'));
+    value.map(|(_, value)| value.trim().to_owned())
 }
 
 /// Seconds since 1970; 0 on a clock that is set before it.

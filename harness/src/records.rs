@@ -13,6 +13,8 @@ pub(crate) struct Common<'a> {
     pub(crate) resolution: String,
     pub(crate) protocol: &'a Protocol,
     pub(crate) reference_sha256: &'a str,
+    /// What ran the tokenizer.
+    pub(crate) device: String,
 }
 
 /// What every record of one tokenizer has in common.
@@ -62,7 +64,7 @@ impl Common<'_> {
                 .reference
                 .clone()
                 .unwrap_or_else(|| self.reference_sha256.to_owned()),
-            device: "cpu".to_owned(),
+            device: self.device.clone(),
             dtype: "f32".to_owned(),
             seconds: 0.0,
             source: "measured".to_owned(),

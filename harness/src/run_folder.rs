@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::{Outcome, Record};
 use prismbench_reports::{ReportError, SampleColumns, read_records, read_samples, write_samples};
 
+use prismbench_suites::Stage;
 use sha2::{Digest, Sha256};
 
 use crate::error::Failure;
@@ -128,6 +129,7 @@ impl RunFolder {
         records: Vec<Record>,
         samples: Vec<SampleColumns>,
     ) -> Result<(), Failure> {
+        let _write = Stage::Write.enter();
         self.records.extend(records);
         self.samples.extend(samples);
         let mut lines = Vec::new();

@@ -1,7 +1,7 @@
 mod generation;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
@@ -46,6 +46,8 @@ pub(crate) struct Runner<'a, 's> {
 struct Loaded {
     tokenizer: Box<dyn Tokenizer>,
     variant: String,
+    /// How long that took, a fit included.
+    took: Duration,
 }
 
 /// What one pass is over.
@@ -154,7 +156,8 @@ impl Runner<'_, '_> {
         for reference in missing {
             let loaded = self.load(reference, job)?;
             let more = loaded.tokenizer.spec().parameters;
-            if !group.is_empty() && parameters + more > PASS_PARAMETERS {
+            let full = group.len() >= job.suite.subjects_at_once();
+            if !group.is_empty() && (full || parameters + more > PASS_PARAMETERS) {
                 self.pass(job, &std::mem::take(&mut group))?;
                 parameters = 0;
             }
@@ -165,8 +168,9 @@ impl Runner<'_, '_> {
     }
 
     fn load(&mut self, reference: &TokenizerRef, job: &Job<'_>) -> Result<Loaded, Failure> {
-        let loaded = match baselines::open(reference, &self.options(job.protocol))? {
-            Opened::Ready(tokenizer) => Loaded { tokenizer, variant: String::new() },
+        let start = Instant::now();
+        let (tokenizer, variant) = match baselines::open(reference, &self.options(job.protocol))? {
+            Opened::Ready(tokenizer) => (tokenizer, String::new()),
             Opened::Unfitted(fit) => match &self.plan.fit {
                 Fit::On(spec) => {
                     let dataset = data_sets::open(spec)?;
@@ -177,16 +181,17 @@ impl Runner<'_, '_> {
                         limit: None,
                         ..job.pictures
                     };
-                    Loaded { tokenizer: self.fit(fit, &all)?, variant }
+                    (self.fit(fit, &all)?, variant)
                 }
                 Fit::HeldOut => {
                     let held_out = Pictures { part: Part::Train, ..job.pictures };
                     let train = job.training.unwrap_or(held_out);
                     let variant = "fit held out".to_owned();
-                    Loaded { tokenizer: self.fit(fit, &train)?, variant }
+                    (self.fit(fit, &train)?, variant)
                 }
             },
         };
+        let loaded = Loaded { tokenizer, variant, took: start.elapsed() };
         let spec = loaded.tokenizer.spec();
         let files = spec.weights.iter().map(WeightFile::from);
         self.folder.provenance.weights.insert(spec.id.clone(), files.collect());
@@ -248,6 +253,7 @@ impl Runner<'_, '_> {
         let interrupted = watcher.streams.interrupted;
         let subjects: Vec<&dyn Tokenizer> =
             group.iter().map(|loaded| loaded.tokenizer.as_ref()).collect();
+        let load_times: Vec<Duration> = group.iter().map(|loaded| loaded.took).collect();
         let mut context = Context {
             metrics,
             device: &self.device,
@@ -258,6 +264,7 @@ impl Runner<'_, '_> {
             allow_unlike_reference: self.plan.allow_unlike_reference,
             training: job.training,
             text_tower: job.text_tower,
+            load_times: &load_times,
             reference: self.plan.reference.as_deref(),
             cache: cache.as_deref(),
             save_features: save_features.as_deref(),
@@ -356,6 +363,7 @@ impl Runner<'_, '_> {
             resolution: job.pictures.resolution(),
             protocol: job.protocol,
             reference_sha256: &pass.pictures.sha256,
+            device: self.folder.provenance.device_for(job.suite.concern()),
         };
         let (mut records, mut samples) = (Vec::new(), Vec::new());
         for (loaded, report) in group.iter().zip(&pass.reports) {

@@ -17,13 +17,18 @@
 
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
+#[expect(dead_code, reason = "other kernels are bound by products")]
+#[path = "shared/measured.rs"]
+mod measured;
 #[expect(dead_code, reason = "other benches print other figures")]
 #[path = "../../tests/oracle/record.rs"]
 mod record;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group};
+use criterion::{Criterion, criterion_group};
+use measured::{Bound, Peaks};
 use prismbench_kernels::Size;
 use prismbench_kernels::filters::{Cutoff, Pass, PlaneFilter, Shape};
 
@@ -67,11 +72,15 @@ fn two_threads() -> rayon::ThreadPool {
 
 fn all(c: &mut Criterion) {
     let pool = two_threads();
+    let peaks = Peaks::measure(&pool);
     let mut group = c.benchmark_group("filters");
-    group.throughput(Throughput::Elements(PICTURES as u64));
     for (name, filter) in filters() {
-        let (planes, mut out) = (planes(), planes());
-        group.bench_function(name, |b| b.iter(|| pool.install(|| filter.apply(&planes, &mut out))));
+        let (planes, out) = (planes(), Mutex::new(planes()));
+        // Each plane is read and written once.
+        let bound = Bound::Bytes(8 * planes.len() as u64);
+        peaks.bench(&mut group, (name, bound), || {
+            pool.install(|| filter.apply(&planes, &mut out.lock().unwrap()));
+        });
     }
     group.finish();
 }

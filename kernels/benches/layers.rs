@@ -21,19 +21,23 @@
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 #![expect(clippy::print_stdout, reason = "the record is read from there")]
 
+#[path = "shared/measured.rs"]
+mod measured;
+
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, criterion_group};
+use measured::{Bound, Peaks};
 use prismbench_kernels::nn::{
     Activation, Arithmetic, Attention, Conv2d, ConvOptions, GroupNorm, LayerNorm, Linear, MapShape,
-    Maps, Pool, Window, softmax, upsample_nearest,
+    Maps, NnError, Pool, Window, Work, count, softmax, upsample_nearest,
 };
 
 /// Set for a plain timed loop whose result a script can read, instead of criterion's analysis.
 const RECORD: &str = "PRISMBENCH_RECORD_SECONDS";
 
-type Layer = (&'static str, Box<dyn Fn() -> Maps + Sync>);
+type Layer = (&'static str, Work, Box<dyn Fn() -> Maps + Sync>);
 
 fn maps(images: usize, height: usize, width: usize, channels: usize) -> Maps {
     let shape = MapShape { images, height, width, channels };
@@ -42,39 +46,46 @@ fn maps(images: usize, height: usize, width: usize, channels: usize) -> Maps {
     Maps::from_rows(shape, values.collect()).unwrap()
 }
 
+/// A layer under its name, with what it computes of these maps.
+fn layer(
+    name: &'static str,
+    x: Maps,
+    forward: impl Fn(&Maps) -> Result<Maps, NnError> + Sync + 'static,
+) -> Layer {
+    let (work, _) = count(x.shape(), |x| forward(&x)).unwrap();
+    (name, work, Box::new(move || forward(&x).unwrap()))
+}
+
 /// The same names and sizes as in `layer_speed.py`.
 fn layers() -> Vec<Layer> {
     let mut layers: Vec<Layer> = vec![];
     for (name, heads, images, tokens, channels) in
         [("attention 8x12x257x64", 12, 8, 257, 768), ("attention 1x1x4096x512", 1, 1, 4096, 512)]
     {
-        let qkv = [1, 2, 3].map(|_| maps(images, 1, tokens, channels));
-        let attention = Attention::new(heads);
-        layers
-            .push((name, Box::new(move || attention.forward(&qkv[0], &qkv[1], &qkv[2]).unwrap())));
+        let [k, v] = [1, 2].map(|_| maps(images, 1, tokens, channels));
+        let (attention, q) = (Attention::new(heads), maps(images, 1, tokens, channels));
+        layers.push(layer(name, q, move |q| attention.forward(q, &k, &v)));
     }
     for (name, function) in [
         ("gelu 8x257x3072", Activation::Gelu),
         ("gelu-tanh 8x257x3072", Activation::GeluTanh),
         ("silu 8x257x3072", Activation::Silu),
     ] {
-        let x = maps(8, 1, 257, 3072);
-        layers.push((name, Box::new(move || function.forward(&x).unwrap())));
+        layers.push(layer(name, maps(8, 1, 257, 3072), move |x| function.forward(x)));
     }
     let ones = |channels: usize| Tensor::ones(channels, DType::F32, &Device::Cpu).unwrap();
-    let x = maps(96, 1, 257, 257);
-    layers.push(("softmax 96x257x257", Box::new(move || softmax(&x).unwrap())));
-    let (x, norm) = (maps(8, 1, 257, 768), LayerNorm::new(&ones(768), None, 1e-6).unwrap());
-    layers.push(("layer-norm 8x257x768", Box::new(move || norm.forward(&x).unwrap())));
+    layers.push(layer("softmax 96x257x257", maps(96, 1, 257, 257), softmax));
+    let norm = LayerNorm::new(&ones(768), None, 1e-6).unwrap();
+    layers.push(layer("layer-norm 8x257x768", maps(8, 1, 257, 768), move |x| norm.forward(x)));
     let norm = GroupNorm::new(32, &ones(128), None, 1e-6).unwrap().activation(Activation::Silu);
     let x = maps(1, 512, 512, 128);
-    layers.push(("group-norm+silu 512x512x128", Box::new(move || norm.forward(&x).unwrap())));
-    let (x, pool) = (maps(8, 147, 147, 64), Pool::max(Window::new(3, 3).stride(2, 2)));
-    layers.push(("max-pool 8x147x147x64", Box::new(move || pool.forward(&x).unwrap())));
-    let (x, pool) = (maps(8, 35, 35, 288), Pool::average(Window::new(3, 3).padding(1, 1)));
-    layers.push(("average-pool 8x35x35x288", Box::new(move || pool.forward(&x).unwrap())));
+    layers.push(layer("group-norm+silu 512x512x128", x, move |x| norm.forward(x)));
+    let pool = Pool::max(Window::new(3, 3).stride(2, 2));
+    layers.push(layer("max-pool 8x147x147x64", maps(8, 147, 147, 64), move |x| pool.forward(x)));
+    let pool = Pool::average(Window::new(3, 3).padding(1, 1));
+    layers.push(layer("average-pool 8x35x35x288", maps(8, 35, 35, 288), move |x| pool.forward(x)));
     let x = maps(1, 256, 256, 256);
-    layers.push(("nearest 256x256x256", Box::new(move || upsample_nearest(&x, 2).unwrap())));
+    layers.push(layer("nearest 256x256x256", x, |x| upsample_nearest(x, 2)));
     layers.extend(convolutions());
     layers.push(vit());
     layers
@@ -87,17 +98,16 @@ fn weight(shape: &[usize]) -> Tensor {
 
 /// 3x3 convolutions of SD-VAE's decoder at 256x256, where most of its time goes.
 fn convolutions() -> Vec<Layer> {
-    let layer = |(name, channels, side): (&'static str, usize, usize)| -> Layer {
+    let convolution = |(name, channels, side): (&'static str, usize, usize)| -> Layer {
         let arithmetic = Arithmetic::Fast;
         let options = ConvOptions::new(Window::new(3, 3).padding(1, 1));
         let weight = weight(&[channels, channels, 3, 3]);
         let conv = Conv2d::new(&weight, None, ConvOptions { arithmetic, ..options }).unwrap();
-        let x = maps(1, side, side, channels);
-        (name, Box::new(move || conv.forward(&x).unwrap()))
+        layer(name, maps(1, side, side, channels), move |x| conv.forward(x))
     };
     [("conv 512x64x64", 512, 64), ("conv 256x128x128", 256, 128), ("conv 128x256x256", 128, 256)]
         .into_iter()
-        .map(layer)
+        .map(convolution)
         .collect()
 }
 
@@ -123,18 +133,18 @@ fn vit() -> Layer {
         ],
     };
     let blocks: Vec<Block> = (0..12).map(block).collect();
-    let (tokens, attention) = (maps(8, 1, 197, 768), Attention::new(12));
-    let forward = move || {
+    let attention = Attention::new(12);
+    let forward = move |tokens: &Maps| {
         let mut x = tokens.clone();
         for Block { norms: [first, second], linears: [qkv, projection, wide, narrow] } in &blocks {
-            let joint = qkv.forward(&first.forward(&x).unwrap()).unwrap();
-            x = projection.forward_add(&attention.forward_joint(&joint).unwrap(), &x).unwrap();
-            let hidden = wide.forward(&second.forward(&x).unwrap()).unwrap();
-            x = narrow.forward_add(&hidden, &x).unwrap();
+            let joint = qkv.forward(&first.forward(&x)?)?;
+            x = projection.forward_add(&attention.forward_joint(&joint)?, &x)?;
+            let hidden = wide.forward(&second.forward(&x)?)?;
+            x = narrow.forward_add(&hidden, &x)?;
         }
-        x
+        Ok(x)
     };
-    ("vit-b 8x197", Box::new(forward))
+    layer("vit-b 8x197", maps(8, 1, 197, 768), forward)
 }
 
 fn two_threads() -> rayon::ThreadPool {
@@ -143,9 +153,15 @@ fn two_threads() -> rayon::ThreadPool {
 
 fn all(c: &mut Criterion) {
     let pool = two_threads();
+    let peaks = Peaks::measure(&pool);
     let mut group = c.benchmark_group("layers");
-    for (name, layer) in layers() {
-        group.bench_function(name, |b| b.iter(|| pool.install(&layer)));
+    for (name, work, layer) in layers() {
+        // What is no product is bound by memory.
+        let bound = match work.products() {
+            0 => Bound::Bytes(4 * (work.values + work.weights)),
+            products => Bound::Operations(2 * products),
+        };
+        peaks.bench(&mut group, (name, bound), || drop(pool.install(&layer)));
     }
     group.finish();
 }
@@ -160,7 +176,7 @@ fn cpu_seconds() -> Option<f64> {
 
 fn record(limit: Duration) {
     let pool = two_threads();
-    for (name, layer) in layers() {
+    for (name, _, layer) in layers() {
         pool.install(&layer);
         let (start, cpu) = (Instant::now(), cpu_seconds());
         let mut calls = vec![];

@@ -19,6 +19,22 @@ impl InstructionSet {
     /// Every set.
     pub const ALL: [Self; 3] = [Self::Best, Self::Avx2, Self::Portable];
 
+    /// What [`Self::Best`] is on this machine.
+    #[must_use]
+    pub fn best_of_this_machine() -> &'static str {
+        #[cfg(target_arch = "x86_64")]
+        if pulp::x86::V4::try_new().is_some() {
+            return "AVX-512";
+        } else if pulp::x86::V3::try_new().is_some() {
+            return "AVX2 and FMA";
+        }
+        match Arch::new() {
+            Arch::Scalar => "no vectors beyond the base line",
+            #[cfg(not(target_arch = "wasm32"))]
+            _ => "the vectors of this processor",
+        }
+    }
+
     /// Whether this machine has it.
     #[must_use]
     pub fn is_available(self) -> bool {

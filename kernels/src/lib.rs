@@ -15,12 +15,15 @@ pub mod dct;
 pub mod directions;
 pub mod distances;
 pub mod dots;
+#[cfg(test)]
+mod executed;
 pub mod filters;
 pub mod gram;
 mod instruction_set;
 pub mod matrix;
 pub mod network_input;
 pub mod nn;
+pub mod peaks;
 mod product;
 pub mod ranks;
 pub mod resample;

@@ -27,6 +27,7 @@ mod testing;
 mod tokens;
 mod upsample;
 mod window;
+mod work;
 
 pub use activation::Activation;
 pub use attention::{Attention, Mask};
@@ -47,6 +48,8 @@ pub use softmax::{softmax, softmax_rows};
 pub use swiglu::swiglu;
 pub use upsample::{upsample_bilinear, upsample_nearest};
 pub use window::{Padding, Window};
+pub(crate) use work::Tally;
+pub use work::{Work, count};
 
 /// Counts the changes that moved the bits of a layer's result: what was computed before such a change
 /// and kept cannot be put beside what is computed now.

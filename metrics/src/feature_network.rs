@@ -1,4 +1,5 @@
 use prismbench_core::{RgbImage, Weights};
+use prismbench_kernels::nn::Work;
 
 use crate::{MetricError, NetworkError};
 
@@ -34,6 +35,22 @@ pub trait FeatureNetwork: Send + Sync {
         images: &[&RgbImage],
         taps: &[Tap],
     ) -> Result<Vec<FeatureRows>, NetworkError>;
+
+    /// What a picture of `height x width` pixels costs, up to the last tap, counted from the shapes that
+    /// run.
+    ///
+    /// # Errors
+    /// [`NetworkError::Layer`] for a picture that is too small.
+    fn cost(&self, height: usize, width: usize) -> Result<NetworkCost, NetworkError>;
+}
+
+/// What a feature network costs for one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkCost {
+    /// Learned or fixed numbers, as the weights files have them.
+    pub parameters: u64,
+    /// What its layers do, without the resize of pictures to its input.
+    pub work: Work,
 }
 
 /// Where in a network features are taken.

@@ -6,14 +6,16 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use prismbench_core::{Choice, InceptionResize, RgbImage, Weights};
-use prismbench_kernels::nn::{Arithmetic, Conv2d, ConvOptions, MapShape, Maps, NnError, Window};
+use prismbench_kernels::nn::{
+    Arithmetic, Conv2d, ConvOptions, MapShape, Maps, NnError, Window, Work, count, global_average,
+};
 use prismbench_weights::{Expected, WeightsFile};
 use rayon::prelude::*;
 
 pub use input::{INCEPTION_SIDE, inception_input};
 
 use crate::feature_network::{channel_means, check_finite, widths};
-use crate::{FeatureNetwork, FeatureRows, NetworkError, Tap};
+use crate::{FeatureNetwork, FeatureRows, NetworkCost, NetworkError, Tap};
 use layout::{ALL, CLASSES, FIRST, POOLED, SECOND, SPATIAL, SPATIAL_CHANNELS, SPATIAL_SIDE, THIRD};
 use network::Network;
 
@@ -179,6 +181,22 @@ impl FeatureNetwork for Inception {
             Tap::Spatial => SPATIAL_SIDE * SPATIAL_SIDE * SPATIAL_CHANNELS,
             Tap::Logits | Tap::LogitsUnbiased => CLASSES,
         })
+    }
+
+    /// Pictures of every size become 299x299.
+    fn cost(&self, _: usize, _: usize) -> Result<NetworkCost, NetworkError> {
+        let (height, width) = (INCEPTION_SIDE, INCEPTION_SIDE);
+        let input = MapShape { images: 1, height, width, channels: 3 };
+        let counted = || -> Result<Work, NnError> {
+            let pooled = |maps| global_average(&self.network.run(&maps, 0, ALL)?);
+            let (network, pooled) = count(input, pooled)?;
+            let (classes, _) = count(pooled, |maps| self.classes.forward(&maps))?;
+            // A convolution of a single position is what the last layer is computed by, not what it is.
+            let (linear, convolution) = (classes.convolution, 0);
+            Ok(network + Work { linear, convolution, ..classes })
+        };
+        let work = counted().map_err(NetworkError::layer(ID))?;
+        Ok(NetworkCost { parameters: layout::parameters(), work })
     }
 
     fn features(

@@ -10,6 +10,7 @@ mod bootstrap;
 mod change_bound;
 mod change_point;
 mod cmmd;
+mod cost;
 mod encoder_input;
 mod error;
 mod feature_network;
@@ -43,15 +44,26 @@ mod student;
 mod symmetric;
 mod wilson;
 
+/// What computes eigenvalues: this build's choice.
+pub const EIGENVALUES_BY: &str =
+    if cfg!(feature = "lapack") { "the system's OpenBLAS (LAPACK)" } else { "faer" };
+
 pub use accumulator::Accumulator;
 pub use alignment::Alignment;
 pub use bag_of_words::BagOfWords;
 pub use change_bound::change_bound;
 pub use change_point::{ChangePoint, change_points};
 pub use cmmd::{CMMD, cmmd};
+pub use cost::{
+    COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE,
+    DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95,
+    ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME,
+    LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
+    ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE, is_timed,
+};
 pub use encoder_input::{CLIP_SIDE, DINOV2_SIDE, clip_input, dinov2_input};
 pub use error::MetricError;
-pub use feature_network::{FeatureNetwork, FeatureRows, Tap};
+pub use feature_network::{FeatureNetwork, FeatureRows, NetworkCost, Tap};
 pub use features::{Columns, FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
     FD_DINOV2, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance,

@@ -9,12 +9,12 @@ use prismbench_core::{
 };
 use prismbench_kernels::Size;
 use prismbench_kernels::directions::{normalise, weighted_differences};
-use prismbench_kernels::nn::{Arithmetic, MapShape, Maps, NnError};
+use prismbench_kernels::nn::{Arithmetic, MapShape, Maps, NnError, count};
 use prismbench_kernels::resample::bilinear_half_pixel;
 use prismbench_weights::{Expected, WeightsFile};
 use rayon::prelude::*;
 
-use crate::NetworkError;
+use crate::{NetworkCost, NetworkError};
 use trunk::Trunk;
 
 /// Learned perceptual image patch similarity.
@@ -182,6 +182,22 @@ impl Lpips {
     #[must_use]
     pub fn weights(&self) -> &[Weights] {
         &self.weights
+    }
+
+    /// What the trunk does with one picture of `height x width` pixels; a distance needs two, and next to
+    /// nothing beside.
+    ///
+    /// # Errors
+    /// [`NetworkError::Layer`] when the picture is too small for the trunk.
+    pub fn cost(&self, height: usize, width: usize) -> Result<NetworkCost, NetworkError> {
+        let picture = MapShape { images: 1, height, width, channels: 3 };
+        // The last tap is behind every layer.
+        let last = |maps: Maps| {
+            let taps = self.trunk.forward(maps.clone())?;
+            Ok::<_, NnError>(taps.into_iter().next_back().unwrap_or(maps))
+        };
+        let (work, _) = count(picture, last).map_err(NetworkError::layer(self.kind.id()))?;
+        Ok(NetworkCost { parameters: Expected::count(&Self::tensors(self.kind)), work })
     }
 
     /// Features of an 8-bit picture.

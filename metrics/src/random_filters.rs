@@ -1,10 +1,12 @@
 use candle_core::{Device, Tensor};
 use prismbench_core::{RgbImage, Stream, Weights};
-use prismbench_kernels::nn::{Activation, Conv2d, ConvOptions, MapShape, Maps, NnError, Window};
+use prismbench_kernels::nn::{
+    Activation, Conv2d, ConvOptions, MapShape, Maps, NnError, Window, count,
+};
 use rayon::prelude::*;
 
 use crate::feature_network::{channel_means, check_finite, widths};
-use crate::{FeatureNetwork, FeatureRows, NetworkError, Tap};
+use crate::{FeatureNetwork, FeatureRows, NetworkCost, NetworkError, Tap};
 
 const ID: &str = "random-filters-v1";
 
@@ -75,6 +77,15 @@ impl FeatureNetwork for RandomFilters {
 
     fn width(&self, tap: Tap) -> Option<usize> {
         (tap == Tap::Pooled).then_some(WIDTH)
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<NetworkCost, NetworkError> {
+        let picture = MapShape { images: 1, height, width, channels: 3 };
+        let run = |maps| self.layers.iter().try_fold(maps, |maps, layer| layer.forward(&maps));
+        let (work, _) = count(picture, run).map_err(NetworkError::layer(ID))?;
+        let numbers =
+            LAYERS.iter().map(|(side, _, inputs, outputs)| side * side * inputs * outputs);
+        Ok(NetworkCost { parameters: numbers.sum::<usize>() as u64, work })
     }
 
     fn features(

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "the errors that were found are worth reading")]
 
+#[path = "networks/cost.rs"]
+mod cost;
 #[path = "../../tests/oracle/hashed.rs"]
 mod hashed;
 #[path = "networks/inception.rs"]

@@ -259,14 +259,7 @@ mod tests {
 
     #[test]
     fn units_and_directions_are_the_words_of_the_records() {
-        for unit in [
-            Unit::Decibel,
-            Unit::One,
-            Unit::FloatsPerImage,
-            Unit::BitsPerPixel,
-            Unit::GigaFlop,
-            Unit::Millisecond,
-        ] {
+        for unit in Unit::ALL {
             assert_eq!(serde_json::to_value(unit).unwrap(), unit_word(unit));
         }
         for better in [Better::Higher, Better::Lower, Better::Neither] {

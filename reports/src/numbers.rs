@@ -9,7 +9,13 @@ pub(crate) fn number(unit: Unit, value: f64) -> String {
         return format!("{value:.3e}");
     }
     let digits = match unit {
-        Unit::Decibel | Unit::GigaFlop | Unit::Millisecond => format!("{value:.2}"),
+        Unit::Decibel
+        | Unit::GigaFlop
+        | Unit::GigaMac
+        | Unit::Millisecond
+        | Unit::ImagesPerSecond => format!("{value:.2}"),
+        Unit::GigaFlopPerSecond | Unit::GigabytePerSecond => format!("{value:.1}"),
+        Unit::Mebibyte | Unit::Parameters => thousands(&format!("{value:.0}")),
         Unit::One => format!("{value:.4}"),
         Unit::BitsPerPixel => format!("{value:.3}"),
         // A mean over pictures of several sizes need not be whole.

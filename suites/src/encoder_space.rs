@@ -1,10 +1,12 @@
 use candle_core::{Device, Tensor};
 use prismbench_core::{
-    Choice, Dinov2Resize, FeatureTap, ImageBatch, RgbImage, Tokenizer, TokenizerError, Weights,
+    Choice, Cost, Dinov2Resize, FeatureTap, ImageBatch, RgbImage, StageCost, Tokenizer,
+    TokenizerError, Weights,
 };
+use prismbench_kernels::nn::Work;
 use prismbench_metrics::{
-    CLIP_SIDE, DINOV2_SIDE, FeatureNetwork, FeatureRows, NetworkError, Tap, clip_input,
-    dinov2_input,
+    CLIP_SIDE, DINOV2_SIDE, FeatureNetwork, FeatureRows, NetworkCost, NetworkError, Tap,
+    clip_input, dinov2_input,
 };
 use rayon::prelude::*;
 
@@ -41,11 +43,16 @@ impl EncoderSpace {
         }
     }
 
-    fn rows(&self, images: &[&RgbImage]) -> Result<Vec<f32>, TokenizerError> {
-        let side = match self.rule {
+    /// Height and width of the encoder's input.
+    fn side(&self) -> usize {
+        match self.rule {
             EncoderRule::Dinov2(_) => DINOV2_SIDE,
             EncoderRule::Clip => CLIP_SIDE,
-        };
+        }
+    }
+
+    fn rows(&self, images: &[&RgbImage]) -> Result<Vec<f32>, TokenizerError> {
+        let side = self.side();
         let input = |image: &&RgbImage| match self.rule {
             EncoderRule::Dinov2(resize) => dinov2_input(image, resize),
             EncoderRule::Clip => clip_input(image),
@@ -96,6 +103,23 @@ impl FeatureNetwork for EncoderSpace {
 
     fn width(&self, tap: Tap) -> Option<usize> {
         (tap == Tap::Pooled).then(|| self.columns())
+    }
+
+    fn cost(&self, _: usize, _: usize) -> Result<NetworkCost, NetworkError> {
+        let network = self.id();
+        let failed =
+            |cause: TokenizerError| NetworkError::Encoder { network, cause: Box::new(cause) };
+        let Cost { encoder, head, .. } =
+            self.encoder.cost(self.side(), self.side()).map_err(failed)?;
+        // A class token is there already; a projected summary is the head's.
+        let head = head.filter(|_| self.rule == EncoderRule::Clip);
+        let all = [Some(encoder), head].into_iter().flatten();
+        Ok(all.fold(NetworkCost { parameters: 0, work: Work::default() }, |sum, stage| {
+            let StageCost { parameters, convolution, linear, attention, rest, weights, values } =
+                stage;
+            let work = Work { convolution, linear, attention, rest, weights, values };
+            NetworkCost { parameters: sum.parameters + parameters, work: sum.work + work }
+        }))
     }
 
     fn features(

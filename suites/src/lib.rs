@@ -18,7 +18,9 @@ mod seen;
 mod sets;
 mod spectrum;
 mod spool;
+mod stage;
 mod suite;
+mod throughput;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
 pub use crop::CropError;
@@ -36,9 +38,11 @@ pub use probing::ProbingSuite;
 pub use reconstruction::ReconstructionSuite;
 pub use retrieval::RetrievalSuite;
 pub use spectrum::SpectrumSuite;
+pub use stage::Stage;
 pub use suite::{
     Context, Learns, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError,
 };
+pub use throughput::ThroughputSuite;
 
 /// Every suite, in the order of `prismbench list suites`.
 #[must_use]
@@ -49,6 +53,7 @@ pub fn suites() -> Vec<Box<dyn Suite>> {
         Box::new(ProbingSuite),
         Box::new(RetrievalSuite),
         Box::new(SpectrumSuite),
+        Box::new(ThroughputSuite::default()),
     ]
 }
 

@@ -4,6 +4,7 @@ use prismbench_core::{Protocol, RgbImage, Sample, SampleKey};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::Stage;
 use crate::crop::{self, CropError};
 use crate::feature_file::Item;
 use prismbench_data::{DataError, Dataset, Pending, Samples};
@@ -255,9 +256,12 @@ impl PictureError {
 }
 
 fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, PictureError> {
+    let read = Stage::Read.enter();
     let Sample { index, id, image, label, captions } = pending.load()?;
+    drop(read);
     let side = |side: usize| u32::try_from(side).ok();
     let original = side(image.width()).zip(side(image.height()));
+    let _crop = Stage::Crop.enter();
     let image = match crop::apply(protocol, image) {
         Ok(image) => image,
         Err(cause) => {

@@ -12,7 +12,7 @@ use prismbench_metrics::{
 
 use crate::pictures::{Pictures, Prepared};
 use crate::seen::Seen;
-use crate::{Context, Measurement, NetworkKind, Pass, Report, Suite, SuiteError};
+use crate::{Context, Measurement, NetworkKind, Pass, Report, Stage, Suite, SuiteError};
 use distributions::Distributions;
 use perceptual::{Made, Perceptual};
 use subject::Subject;
@@ -77,6 +77,7 @@ impl Suite for ReconstructionSuite {
             let dataset = pictures.dataset.id().to_owned();
             return Err(SuiteError::NothingLeft { dataset, skipped: measured.skipped.len() });
         }
+        let _metric = Stage::Metric.enter();
         going.distributions.keep(&mut warnings);
         if let Some(path) = context.save_features {
             let saved =
@@ -129,7 +130,10 @@ impl<'a> Going<'a> {
     ) -> Result<(), SuiteError> {
         let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
         let batch = ImageBatch::from_images(&images, context.device)?;
-        self.distributions.add_originals(block)?;
+        {
+            let _metric = Stage::Metric.enter();
+            self.distributions.add_originals(block)?;
+        }
         let mut all: Made = Vec::with_capacity(tokenizers.len());
         for (number, (tokenizer, subject)) in tokenizers.iter().zip(&mut self.subjects).enumerate()
         {
@@ -143,6 +147,7 @@ impl<'a> Going<'a> {
                         .observer
                         .made(number, block, &latents, &made)
                         .map_err(SuiteError::Save)?;
+                    let _metric = Stage::Metric.enter();
                     self.distributions.add(number, block, &made);
                     all.push(Some(made));
                 }
@@ -153,6 +158,7 @@ impl<'a> Going<'a> {
             }
         }
         if let Some(perceptual) = &mut self.perceptual {
+            let _metric = Stage::Metric.enter();
             perceptual.add(block, &all);
         }
         Ok(())

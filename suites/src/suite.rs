@@ -1,9 +1,11 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use candle_core::Device;
 use prismbench_core::{
-    Concern, Latents, MetricDef, Outcome, Protocol, Reconstruction, Tokenizer, TokenizerError,
+    Concern, ElementType, Latents, MetricDef, Outcome, Protocol, Reconstruction, Tokenizer,
+    TokenizerError,
 };
 use prismbench_data::LatentFileError;
 use prismbench_metrics::MetricError;
@@ -31,6 +33,11 @@ pub trait Suite: Send + Sync {
     /// Whether it learns from pictures before it measures on others.
     fn learns(&self) -> Learns {
         Learns::Nothing
+    }
+
+    /// Tokenizers that may be in memory while it measures: 1 where others would disturb.
+    fn subjects_at_once(&self) -> usize {
+        usize::MAX
     }
 
     /// Every metric it can measure, in the order of the tables' columns.
@@ -95,6 +102,8 @@ pub struct Context<'a> {
     pub parts: Option<&'a Path>,
     /// Where samples that were made here are written as an `.npz`.
     pub save_samples: Option<&'a Path>,
+    /// How long it took to open each subject; empty where nobody has looked.
+    pub load_times: &'a [Duration],
     /// Set when the user wants to stop; looked at after every block.
     pub interrupted: &'a AtomicBool,
     /// Told what happens: the progress bar and the saved arrays hang off it.
@@ -207,6 +216,14 @@ pub enum SuiteError {
     /// Something is to be learnt, and there is nothing to learn from.
     #[error("there are no pictures to learn from; name them with --data train=DATA,test=DATA")]
     NoTraining,
+    /// A device without these numbers.
+    #[error(
+        "the CPU computes in f32, and the protocol asks for {element}: `--set element-type=f32`"
+    )]
+    ElementType {
+        /// What was asked for.
+        element: ElementType,
+    },
     /// A suite that judges samples was given none.
     #[error(
         "there are no samples to judge; name pictures with --samples, latents with --latents and a \

@@ -126,7 +126,9 @@ fn as_torch_hub_has_it(tensors: &Tensors) -> Tensors {
     named
         .map(|(name, mut shape, mut values)| {
             if name.contains("attention.query") {
-                ["key", "value"].map(|part| values.extend(of(&name.replace("query", part))));
+                for part in ["key", "value"] {
+                    values.extend(of(&name.replace("query", part)));
+                }
                 shape[0] *= 3;
             }
             let name = NAMES.iter().fold(name, |name, (from, to)| name.replace(from, to));

@@ -63,6 +63,16 @@ impl Architecture {
         list.0
     }
 
+    /// Learned numbers of the encoder, and of the decoder.
+    pub(super) fn parameters(&self) -> [u64; 2] {
+        let count = |half: fn(&Self, &mut List)| {
+            let mut list = List(Vec::new());
+            half(self, &mut list);
+            list.0.iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
+        };
+        [count(Self::encoder), count(Self::decoder)]
+    }
+
     fn encoder(&self, list: &mut List) {
         let widest = self.widths[LEVELS - 1];
         list.conv("encoder.conv_in", 3, self.widths[0], 3);
@@ -157,6 +167,10 @@ mod tests {
         };
         assert_eq!(count(Architecture::FOUR_CHANNELS), (248, 83_653_863));
         assert_eq!(count(Architecture::SIXTEEN_CHANNELS), (244, 83_819_683));
+        // The published halves, and the convolutions on both sides of the latent.
+        let halves = [34_163_592 + 72, 49_490_179 + 20];
+        assert_eq!(Architecture::FOUR_CHANNELS.parameters(), halves);
+        assert_eq!(Architecture::SIXTEEN_CHANNELS.parameters(), [34_274_208, 49_545_475]);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 use candle_core::{Device, Tensor};
-use prismbench_core::{ImageBatch, TokenizerError};
-use prismbench_kernels::nn::Arithmetic;
+use prismbench_core::{ImageBatch, StageCost, TokenizerError};
+use prismbench_kernels::nn::{Arithmetic, MapShape};
 use prismbench_weights::{Tensors, WeightsFile};
 
 use super::architecture::Architecture;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::names::{IGNORED, Names};
+use crate::cost::{counted, picture};
 use crate::layers::Layers;
 
 const ARCHITECTURE: Architecture = Architecture::SIXTEEN_CHANNELS;
@@ -73,16 +74,24 @@ impl FluxTensors {
     }
 }
 
-/// Learned numbers under a prefix of diffusers' names.
-fn parameters(prefix: &str) -> u64 {
-    let half = ARCHITECTURE.tensors().into_iter().filter(|(name, _)| name.starts_with(prefix));
-    half.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
-}
-
 impl FluxEncoder {
     /// Learned numbers of the encoder.
     pub(crate) fn parameters(&self) -> u64 {
-        parameters("encoder.")
+        ARCHITECTURE.parameters()[0]
+    }
+
+    /// What a picture of these sides costs, and the shape of its mean.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Tensor`] for sides that are too small.
+    pub(crate) fn cost(
+        &self,
+        height: usize,
+        width: usize,
+    ) -> Result<(StageCost, MapShape), TokenizerError> {
+        let forward = |maps| self.encoder.forward(&maps);
+        let (cost, moments) = counted(self.parameters(), picture(height, width), forward)?;
+        Ok((cost, MapShape { channels: FluxTensors::CHANNELS, ..moments }))
     }
 
     /// The posterior's mean, neither shifted nor scaled: `[N, 16, H / 8, W / 8]` of pictures whose
@@ -98,7 +107,16 @@ impl FluxEncoder {
 impl FluxDecoder {
     /// Learned numbers of the decoder.
     pub(crate) fn parameters(&self) -> u64 {
-        parameters("decoder.")
+        ARCHITECTURE.parameters()[1]
+    }
+
+    /// What latents of this shape cost.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Tensor`] for latents of other channels.
+    pub(crate) fn cost(&self, latents: MapShape) -> Result<StageCost, TokenizerError> {
+        let forward = |maps| self.decoder.forward(&maps);
+        Ok(counted(self.parameters(), latents, forward)?.0)
     }
 
     /// Pictures `[N, 3, 8 h, 8 w]` of latents `[N, 16, h, w]` that are neither shifted nor scaled.

@@ -1,13 +1,15 @@
 use candle_core::Tensor;
 use prismbench_core::{
-    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, TextTower, Tokenizer,
-    TokenizerError, TokenizerSpec,
+    Cost, Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, StageCost, TextTower,
+    Tokenizer, TokenizerError, TokenizerSpec,
 };
+use prismbench_kernels::nn::{MapShape, NnError, count};
 use prismbench_weights::Expected;
 
 use super::Family;
 use super::pooling::Pooling;
 use super::text::{self, TextEncoder};
+use crate::cost::stage;
 use crate::error::layer;
 use crate::model::Opening;
 use crate::vit::{Input, Pixels, Scope, Tapped, Tower, Vision, behind_each_other};
@@ -18,6 +20,8 @@ pub(crate) struct Encoder {
     width: usize,
     vision: Vision,
     pooling: Pooling,
+    /// Learned numbers of the pooling.
+    head_parameters: u64,
     text: Option<Box<dyn TextTower>>,
 }
 
@@ -47,7 +51,9 @@ impl Encoder {
         let depth = names.depth(&scope, &file);
         let config = &family.tower;
         let mut expected = config.expected(&scope, names, depth);
-        expected.extend(family.head.expected(&config.block, &scope));
+        let head = family.head.expected(&config.block, &scope);
+        let head_parameters = Expected::count(&head);
+        expected.extend(head);
         let text = family.text.and_then(|text| Some((text, text.size(&file)?)));
         match &text {
             None => file.check(&expected, family.ignored)?,
@@ -76,7 +82,23 @@ impl Encoder {
         let pooling = Pooling::new(family.head, &config.block, &scope, &mut tensors)?;
         let input = Input { side: family.side, pixels: family.pixels };
         let vision = Vision { id: spec.id.clone(), input, tower, device: opening.device.clone() };
-        Ok(Self { spec, width: config.block.width, vision, pooling, text })
+        let width = config.block.width;
+        Ok(Self { spec, width, vision, pooling, head_parameters, text })
+    }
+
+    /// What makes one vector of all tokens, of this shape, of a picture; `None` where nothing does.
+    fn head(&self, tokens: MapShape) -> Result<Option<StageCost>, NnError> {
+        let mut pools = true;
+        let (work, _) = count(tokens, |tokens| {
+            let first = self.vision.tower.prefix_len();
+            let patches = tokens.tokens(first..tokens.shape().width)?;
+            let class = (first > 0).then(|| tokens.tokens(0..1)).transpose()?;
+            let class = class.map(|class| self.pooling.class(class)).transpose()?;
+            let pooled = self.pooling.pool(&patches, class.as_ref())?;
+            pools = pooled.is_some();
+            Ok::<_, NnError>(pooled.unwrap_or(tokens))
+        })?;
+        Ok(pools.then(|| stage(work, self.head_parameters)))
     }
 }
 
@@ -98,6 +120,12 @@ impl Tokenizer for Encoder {
     ) -> Result<Latents, TokenizerError> {
         encoding.refuse_extras(&self.spec.id)?;
         Ok(Latents::Tensor(self.vision.latents(images)?))
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        let (work, tokens) = self.vision.work((height, width))?;
+        let encoder = stage(work, self.spec.parameters - self.head_parameters);
+        Ok(Cost { encoder, decoder: None, head: self.head(tokens).map_err(layer)? })
     }
 
     fn decode(&self, _: &Latents) -> Result<ImageBatch, TokenizerError> {

@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use prismbench_core::TokenizerError;
-use prismbench_kernels::nn::{Activation, LayerNorm, Linear, Maps, NnError};
+use prismbench_kernels::nn::{Activation, LayerNorm, Linear, MapShape, Maps, NnError, Work, count};
 use prismbench_weights::Tensors;
 
 use super::decoder_config::{
@@ -59,15 +59,27 @@ impl Decoder {
         let count = self.shared.grid * self.shared.grid + 1;
         let mut latents = Vec::new();
         for few in few_at_a_time(tokens, count) {
-            let patches = self.patches(&few?).map_err(layer)?;
-            latents.push(self.assemble(&patches)?);
+            let tokens = Maps::from_tensor(&few?).map_err(layer)?;
+            let patches = self.patches(tokens).and_then(|patches| patches.to_token_tensor());
+            latents.push(self.assemble(&patches.map_err(layer)?)?);
         }
         Ok(Tensor::cat(&latents, 0)?)
     }
 
-    /// `[N, tokens, patch patch channels]`.
-    fn patches(&self, tokens: &Tensor) -> Result<Tensor, NnError> {
-        let mut x = self.input.forward(&Maps::from_tensor(tokens)?.into_tokens()?)?;
+    /// What tokens of this shape cost, and the shape of the latents that they become.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub(super) fn work(&self, tokens: MapShape) -> Result<(Work, MapShape), TokenizerError> {
+        let (work, _) = count(tokens, |tokens| self.patches(tokens)).map_err(layer)?;
+        let Shared { grid, channels, patch, .. } = self.shared;
+        let (height, width) = (patch * grid, patch * grid);
+        Ok((work, MapShape { images: 1, height, width, channels }))
+    }
+
+    /// For each token the numbers of its patch, `patch patch channels`.
+    fn patches(&self, tokens: Maps) -> Result<Maps, NnError> {
+        let mut x = self.input.forward(&tokens.into_tokens()?)?;
         if let Some(positions) = &self.positions {
             x = x.add_to_each(positions)?;
         }
@@ -82,7 +94,7 @@ impl Decoder {
         if let Some(after) = &self.after {
             x = after.forward(&x)?;
         }
-        self.head.forward(&x)?.to_token_tensor()
+        self.head.forward(&x)
     }
 
     /// Each token's outputs to its place.

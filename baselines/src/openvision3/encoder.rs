@@ -1,9 +1,9 @@
 use candle_core::{Device, Tensor};
 use prismbench_core::{
-    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError,
-    TokenizerSpec,
+    Cost, Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, StageCost, Tokenizer,
+    TokenizerError, TokenizerSpec,
 };
-use prismbench_kernels::nn::Maps;
+use prismbench_kernels::nn::{MapShape, Maps, count};
 use prismbench_weights::{Expected, WeightsFile};
 
 use super::config::Config;
@@ -13,6 +13,7 @@ use super::models::VAE;
 use super::pooling::Pooling;
 use super::tower::PREFIXES;
 use crate::autoencoder_kl::{FluxDecoder, FluxEncoder, FluxTensors};
+use crate::cost::{counted, stage};
 use crate::error::layer;
 use crate::model::Opening;
 use crate::noise::{latent_noise, with_noise};
@@ -42,6 +43,8 @@ pub(super) struct OpenVision3 {
     pooling: Pooling,
     /// Tokens to the autoencoder's latents, and those to pictures.
     decoder: Option<(Decoder, FluxDecoder)>,
+    /// Learned numbers of the tower with its projection, and of what makes latents of its tokens.
+    parameters: [u64; 2],
     device: Device,
 }
 
@@ -93,6 +96,7 @@ impl OpenVision3 {
         let flux = FluxTensors::load(&file, (opening.device, opening.arithmetic))?;
         drop(file);
         let vae = flux.encoder()?;
+        let halves = config.parameters(&scope, &expected);
         let mut parameters = vae.parameters() + Expected::count(&expected);
         let decoder = match decoder {
             None => None,
@@ -109,7 +113,39 @@ impl OpenVision3 {
             weights,
             source: "OpenVision 3, arXiv 2601.15369".to_owned(),
         };
-        Ok(Self { spec, config, vae, tower, pooling, decoder, device: opening.device.clone() })
+        let (parameters, device) = (halves, opening.device.clone());
+        Ok(Self { spec, config, vae, tower, pooling, decoder, parameters, device })
+    }
+
+    /// Pictures to tokens and vector.
+    fn encoder_cost(&self) -> Result<(StageCost, Option<StageCost>), TokenizerError> {
+        let (vae, latents) = self.vae.cost(self.spec.stride, self.spec.stride)?;
+        let grid = self.config.grid();
+        let positions = self.tower.blank_positions((grid, grid))?;
+        let own = self.parameters[0];
+        let (tower, tokens) = counted(own, latents, |maps| {
+            Ok(self.tower.forward(&maps, &positions, FeatureTap::Output)?.tokens)
+        })?;
+        let first = self.tower.prefix_len();
+        let mut pools = true;
+        let (head, _) = count(tokens, |tokens| {
+            let (class, patches) =
+                (tokens.tokens(0..first)?, tokens.tokens(first..tokens.shape().width)?);
+            let pooled = self.pooling.pool(&class, &patches)?;
+            pools = pooled.is_some();
+            Ok(pooled.unwrap_or(tokens))
+        })
+        .map_err(layer)?;
+        // The projection's numbers stay with the tower, where the file has them.
+        Ok((vae + tower, pools.then(|| stage(head, 0))))
+    }
+
+    fn decoder_cost(&self) -> Result<Option<StageCost>, TokenizerError> {
+        let Some((decoder, vae)) = &self.decoder else { return Ok(None) };
+        let (grid, channels) = (self.config.grid(), self.config.width);
+        let tokens = MapShape { images: 1, height: grid, width: grid, channels };
+        let (work, latents) = decoder.work(tokens)?;
+        Ok(Some(stage(work, self.parameters[1]) + vae.cost(latents)?))
     }
 
     /// Refuses pictures of another side than that of the positions.
@@ -181,6 +217,13 @@ impl Tokenizer for OpenVision3 {
         let tokens = latents.grid_of(&self.spec.id, [width, grid, grid])?;
         let latents = decoder.forward(&tokens.to_device(&self.device)?)?;
         vae.pictures(&(latents / SCALE)?)
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        let side = self.spec.stride;
+        self.spec.check_only_size((height, width), (side, side))?;
+        let (encoder, head) = self.encoder_cost()?;
+        Ok(Cost { encoder, decoder: self.decoder_cost()?, head })
     }
 
     /// Where the last norm is of the tokens, the class token is behind it.

@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 use prismbench_core::TokenizerError;
-use prismbench_kernels::nn::{Activation, LayerNorm, Linear, Maps};
+use prismbench_kernels::nn::{Activation, LayerNorm, Linear, Maps, NnError, global_average};
 use prismbench_weights::Tensors;
 
 use super::config::{Config, NormAfter, PoolType};
@@ -46,38 +46,23 @@ impl Pooling {
         class: &Maps,
         patches: &Maps,
     ) -> Result<Option<Tensor>, TokenizerError> {
+        match self.pool(class, patches).map_err(layer)? {
+            None => Ok(None),
+            Some(pooled) => Ok(Some(pooled.to_token_tensor().map_err(layer)?.squeeze(1)?)),
+        }
+    }
+
+    /// The same as maps of one position.
+    pub(super) fn pool(&self, class: &Maps, patches: &Maps) -> Result<Option<Maps>, NnError> {
         let pooled = match self.pool {
             PoolType::None => return Ok(None),
             PoolType::Tok => class.clone(),
-            PoolType::Avg => mean(patches)?,
+            PoolType::Avg => global_average(patches)?,
         };
-        let run = || {
-            let pooled = match &self.norm {
-                Some(norm) => norm.forward(&pooled)?,
-                None => pooled.clone(),
-            };
-            self.projection.forward(&pooled)?.to_token_tensor()
+        let pooled = match &self.norm {
+            Some(norm) => norm.forward(&pooled)?,
+            None => pooled,
         };
-        Ok(Some(run().map_err(layer)?.squeeze(1)?))
+        self.projection.forward(&pooled).map(Some)
     }
-}
-
-/// The mean of each image's tokens, summed in their order.
-fn mean(tokens: &Maps) -> Result<Maps, TokenizerError> {
-    let tensor = tokens.to_token_tensor().map_err(layer)?;
-    if !tensor.device().is_cpu() {
-        return Maps::from_token_tensor(&tensor.mean_keepdim(1)?).map_err(layer);
-    }
-    let (images, count, width) = tensor.dims3()?;
-    let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
-    let mut means = Vec::with_capacity(images * width);
-    for image in values.chunks_exact((count * width).max(1)) {
-        let mut sums = vec![0.0_f64; width];
-        for token in image.chunks_exact(width.max(1)) {
-            sums.iter_mut().zip(token).for_each(|(sum, value)| *sum += f64::from(*value));
-        }
-        means.extend(sums.into_iter().map(|sum| (sum / count as f64) as f32));
-    }
-    let means = Tensor::from_vec(means, (images, 1, width), tensor.device())?;
-    Maps::from_token_tensor(&means).map_err(layer)
 }

@@ -85,6 +85,12 @@ impl Config {
         all
     }
 
+    /// Learned numbers of the tower with its projection, and of the others among `expected`.
+    pub(super) fn parameters(&self, scope: &Scope, expected: &[Expected]) -> [u64; 2] {
+        let own = Expected::count(&self.expected(scope));
+        [own, Expected::count(expected) - own]
+    }
+
     /// Blocks that a file has.
     pub(super) fn depth(&self, scope: &Scope, file: &WeightsFile) -> usize {
         self.names().depth(scope, file)
@@ -94,12 +100,16 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::super::config::PoolType;
+    use super::super::pooling::Pooling;
     use super::*;
-    use prismbench_kernels::nn::Activation;
+    use crate::cost::counted;
+    use crate::cost::testing::{at_depth, giga, zeros};
+    use crate::vit::Tower;
+    use prismbench_core::FeatureTap;
+    use prismbench_kernels::nn::{Activation, MapShape};
 
-    #[test]
-    fn the_two_sizes_have_the_numbers_of_openclips_class() {
-        let config = |width: usize, layers| Config {
+    fn config(width: usize, layers: usize) -> Config {
+        Config {
             width,
             layers,
             heads: width / 64,
@@ -114,7 +124,36 @@ mod tests {
             after: NormAfter::Pooled,
             pool: PoolType::Avg,
             decoder: None,
-        };
+        }
+    }
+
+    #[test]
+    fn the_two_sizes_cost_what_was_counted_of_openclips_class() {
+        for (width, layers, published) in [(768, 12, "23.06"), (1024, 24, "80.88")] {
+            let tower = at_depth(layers, |depth| {
+                let (config, scope) = (config(width, depth), Scope::new(&PREFIXES));
+                let mut tensors = zeros(&config.expected(&scope));
+                let names = config.names();
+                let tower =
+                    Tower::new(&config.tower(), &scope, names, depth, &mut tensors).unwrap();
+                let latents = MapShape { images: 1, height: 32, width: 32, channels: 16 };
+                let positions = tower.blank_positions((16, 16)).unwrap();
+                let pooling = Pooling::new(&config, &scope, &mut tensors).unwrap();
+                // The table has the projection of the pooled vector in it.
+                let run = |maps| {
+                    let tokens = tower.forward(&maps, &positions, FeatureTap::Output)?.tokens;
+                    let patches = tokens.tokens(1..tokens.shape().width)?;
+                    let pooled = pooling.pool(&tokens.tokens(0..1)?, &patches)?;
+                    Ok(pooled.unwrap_or(tokens))
+                };
+                counted(0, latents, run).unwrap().0
+            });
+            assert_eq!(giga(tower.macs()), published);
+        }
+    }
+
+    #[test]
+    fn the_two_sizes_have_the_numbers_of_openclips_class() {
         for (width, layers, tensors, numbers) in
             [(768, 12, 150, 85_893_120), (1024, 24, 294, 303_689_728)]
         {

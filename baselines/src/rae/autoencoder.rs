@@ -1,13 +1,15 @@
 use candle_core::Tensor;
 use prismbench_core::{
-    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError,
-    TokenizerSpec,
+    Cost, Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer,
+    TokenizerError, TokenizerSpec,
 };
+use prismbench_kernels::nn::MapShape;
 
 use super::decoder::Decoder;
 use super::parts::Parts;
 use super::statistics::Statistics;
 use super::variant::Variant;
+use crate::cost::stage;
 use crate::error::layer;
 use crate::model::Opening;
 use crate::noise::{latent_noise, with_noise};
@@ -21,6 +23,8 @@ use crate::vit::{Input, Side, Tapped, Vision, no_class_token};
 pub(crate) struct Rae {
     /// Its stride is the side of its pictures.
     spec: TokenizerSpec,
+    /// Learned numbers of the decoder.
+    decoder_parameters: u64,
     channels: usize,
     grid: usize,
     vision: Vision,
@@ -69,6 +73,7 @@ impl Rae {
         let id = spec.id.clone();
         Self {
             spec,
+            decoder_parameters: parts.decoder_parameters,
             channels,
             grid,
             vision: Vision { id, input, tower: parts.tower, device: opening.device.clone() },
@@ -142,6 +147,16 @@ impl Tokenizer for Rae {
 
     fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
         Ok(Latents::Tensor(self.statistics.denormalise(&self.latents(latents)?)?))
+    }
+
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        let Self { spec, decoder_parameters, channels, grid, .. } = self;
+        spec.check_only_size((height, width), (spec.stride, spec.stride))?;
+        let (work, _) = self.vision.work((height, width))?;
+        let encoder = stage(work, spec.parameters - decoder_parameters);
+        let latents = MapShape { images: 1, height: *grid, width: *grid, channels: *channels };
+        let decoder = self.decoder.cost(*decoder_parameters, latents)?;
+        Ok(Cost { encoder, decoder: Some(decoder), head: None })
     }
 
     /// The encoder's patch tokens; RAE has no use for its class token.

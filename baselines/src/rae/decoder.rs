@@ -1,9 +1,10 @@
 use candle_core::Tensor;
-use prismbench_core::TokenizerError;
-use prismbench_kernels::nn::{Activation, LayerNorm, Linear, Maps, Mask};
+use prismbench_core::{StageCost, TokenizerError};
+use prismbench_kernels::nn::{Activation, LayerNorm, Linear, MapShape, Maps, Mask, NnError};
 use prismbench_weights::{Expected, Tensors, WeightsFile};
 
 use super::sincos;
+use crate::cost::counted;
 use crate::error::layer;
 use crate::vit::{
     BlockConfig, Blocks, Names, RAE_DECODER_BLOCK, Scope, expect_linear, expect_norm,
@@ -173,17 +174,32 @@ impl Decoder {
     pub(crate) fn forward(&self, latents: &Tensor) -> Result<Tensor, TokenizerError> {
         let mut pictures = Vec::new();
         for few in few_at_a_time(latents, self.grid * self.grid + 1) {
-            let few = few?;
-            let run = || {
-                let tokens = self.embed.forward(&Maps::from_tensor(&few)?.into_tokens()?)?;
-                let tokens = tokens.add_to_each(&self.positions)?.with_prefix(&self.class)?;
-                let tokens = self.blocks.forward(tokens, 0..self.blocks.len())?;
-                let patches = tokens.tokens(1..tokens.shape().width)?;
-                self.predict.forward(&self.norm.forward(&patches)?)?.to_token_tensor()
-            };
-            pictures.push(self.paint(&run().map_err(layer)?)?);
+            let latents = Maps::from_tensor(&few?).map_err(layer)?;
+            let patches = self.patches(latents).and_then(|patches| patches.to_token_tensor());
+            pictures.push(self.paint(&patches.map_err(layer)?)?);
         }
         Ok(Tensor::cat(&pictures, 0)?)
+    }
+
+    /// Latents to the pixels of each patch.
+    fn patches(&self, latents: Maps) -> Result<Maps, NnError> {
+        let tokens = self.embed.forward(&latents.into_tokens()?)?;
+        let tokens = tokens.add_to_each(&self.positions)?.with_prefix(&self.class)?;
+        let tokens = self.blocks.forward(tokens, 0..self.blocks.len())?;
+        let patches = tokens.tokens(1..tokens.shape().width)?;
+        self.predict.forward(&self.norm.forward(&patches)?)
+    }
+
+    /// What latents of this shape cost, with so many learned numbers.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub(crate) fn cost(
+        &self,
+        parameters: u64,
+        latents: MapShape,
+    ) -> Result<StageCost, TokenizerError> {
+        Ok(counted(parameters, latents, |maps| self.patches(maps))?.0)
     }
 
     /// `[N, h w, 16 x 16 x 3]` to `[N, 3, 16 h, 16 w]`.
@@ -197,7 +213,54 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use prismbench_core::MacDialect;
+
     use super::*;
+    use crate::cost::testing::{at_depth, fvcore, giga, parts, zeros};
+
+    /// Of so many blocks extrapolated, for a grid.
+    fn cost(depth: usize, grid: usize) -> StageCost {
+        at_depth(depth as u64, |blocks| {
+            let published = DecoderConfig::published(depth, (768, grid));
+            let (config, scope) = (DecoderConfig { depth: blocks, ..published }, Scope::new(&[""]));
+            let mut tensors = zeros(&config.expected(&scope));
+            let decoder = Decoder::new(&config, &scope, &mut tensors).unwrap();
+            let latents = MapShape { images: 1, height: grid, width: grid, channels: 768 };
+            decoder.cost(config.parameters(&scope), latents).unwrap()
+        })
+    }
+
+    /// RAE's Table 1b calls multiply-accumulates without attention GFLOPs: 22.2, 78.1 and 106.7, which
+    /// its own rounding or counter puts 0.1 above these.
+    #[test]
+    fn the_three_published_sizes_cost_what_is_published_and_what_fvcore_counts() {
+        let table = [
+            (12, "b", "23.35", "22.13", "107.63"),
+            (24, "l", "81.26", "78.01", "362.79"),
+            (28, "xl", "110.82", "106.56", "492.79"),
+        ];
+        for (depth, name, mac, linear, large) in table {
+            let (at_256, at_512) = (cost(depth, 16), cost(depth, 32));
+            assert_eq!(giga(at_256.macs()), mac);
+            assert_eq!(giga(MacDialect::MacLinear.of_decoder(&at_256)), linear);
+            assert_eq!(giga(at_512.macs()), large);
+            let model = format!("rae-decoder-{name}");
+            // Fixed positions are no parameters of diffusers' module, which predicts pixels of the class
+            // token, too, and then drops them.
+            let width = DecoderConfig::published(depth, (768, 16)).block.width as u64;
+            let as_here = |[parameters, rest @ ..]: [u64; 4], grid: u64| {
+                let [convolution, linear, attention] = rest;
+                let linear = linear - PIXELS as u64 * width;
+                [parameters + (grid * grid + 1) * width, convolution, linear, attention]
+            };
+            let expected = as_here(fvcore(&model, 256, "decoder"), 16);
+            assert_eq!(parts(&at_256), expected);
+            if name == "b" {
+                let expected = as_here(fvcore(&model, 512, "decoder"), 32);
+                assert_eq!(parts(&at_512), expected);
+            }
+        }
+    }
 
     #[test]
     fn the_three_published_sizes_have_the_published_numbers() {

@@ -22,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) statistics: Statistics,
     pub(crate) pixels: Pixels,
     pub(crate) parameters: u64,
+    /// Those of them that are the decoder's.
+    pub(crate) decoder_parameters: u64,
     pub(crate) weights: Vec<Weights>,
 }
 
@@ -49,7 +51,8 @@ impl Parts {
         let size = (family.tower.block.width, variant.grid());
         let config = DecoderConfig::read(&file, &scope, size, PositionSource::Formula)?;
         let (mut expected, decoder) = (encoder.expected(), config.expected(&scope));
-        let parameters = Expected::count(&expected) + config.parameters(&scope);
+        let decoder_parameters = config.parameters(&scope);
+        let parameters = Expected::count(&expected) + decoder_parameters;
         expected.extend(decoder);
         expected.extend(DIFFUSERS_PIXELS.map(|name| Expected::new(name, [1, 3, 1, 1])));
         let latent = [size.0, size.1, size.1];
@@ -65,7 +68,7 @@ impl Parts {
         drop(file);
         let tower = encoder.make(&mut tensors)?;
         let decoder = Decoder::new(&config, &scope, &mut tensors)?;
-        Ok(Self { tower, decoder, statistics, pixels, parameters, weights })
+        Ok(Self { tower, decoder, statistics, pixels, parameters, decoder_parameters, weights })
     }
 
     fn of_rae(
@@ -78,7 +81,7 @@ impl Parts {
         let size = (family.tower.block.width, variant.grid());
         let config = DecoderConfig::read(&file, &scope, size, PositionSource::File)?;
         let expected = config.expected(&scope);
-        let mut parameters = Expected::count(&expected);
+        let decoder_parameters = Expected::count(&expected);
         let mut tensors = file.tensors(&expected, &[], opening.device)?;
         let mut weights = vec![file.origin().clone()];
         drop(file);
@@ -94,7 +97,7 @@ impl Parts {
         let file = opening.other(variant.encoder)?;
         let encoder = EncoderPart::find(family, &Scope::new(&[""]), &file);
         let expected = encoder.expected();
-        parameters += Expected::count(&expected);
+        let parameters = decoder_parameters + Expected::count(&expected);
         let ignored = encoder.ignored();
         let mut tensors = file.tensors(&expected, &borrowed(&ignored), opening.device)?;
         weights.push(file.origin().clone());
@@ -102,7 +105,7 @@ impl Parts {
         drop(file);
         let pixels = Pixels::beside(beside.is_file().then_some(beside))?.unwrap_or(family.pixels);
         let tower = encoder.make(&mut tensors)?;
-        Ok(Self { tower, decoder, statistics, pixels, parameters, weights })
+        Ok(Self { tower, decoder, statistics, pixels, parameters, decoder_parameters, weights })
     }
 }
 

@@ -66,8 +66,12 @@ impl Network {
 
     /// Runs `[N, C, H, W]` through every layer, all images at once.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor, NnError> {
-        let maps = self.0.iter().try_fold(Maps::from_tensor(x)?, |x, step| step.forward(&x));
-        maps?.to_tensor()
+        self.run(Maps::from_tensor(x)?)?.to_tensor()
+    }
+
+    /// The same of maps.
+    pub(super) fn run(&self, x: Maps) -> Result<Maps, NnError> {
+        self.0.iter().try_fold(x, |x, step| step.forward(&x))
     }
 }
 
@@ -85,6 +89,9 @@ impl Step {
 
 /// `3 tanh(x / 3)`.
 fn clamp(x: &Maps) -> Result<Maps, NnError> {
+    if let Some(counted) = x.behind_function() {
+        return Ok(counted);
+    }
     let tensor = x.to_tensor()?;
     if !tensor.device().is_cpu() {
         return Maps::on_device(&((tensor / 3.0)?.tanh()? * 3.0)?);

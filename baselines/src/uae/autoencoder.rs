@@ -1,6 +1,6 @@
 use prismbench_core::{
-    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer, TokenizerError,
-    TokenizerSpec,
+    Cost, Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, Tokenizer,
+    TokenizerError, TokenizerSpec,
 };
 
 use super::low_pass::LowPass;
@@ -79,6 +79,15 @@ impl Tokenizer for Uae {
 
     fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
         self.autoencoder.denormalise(latents)
+    }
+
+    /// The learned layers of the first generation belong to the encoder, and their numbers are among
+    /// its own already.
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        let cost = self.autoencoder.cost(height, width)?;
+        let Bands::Rings(modulator) = &self.bands else { return Ok(cost) };
+        let layers = modulator.cost(self.latent_shape(height, width))?;
+        Ok(Cost { encoder: cost.encoder + layers, ..cost })
     }
 
     /// The encoder's patch tokens, before anything is done to their frequencies.

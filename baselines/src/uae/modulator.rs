@@ -1,11 +1,14 @@
 use candle_core::{Device, Tensor};
-use prismbench_core::{BandMask, TokenizerError};
+use prismbench_core::{BandMask, LatentShape, StageCost, TokenizerError};
 use prismbench_kernels::Size;
 use prismbench_kernels::bands::Rings;
-use prismbench_kernels::nn::{Activation, Arithmetic, Conv2d, ConvOptions, Maps, Window};
+use prismbench_kernels::nn::{
+    Activation, Arithmetic, Conv2d, ConvOptions, MapShape, Maps, NnError, Window,
+};
 use prismbench_weights::{Expected, Tensors};
 use rayon::prelude::*;
 
+use crate::cost::counted;
 use crate::error::layer;
 use crate::vit::few_at_a_time;
 
@@ -105,13 +108,29 @@ impl Modulator {
         let mut all = Vec::new();
         for few in few_at_a_time(latents, rows * columns) {
             let [bands, sum] = self.bands(&few?, kept)?;
-            let run = || {
-                let hidden = self.widen.forward(&Maps::from_tensor(&bands)?)?;
-                self.narrow.forward_add(&hidden, &Maps::from_tensor(&sum)?)?.to_tensor()
-            };
-            all.push(run().map_err(layer)?);
+            let maps = |tensor: &Tensor| Maps::from_tensor(tensor).map_err(layer);
+            let mixed = self.denoise(&maps(&bands)?, &maps(&sum)?).map_err(layer)?;
+            all.push(mixed.to_tensor().map_err(layer)?);
         }
         Ok(Tensor::cat(&all, 0)?)
+    }
+
+    fn denoise(&self, bands: &Maps, sum: &Maps) -> Result<Maps, NnError> {
+        self.narrow.forward_add(&self.widen.forward(bands)?, sum)
+    }
+
+    /// What the convolutions do with latents of this shape; taking the bands apart and mixing them is
+    /// not counted.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Tensor`] for latents of other channels.
+    pub(super) fn cost(&self, latents: LatentShape) -> Result<StageCost, TokenizerError> {
+        let LatentShape::Tensor(dims) = latents else { return Ok(StageCost::default()) };
+        let [channels, height, width] = *dims else { return Ok(StageCost::default()) };
+        let sum = MapShape { images: 1, height, width, channels };
+        let zeros = Maps::from_rows(sum, vec![0.0; sum.len()]).map_err(layer)?;
+        let bands = MapShape { channels: BANDS * channels, ..sum };
+        Ok(counted(0, bands, |bands| self.denoise(&bands, &zeros))?.0)
     }
 
     /// The mixed bands side by side as channels, `[N, BANDS C, h, w]`, and their sum.

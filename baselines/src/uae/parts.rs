@@ -62,6 +62,8 @@ pub(super) fn open(
         }
     };
     let pixels = pixels.unwrap_or(variant.family.pixels);
-    let parameters = Expected::count(&expected);
-    Ok((Parts { tower, decoder, statistics, pixels, parameters, weights }, bands))
+    let (parameters, decoder_parameters) = (Expected::count(&expected), config.parameters(&scope));
+    let parts =
+        Parts { tower, decoder, statistics, pixels, parameters, decoder_parameters, weights };
+    Ok((parts, bands))
 }

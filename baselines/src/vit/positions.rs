@@ -64,6 +64,14 @@ impl PositionTable {
         self.prefix.as_ref().map_or(0, |prefix| prefix.shape().width)
     }
 
+    /// The positions of a grid of `(rows, columns)` for counting, zeros all: making them is no part of
+    /// what a picture costs.
+    pub(super) fn blank(&self, grid: (usize, usize)) -> Result<Positions, TokenizerError> {
+        let shape = MapShape { height: 1, width: grid.0 * grid.1, ..self.table.shape() };
+        let table = Maps::from_rows(shape, vec![0.0; shape.len()]).map_err(layer)?;
+        Ok(Positions { prefix: self.prefix.clone(), table })
+    }
+
     /// The positions of a grid of `(rows, columns)`: interpolated unless the model was trained with
     /// this grid.
     pub(super) fn of(&self, grid: (usize, usize)) -> Result<Positions, TokenizerError> {

@@ -176,6 +176,17 @@ impl Tower {
         self.positions.of(grid)
     }
 
+    /// Positions for counting what pictures of `(rows, columns)` patches cost.
+    ///
+    /// # Errors
+    /// As [`positions`](Self::positions).
+    pub(crate) fn blank_positions(
+        &self,
+        grid: (usize, usize),
+    ) -> Result<Positions, TokenizerError> {
+        self.positions.blank(grid)
+    }
+
     /// Pixels along the side of a patch.
     pub(crate) fn patch(&self) -> usize {
         self.patch

@@ -1,8 +1,9 @@
 use candle_core::{Device, Tensor};
 use prismbench_core::{FeatureTap, ImageBatch, TokenizerError};
-use prismbench_kernels::nn::{MapShape, Maps};
+use prismbench_kernels::nn::{MapShape, Maps, Work, count};
 
 use super::{Input, Tapped, Tower, few_at_a_time};
+use crate::cost::picture;
 use crate::error::layer;
 
 /// A tower with what comes before it: from pictures to tokens.
@@ -61,6 +62,21 @@ impl Vision {
             Ok(())
         })?;
         Ok(Tensor::cat(&latents, 0)?)
+    }
+
+    /// What the tower does with a picture of `(height, width)` pixels, its resize included, and the shape
+    /// of all tokens.
+    ///
+    /// # Errors
+    /// As [`grid`](Self::grid).
+    pub(crate) fn work(&self, size: (usize, usize)) -> Result<(Work, MapShape), TokenizerError> {
+        let seen = self.input.side.of(&self.id, size)?;
+        let positions = self.tower.blank_positions(self.grid(size)?)?;
+        count(picture(size.0, size.1), |maps| {
+            let maps = self.input.see(maps, seen)?;
+            let tapped = self.tower.forward(&maps, &positions, FeatureTap::Output);
+            Ok(tapped.map_err(layer)?.tokens)
+        })
     }
 
     /// Those of all tokens that are patches.

@@ -7,6 +7,7 @@ mod checkpoint;
 mod checksum;
 mod codecs;
 mod contract;
+mod cost;
 mod exec;
 mod generated;
 mod generator_weights;

@@ -41,6 +41,11 @@ fn write_whole(folder: &Path, model: &Model) {
     write(&folder.join("diffusion_pytorch_model.safetensors"), &model.tensors);
 }
 
+/// The file of a model of so many channels.
+pub(crate) fn write_published(folder: &Path, channels: usize) {
+    write_whole(folder, &model(channels));
+}
+
 /// madebyollin's two files.
 fn write_halves(folder: &Path, id: &str, model: &Model) {
     for half in ["encoder", "decoder"] {

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here opens a file, prints, or knows a concrete tokenizer.
 
 mod choice;
+mod cost;
 mod dinov2_resize;
 mod distribution_dialects;
 mod encoding;
@@ -27,9 +28,11 @@ mod sample;
 mod sampling;
 mod seed;
 mod thousandths;
+mod timing;
 mod tokenizer;
 
 pub use choice::{Choice, UnknownChoice};
+pub use cost::{Cost, MacDialect, Peaks, StageCost};
 pub use dinov2_resize::Dinov2Resize;
 pub use distribution_dialects::{InceptionScoreDialect, NetworkArithmetic, PrecisionRecallDialect};
 pub use encoding::{BadSetting, BandMask, Encoding, LatentNoise, PosteriorRule, SampleKey, Tau};
@@ -56,4 +59,5 @@ pub use sampling::{
     ShiftFactor, TimeShift,
 };
 pub use seed::Stream;
+pub use timing::{ElementType, Timing};
 pub use tokenizer::{Tokenizer, TokenizerSpec, Weights};

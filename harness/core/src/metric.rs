@@ -68,12 +68,46 @@ pub enum Unit {
     /// Billions of floating-point operations.
     #[serde(rename = "GFLOP")]
     GigaFlop,
+    /// Billions of multiply-accumulates.
+    #[serde(rename = "GMAC")]
+    GigaMac,
+    /// Billions of floating-point operations in a second.
+    #[serde(rename = "GFLOP/s")]
+    GigaFlopPerSecond,
+    /// Billions of bytes in a second.
+    #[serde(rename = "GB/s")]
+    GigabytePerSecond,
+    /// Images in a second.
+    #[serde(rename = "images/s")]
+    ImagesPerSecond,
+    /// 2^20 bytes.
+    #[serde(rename = "MiB")]
+    Mebibyte,
     /// Thousandths of a second.
     #[serde(rename = "ms")]
     Millisecond,
+    /// Learned or fitted numbers.
+    #[serde(rename = "parameters")]
+    Parameters,
 }
 
 impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 12] = [
+        Self::Decibel,
+        Self::One,
+        Self::FloatsPerImage,
+        Self::BitsPerPixel,
+        Self::GigaFlop,
+        Self::GigaMac,
+        Self::GigaFlopPerSecond,
+        Self::GigabytePerSecond,
+        Self::ImagesPerSecond,
+        Self::Mebibyte,
+        Self::Millisecond,
+        Self::Parameters,
+    ];
+
     /// As tables and records write it; empty for a pure number.
     #[must_use]
     pub fn symbol(self) -> &'static str {
@@ -83,7 +117,13 @@ impl Unit {
             Self::FloatsPerImage => "floats/image",
             Self::BitsPerPixel => "bit/pixel",
             Self::GigaFlop => "GFLOP",
+            Self::GigaMac => "GMAC",
+            Self::GigaFlopPerSecond => "GFLOP/s",
+            Self::GigabytePerSecond => "GB/s",
+            Self::ImagesPerSecond => "images/s",
+            Self::Mebibyte => "MiB",
             Self::Millisecond => "ms",
+            Self::Parameters => "parameters",
         }
     }
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, Dinov2Resize, FeatureTap, FilterShape, FrequencyFilter, InceptionResize,
-    InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MsSsimDialect, NetworkArithmetic,
-    Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe, PsnrDialect, RetrievalQueries,
-    SsimDialect, nearest,
+    BandMask, Choice, Dinov2Resize, ElementType, FeatureTap, FilterShape, FrequencyFilter,
+    InceptionResize, InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MacDialect,
+    MsSsimDialect, NetworkArithmetic, Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe,
+    PsnrDialect, RetrievalQueries, SsimDialect, Timing, nearest,
 };
 pub use identity::Concern;
 
@@ -74,6 +74,12 @@ pub struct Protocol {
     pub queries: RetrievalQueries,
     /// The filter that retrieval sweeps over its cutoffs.
     pub sweep: FilterShape,
+    /// What counts as an operation of a tokenizer.
+    pub macs: MacDialect,
+    /// How the time of a tokenizer is taken.
+    pub timing: Timing,
+    /// The numbers that a tokenizer computes with; `f32` alone is there on the CPU.
+    pub element_type: ElementType,
 }
 
 choice! {
@@ -176,7 +182,8 @@ pub enum ProtocolError {
 
 impl Protocol {
     /// Names of the presets, the default first.
-    pub const PRESETS: [&'static str; 5] = ["default", "rae", "llamagen", "titok", "dinov2-linear"];
+    pub const PRESETS: [&'static str; 6] =
+        ["default", "rae", "llamagen", "titok", "dinov2-linear", "timm"];
 
     /// A preset by name.
     ///
@@ -210,6 +217,9 @@ impl Protocol {
             joint_space: JointSpace::BagOfWords,
             queries: RetrievalQueries::Captions,
             sweep: FilterShape::DctRadialAxis,
+            macs: MacDialect::Mac,
+            timing: Timing::Sweep,
+            element_type: ElementType::F32,
         };
         match name {
             "default" => Ok(base),
@@ -232,6 +242,7 @@ impl Protocol {
                 probe: ProbeRecipe::Dinov2,
                 ..base
             }),
+            "timm" => Ok(Self { timing: Timing::Timm, ..base }),
             _ => Err(ProtocolError::UnknownPreset {
                 found: name.to_owned(),
                 nearest: nearest(name, Self::PRESETS),
@@ -262,6 +273,11 @@ impl Protocol {
                 "DINOv2's linear probe (eval/linear.py): 52 heads on the class tokens of the last four blocks \
                  and the mean patch token. Cropped as by default, where the script resizes to 256 and \
                  crops 224, and the head is chosen on held-out training pictures, not on the test set"
+            }
+            "timm" => {
+                "pytorch-image-models (timm) benchmark.py, for the suite `throughput`: random pictures, batches \
+                 of 256, 10 calls to warm up and 40 timed ones. There it runs on a GPU with TF32 and \
+                 cuDNN's search allowed, which this does not"
             }
             _ => "",
         }
@@ -349,6 +365,9 @@ impl Protocol {
             ("joint-space", self.joint_space.to_string(), self.joint_space.describe()),
             row("queries", self.queries),
             row("sweep", self.sweep),
+            row("macs", self.macs),
+            row("timing", self.timing),
+            row("element-type", self.element_type),
         ]
     }
 }

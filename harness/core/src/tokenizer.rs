@@ -1,5 +1,6 @@
 use crate::{
-    Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, TextTower, TokenizerError,
+    Cost, Encoding, FeatureTap, Features, ImageBatch, LatentShape, Latents, TextTower,
+    TokenizerError,
 };
 
 /// A visual tokenizer under test.
@@ -61,6 +62,17 @@ pub trait Tokenizer: Send + Sync {
         Err(TokenizerError::Unsupported { tokenizer, capability: "features besides its latents" })
     }
 
+    /// What a picture of `height x width` pixels costs, counted from the shapes that run.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Unsupported`] for a tokenizer whose operations nobody counts;
+    /// [`TokenizerError::Shape`] for sides that it does not take.
+    fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
+        let _ = (height, width);
+        let tokenizer = self.spec().id.clone();
+        Err(TokenizerError::Unsupported { tokenizer, capability: "count of its operations" })
+    }
+
     /// What a reader of the numbers should know once all pictures have gone through: each a
     /// sentence without its full stop. Nothing for most.
     fn remarks(&self) -> Vec<String> {
@@ -104,7 +116,15 @@ impl TokenizerSpec {
     /// [`TokenizerError::Shape`] naming the stride and the sides.
     pub fn check_sides(&self, images: &ImageBatch) -> Result<(), TokenizerError> {
         let (_, height, width) = images.dims();
-        if height % self.stride == 0 && width % self.stride == 0 {
+        self.check_stride(height, width)
+    }
+
+    /// Checks that the sides of a picture are multiples of the stride.
+    ///
+    /// # Errors
+    /// As [`check_sides`](Self::check_sides).
+    pub fn check_stride(&self, height: usize, width: usize) -> Result<(), TokenizerError> {
+        if height.is_multiple_of(self.stride) && width.is_multiple_of(self.stride) {
             return Ok(());
         }
         Err(TokenizerError::Shape {
@@ -123,6 +143,19 @@ impl TokenizerSpec {
         size: (usize, usize),
     ) -> Result<(), TokenizerError> {
         let (_, height, width) = images.dims();
+        self.check_only_size((height, width), size)
+    }
+
+    /// Checks that a picture of `(height, width)` has the size that is the only one the tokenizer
+    /// takes.
+    ///
+    /// # Errors
+    /// As [`check_size`](Self::check_size).
+    pub fn check_only_size(
+        &self,
+        (height, width): (usize, usize),
+        size: (usize, usize),
+    ) -> Result<(), TokenizerError> {
         if (height, width) == size {
             return Ok(());
         }

@@ -1,6 +1,5 @@
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
 use prismbench_core::{Outcome, Record};
 use prismbench_reports::{Format, Style, write_table};
 
@@ -11,6 +10,7 @@ use crate::plan::Plan;
 use crate::provenance::Status;
 use crate::run_folder::{Existing, RunFolder};
 use crate::runner::Runner;
+use crate::trace::Profile;
 use crate::{Exit, Streams};
 
 /// Measures what the plan says and is not measured yet, and prints the leaderboard.
@@ -59,14 +59,20 @@ pub(crate) fn measure(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     // Before a folder is made: a file that is missing or does not serve is said at once.
-    let device = Device::Cpu;
+    let device = args.device.open()?;
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
     let mut folder = RunFolder::open(path, plan, existing, pool.current_num_threads())?;
     let found = folder.records().len();
     let mut runner = Runner { plan, args, folder: &mut folder, streams, device, networks: &lent };
-    if let Err(failure) = pool.install(|| runner.run()) {
+    let profile = args.profile.as_deref().map(|path| (Profile::start(), path));
+    let ran = pool.install(|| runner.run());
+    if let Some((profile, path)) = profile {
+        // Of a run that failed, too: it shows where the time went.
+        profile.finish(path)?.iter().for_each(|line| streams.say(line));
+    }
+    if let Err(failure) = ran {
         folder.end(Status::Stopped)?;
         return Err(failure);
     }

@@ -75,6 +75,7 @@ fn take(
         allow_unlike_reference: false,
         training: None,
         text_tower: None,
+        load_times: &[],
         reference: None,
         cache: cache.as_deref(),
         save_features: None,

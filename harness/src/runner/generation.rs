@@ -311,6 +311,7 @@ impl Runner<'_, '_> {
             allow_unlike_reference: self.plan.allow_unlike_reference,
             training: None,
             text_tower: None,
+            load_times: &[],
             reference: None,
             cache: cache.as_deref(),
             save_features: None,
@@ -353,6 +354,7 @@ impl Runner<'_, '_> {
             resolution: resolution(comparison.protocol),
             protocol: comparison.protocol,
             reference_sha256: "",
+            device: "cpu".to_owned(),
         };
         let weights_sha256 = sha256_of_all(&row.weights);
         let subject = Subject { id: &row.id, variant: &row.variant, weights_sha256 };

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::nn::exponential::{exp_of_nonpositive, exp_of_nonpositive_sum};
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{Maps, NnError};
+use crate::nn::{Maps, NnError, Work};
 
 /// Values that one thread takes at a time.
 const PIECE: usize = 1 << 14;
@@ -47,8 +47,14 @@ impl Activation {
     /// # Errors
     /// [`NnError::Tensor`] when the tensor library fails.
     pub fn forward(self, maps: &Maps) -> Result<Maps, NnError> {
+        let shape = maps.shape();
+        let work = || Work::default().with_activation(self, shape.len());
+        if let Some(counted) = Maps::counted(&[maps], shape, work) {
+            return Ok(counted);
+        }
         let values = match maps.values() {
             Values::Host(values) => values,
+            Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => return Maps::on_device(&self.on_device(tensor)?),
         };
         let mut out = Buffer::new(values.len());
@@ -57,7 +63,7 @@ impl Activation {
             out.copy_from_slice(values);
             self.apply(out);
         });
-        Ok(Maps::from_buffer(maps.shape(), out))
+        Ok(Maps::from_buffer(shape, out))
     }
 
     /// The function of each lane.

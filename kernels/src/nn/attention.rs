@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::InstructionSet;
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{MapShape, Maps, NnError};
+use crate::nn::{MapShape, Maps, NnError, Work};
 use block::Block;
 use packed::Packed;
 
@@ -126,11 +126,15 @@ impl Attention {
                 found: format!("{queries}, {keys} and {values}"),
             });
         }
+        let shape = MapShape { channels: values.channels, ..queries };
+        let work = || self.work(queries, keys, values.channels);
+        if let Some(counted) = Maps::counted(&[q, k, v], shape, work) {
+            return Ok(counted);
+        }
         if let Values::Device(q) = q.values() {
             let (k, v) = (k.device("attention")?, v.device("attention")?);
             return Maps::on_device(&self.on_device(q, k, v)?);
         }
-        let shape = MapShape { channels: values.channels, ..queries };
         Ok(self.on_host(shape, [self.all(q)?, self.all(k)?, self.all(v)?]))
     }
 
@@ -149,16 +153,27 @@ impl Attention {
             });
         }
         let out = MapShape { channels, ..shape };
+        if let Some(counted) = Maps::counted(&[qkv], out, || self.work(out, out, channels)) {
+            return Ok(counted);
+        }
         let values = match qkv.values() {
             Values::Host(values) => values,
             Values::Device(qkv) => {
                 let part = |i| qkv.narrow(1, i * channels, channels)?.contiguous();
                 return Maps::on_device(&self.on_device(&part(0)?, &part(1)?, &part(2)?)?);
             }
+            Values::None(_) => return Err(NnError::Valueless),
         };
         let width = channels / self.heads.max(1);
         let source = |i| Source { values, shape, channel: i * channels, width };
         Ok(self.on_host(out, [source(0), source(1), source(2)]))
+    }
+
+    /// Of queries and keys of these shapes, and values of so many channels.
+    fn work(&self, queries: MapShape, keys: MapShape, channels: usize) -> Work {
+        let pairs = queries.positions() * keys.height * keys.width;
+        let attention = (pairs * (queries.channels + channels)) as u64;
+        Work { attention, ..Work::each(self.heads * pairs) }
     }
 
     fn all<'a>(&self, maps: &'a Maps) -> Result<Source<'a>, NnError> {

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{MapShape, Maps, NnError};
+use crate::nn::{MapShape, Maps, NnError, Work};
 use crate::resample::torch_taps::{Kernel, TorchTaps, antialiased, bicubic, bicubic_by};
 
 /// Values that one task sums up at least.
@@ -60,13 +60,23 @@ fn resized(maps: &Maps, [rows, columns]: [Vec<TorchTaps>; 2]) -> Result<Maps, Nn
     if shape.height * shape.width == 0 {
         return Err(NnError::TooSmall { layer: "bicubic interpolation", maps: shape });
     }
+    let out_shape = MapShape { height, width, ..shape };
+    let work = || {
+        let taps = |taps: &[TorchTaps]| taps.iter().map(|tap| tap.weights.len()).sum::<usize>();
+        let lines = shape.images * shape.channels;
+        Work::each(lines * (shape.height * taps(&columns) + width * taps(&rows)))
+    };
+    if let Some(counted) = Maps::counted(&[maps], out_shape, work) {
+        return Ok(counted);
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
+        Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => return on_device(tensor, &rows, &columns),
     };
     let wide = weigh(values, shape.channels, shape.width, &columns);
     let rows = weigh(&wide, width * shape.channels, shape.height, &rows);
-    Ok(Maps::from_buffer(MapShape { height, width, ..shape }, rows))
+    Ok(Maps::from_buffer(out_shape, rows))
 }
 
 /// Weighed sums of rows of `length` values, of which `from` belong together.

@@ -10,7 +10,7 @@ pub use batch_norm::BatchNorm;
 
 use crate::InstructionSet;
 use crate::nn::maps::Values;
-use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Window};
+use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Window, Work};
 use crate::product::{self, Epilogue, Output, Panels};
 use patches::Patches;
 use winograd::{Frame, Tile, Winograd};
@@ -148,6 +148,10 @@ impl Conv2d {
             let expected = format!("a residual of {output}");
             return Err(NnError::Shape { layer: LAYER, expected, found: found.to_string() });
         }
+        let inputs: Vec<&Maps> = std::iter::once(maps).chain(residual).collect();
+        if let Some(counted) = Maps::counted(&inputs, output, || self.work(output, residual)) {
+            return Ok(counted);
+        }
         match (&self.kind, maps.values()) {
             (Kind::Host(host), Values::Host(values)) => {
                 let residual = residual.map(|residual| residual.host(LAYER)).transpose()?;
@@ -161,6 +165,19 @@ impl Conv2d {
             }
             _ => Err(NnError::Devices { layer: LAYER }),
         }
+    }
+
+    fn work(&self, output: MapShape, residual: Option<&Maps>) -> Work {
+        let WeightShape { inputs, outputs, kernel } = self.shape;
+        let weights = inputs / self.options.groups * outputs * kernel.0 * kernel.1;
+        let bias = match &self.kind {
+            Kind::Host(host) => host.bias.len(),
+            Kind::Device { bias, .. } => bias.as_ref().map_or(0, Tensor::elem_count),
+        };
+        Work { convolution: (output.positions() * weights) as u64, ..Work::default() }
+            .with_weights(weights + bias)
+            .with_residual(residual)
+            .with_activation(self.options.activation, output.len())
     }
 
     fn output_shape(&self, maps: MapShape) -> Result<MapShape, NnError> {

@@ -28,6 +28,9 @@ pub enum NnError {
         /// The layer.
         layer: &'static str,
     },
+    /// Values are asked for of maps that have none.
+    #[error("maps without values go through layers only, to count what these compute")]
+    Valueless,
     /// A device lacks what the host can do.
     #[error("{layer}: {what} is not supported")]
     Unsupported {

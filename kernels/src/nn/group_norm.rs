@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::nn::affine::Affine;
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{Activation, MapShape, Maps, NnError};
+use crate::nn::{Activation, MapShape, Maps, NnError, Work};
 use moments::Moments;
 
 /// Positions that are summed before their sums are added to the others', whatever the threads.
@@ -69,8 +69,16 @@ impl GroupNorm {
             let (expected, found) = (format!("{channels} channels"), shape.to_string());
             return Err(NnError::Shape { layer: "group norm", expected, found });
         }
+        let work = || {
+            let norm = Work::each(shape.len()).with_weights(2 * channels);
+            norm.with_activation(self.activation, shape.len())
+        };
+        if let Some(counted) = Maps::counted(&[maps], shape, work) {
+            return Ok(counted);
+        }
         let values = match maps.values() {
             Values::Host(values) => values,
+            Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => return Maps::on_device(&self.on_device(tensor)?),
         };
         let mut out = Buffer::new(values.len());

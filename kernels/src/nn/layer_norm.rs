@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::nn::affine::Affine;
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{Maps, NnError, sums};
+use crate::nn::{Maps, NnError, Work, sums};
 
 /// Values that one thread takes at a time, in whole rows.
 const PIECE: usize = 1 << 14;
@@ -38,8 +38,13 @@ impl LayerNorm {
             let (expected, found) = (format!("{channels} channels"), maps.shape().to_string());
             return Err(NnError::Shape { layer: "layer norm", expected, found });
         }
+        let work = || Work::each(maps.shape().len()).with_weights(2 * channels);
+        if let Some(counted) = Maps::counted(&[maps], maps.shape(), work) {
+            return Ok(counted);
+        }
         let values = match maps.values() {
             Values::Host(values) => values,
+            Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => return Maps::on_device(&self.on_device(tensor)?),
         };
         let mut out = Buffer::new(values.len());

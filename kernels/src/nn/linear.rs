@@ -3,7 +3,7 @@ use candle_core::{DType, Tensor};
 use crate::InstructionSet;
 use crate::matrix::Rows;
 use crate::nn::maps::Values;
-use crate::nn::{Activation, Buffer, MapShape, Maps, NnError};
+use crate::nn::{Activation, Buffer, MapShape, Maps, NnError, Work};
 use crate::product::{self, Epilogue, Output, Panels};
 
 const LAYER: &str = "linear layer";
@@ -102,6 +102,10 @@ impl Linear {
             let expected = format!("a residual of {output}");
             return Err(NnError::Shape { layer: LAYER, expected, found: found.to_string() });
         }
+        let inputs: Vec<&Maps> = std::iter::once(maps).chain(residual).collect();
+        if let Some(counted) = Maps::counted(&inputs, output, || self.work(output, residual)) {
+            return Ok(counted);
+        }
         match (&self.kind, maps.values()) {
             (Kind::Host { set, weight, bias }, Values::Host(values)) => {
                 let residual = residual.map(|residual| residual.host(LAYER)).transpose()?;
@@ -124,6 +128,18 @@ impl Linear {
             }
             _ => Err(NnError::Devices { layer: LAYER }),
         }
+    }
+
+    fn work(&self, output: MapShape, residual: Option<&Maps>) -> Work {
+        let weights = self.inputs * self.outputs;
+        let bias = match &self.kind {
+            Kind::Host { bias, .. } => bias.len(),
+            Kind::Device { bias, .. } => bias.as_ref().map_or(0, Tensor::elem_count),
+        };
+        Work { linear: (output.positions() * weights) as u64, ..Work::default() }
+            .with_weights(weights + bias)
+            .with_residual(residual)
+            .with_activation(self.activation, output.len())
     }
 }
 

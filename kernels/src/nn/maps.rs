@@ -1,11 +1,12 @@
 mod buffer;
+mod valueless;
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
 pub(crate) use buffer::Buffer;
 
-use crate::nn::NnError;
+use crate::nn::{NnError, Tally};
 
 /// Positions that one task copies.
 const POSITIONS: usize = 1024;
@@ -13,7 +14,8 @@ const POSITIONS: usize = 1024;
 /// Feature maps of a batch of images, f32. A sequence of tokens is maps of one row.
 ///
 /// On the host they are `[image][row][column][channel]` for this project's kernels; on a device
-/// they are candle's `[image, channel, row, column]`. Layers give maps of the kind they are given.
+/// they are candle's `[image, channel, row, column]`. Layers give maps of the kind they are given. Maps
+/// without values, whose way through a network [`count`](crate::nn::count) follows, are a third kind.
 #[derive(Clone, Debug)]
 pub struct Maps {
     shape: MapShape,
@@ -37,6 +39,8 @@ pub struct MapShape {
 pub(crate) enum Values {
     Host(Buffer),
     Device(Tensor),
+    /// There are none: what layers would compute is noted here.
+    None(Tally),
 }
 
 impl MapShape {
@@ -126,6 +130,7 @@ impl Maps {
                 Ok(rows.permute((0, 3, 1, 2))?.contiguous()?)
             }
             Values::Device(tensor) => Ok(tensor.clone()),
+            Values::None(_) => Err(NnError::Valueless),
         }
     }
 
@@ -145,6 +150,7 @@ impl Maps {
             Values::Device(tensor) => {
                 Ok(tensor.permute((0, 2, 3, 1))?.flatten_all()?.to_vec1::<f32>()?)
             }
+            Values::None(_) => Err(NnError::Valueless),
         }
     }
 
@@ -153,7 +159,7 @@ impl Maps {
     pub fn host_rows(&self) -> Option<&[f32]> {
         match &self.values {
             Values::Host(rows) => Some(rows),
-            Values::Device(_) => None,
+            Values::Device(_) | Values::None(_) => None,
         }
     }
 
@@ -164,7 +170,7 @@ impl Maps {
     pub fn into_host(self) -> Result<Self, NnError> {
         match &self.values {
             Values::Host(_) => Ok(self),
-            Values::Device(_) => Self::from_rows(self.shape, self.to_rows()?),
+            Values::Device(_) | Values::None(_) => Self::from_rows(self.shape, self.to_rows()?),
         }
     }
 
@@ -173,7 +179,7 @@ impl Maps {
     pub fn host_rows_mut(&mut self) -> Option<&mut [f32]> {
         match &mut self.values {
             Values::Host(rows) => Some(rows),
-            Values::Device(_) => None,
+            Values::Device(_) | Values::None(_) => None,
         }
     }
 
@@ -195,6 +201,7 @@ impl Maps {
                 let MapShape { images, height, width, channels } = shape;
                 Values::Device(tensor.reshape((images, channels, height, width))?)
             }
+            none @ Values::None(_) => none,
         };
         Ok(Self { shape, values })
     }
@@ -219,6 +226,9 @@ impl Maps {
                 let expected = format!("maps of {}", first.shape);
                 return Err(NnError::Shape { layer: "concat", expected, found: found.to_string() });
             }
+        }
+        if let Some(seen) = Self::seen(maps, shape) {
+            return Ok(seen);
         }
         if let Values::Device(_) = first.values {
             let tensors = maps.iter().map(|maps| maps.device("concat"));
@@ -305,6 +315,7 @@ impl Maps {
         match &self.values {
             Values::Host(rows) => Ok(rows),
             Values::Device(_) => Err(NnError::Devices { layer }),
+            Values::None(_) => Err(NnError::Valueless),
         }
     }
 
@@ -312,6 +323,7 @@ impl Maps {
         match &self.values {
             Values::Host(_) => Err(NnError::Devices { layer }),
             Values::Device(tensor) => Ok(tensor),
+            Values::None(_) => Err(NnError::Valueless),
         }
     }
 }

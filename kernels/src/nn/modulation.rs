@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use crate::nn::maps::Values;
-use crate::nn::{Maps, NnError};
+use crate::nn::{Maps, NnError, Work};
 
 const LAYER: &str = "modulation";
 /// Positions that one task takes.
@@ -40,6 +40,9 @@ impl Modulation {
     /// vector; [`NnError::Devices`] when one of the two is on the host.
     pub fn shift_and_scale(&self, x: Maps, shift: usize, scale: usize) -> Result<Maps, NnError> {
         self.check(&x, shift.max(scale))?;
+        if let Some(counted) = self.counted(&[&x], 2) {
+            return Ok(counted);
+        }
         if let Values::Device(tensor) = x.values() {
             let scaled = tensor.broadcast_mul(&(self.vector(scale)? + 1.0)?)?;
             return Maps::on_device(&scaled.broadcast_add(&self.vector(shift)?)?);
@@ -62,6 +65,9 @@ impl Modulation {
             let (expected, found) = (format!("a summand of {}", x.shape()), y.shape().to_string());
             return Err(NnError::Shape { layer: LAYER, expected, found });
         }
+        if let Some(counted) = self.counted(&[&x, y], 2) {
+            return Ok(counted);
+        }
         if let Values::Device(tensor) = x.values() {
             let gated = y.device(LAYER)?.broadcast_mul(&self.vector(gate)?)?;
             return Maps::on_device(&(tensor + gated)?);
@@ -81,6 +87,9 @@ impl Modulation {
     /// As [`shift_and_scale`](Self::shift_and_scale).
     pub fn add(&self, x: Maps, vector: usize) -> Result<Maps, NnError> {
         self.check(&x, vector)?;
+        if let Some(counted) = self.counted(&[&x], 1) {
+            return Ok(counted);
+        }
         if let Values::Device(tensor) = x.values() {
             return Maps::on_device(&tensor.broadcast_add(&self.vector(vector)?)?);
         }
@@ -100,6 +109,14 @@ impl Modulation {
         }
         let expected = format!("maps for vectors of {} in {own}", self.width);
         Err(NnError::Shape { layer: LAYER, expected, found: found.to_string() })
+    }
+
+    /// The result for maps of which some, the vectors among them, have no values: so many operations
+    /// for each.
+    fn counted(&self, inputs: &[&Maps], operations: usize) -> Option<Maps> {
+        let shape = inputs.first()?.shape();
+        let inputs: Vec<&Maps> = inputs.iter().copied().chain([&self.maps]).collect();
+        Maps::counted(&inputs, shape, || Work::each(operations * shape.len()))
     }
 
     fn part<'a>(&self, vectors: &'a [f32], number: usize) -> &'a [f32] {

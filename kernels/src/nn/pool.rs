@@ -7,7 +7,7 @@ use candle_core::{D, Tensor};
 use rayon::prelude::*;
 
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{MapShape, Maps, NnError, Window};
+use crate::nn::{MapShape, Maps, NnError, Window, Work};
 use rows::Rows;
 use taps::Taps;
 
@@ -76,7 +76,13 @@ impl Pool {
         let (Some(rows), Some(columns)) = (rows, columns) else {
             return Err(NnError::TooSmall { layer: "pooling", maps: shape });
         };
+        let out = MapShape { height: rows.len(), width: columns.len(), ..shape };
+        let work = || Work::each(out.len() * kernel.0 * kernel.1);
+        if let Some(counted) = Maps::counted(&[maps], out, work) {
+            return Ok(counted);
+        }
         match maps.values() {
+            Values::None(_) => Err(NnError::Valueless),
             Values::Host(values) => Ok(self.on_host(shape, values, &rows, &columns)),
             Values::Device(tensor) => Maps::on_device(&self.on_device(tensor, &rows, &columns)?),
         }
@@ -156,13 +162,17 @@ pub fn global_average(maps: &Maps) -> Result<Maps, NnError> {
     if area == 0 {
         return Err(NnError::TooSmall { layer: "global average", maps: shape });
     }
+    let out_shape = MapShape { height: 1, width: 1, ..shape };
+    if let Some(counted) = Maps::counted(&[maps], out_shape, || Work::each(shape.len())) {
+        return Ok(counted);
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
+        Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => {
             return Maps::on_device(&tensor.mean_keepdim(D::Minus1)?.mean_keepdim(D::Minus2)?);
         }
     };
-    let out_shape = MapShape { height: 1, width: 1, ..shape };
     let mut out = Buffer::new(out_shape.len());
     let images = values.par_chunks_exact(shape.image_len().max(1));
     images.zip(out.par_chunks_exact_mut(shape.channels.max(1))).for_each(|(image, out)| {

@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::nn::maps::Values;
-use crate::nn::{Maps, NnError, sums};
+use crate::nn::{Maps, NnError, Work, sums};
 
 const LAYER: &str = "RMS norm";
 /// Values that one thread takes at a time, in whole rows.
@@ -60,6 +60,12 @@ impl RmsNorm {
         let whole = channels.len().is_multiple_of(self.weight.len());
         if channels.start > channels.end || channels.end > all || !whole {
             return Err(self.misfit(&maps));
+        }
+        let shape = maps.shape();
+        let work =
+            || Work::each(shape.positions() * channels.len()).with_weights(self.weight.len());
+        if let Some(counted) = Maps::counted(&[&maps], shape, work) {
+            return Ok(counted);
         }
         if let Values::Device(tensor) = maps.values() {
             return Maps::on_device(&self.on_device(tensor, channels)?);

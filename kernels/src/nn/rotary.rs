@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use crate::nn::maps::Values;
-use crate::nn::{Maps, NnError};
+use crate::nn::{Maps, NnError, Work};
 
 const LAYER: &str = "rotary embedding";
 /// Positions that one task takes.
@@ -55,6 +55,14 @@ impl Rotary {
             let (positions, own) = (self.positions, self.channels);
             let expected = format!("{positions} positions, and parts of {own} channels");
             return Err(NnError::Shape { layer: LAYER, expected, found: shape.to_string() });
+        }
+        // A product each with the cosine and the sine.
+        let work = || {
+            let turned = shape.positions() * channels.len();
+            Work::each(2 * turned).with_weights(2 * self.cos.len())
+        };
+        if let Some(counted) = Maps::counted(&[&maps], shape, work) {
+            return Ok(counted);
         }
         if let Values::Device(tensor) = maps.values() {
             return Maps::on_device(&self.on_device(tensor, channels)?);

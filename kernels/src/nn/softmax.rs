@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::nn::exponential::exp_of_nonpositive;
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{Maps, NnError, sums};
+use crate::nn::{Maps, NnError, Work, sums};
 
 /// Values that one thread takes at a time, in whole rows.
 const PIECE: usize = 1 << 14;
@@ -17,18 +17,23 @@ const PIECE: usize = 1 << 14;
 /// # Errors
 /// [`NnError::Tensor`] when the tensor library fails.
 pub fn softmax(maps: &Maps) -> Result<Maps, NnError> {
+    let shape = maps.shape();
+    if let Some(counted) = Maps::counted(&[maps], shape, || Work::each(shape.len())) {
+        return Ok(counted);
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
+        Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => return Maps::on_device(&on_device(tensor)?),
     };
     let mut out = Buffer::new(values.len());
-    let channels = maps.shape().channels.max(1);
+    let channels = shape.channels.max(1);
     let piece = (PIECE / channels).max(1) * channels;
     out.par_chunks_mut(piece).zip(values.par_chunks(piece)).for_each(|(out, values)| {
         out.copy_from_slice(values);
         softmax_rows(out, channels);
     });
-    Ok(Maps::from_buffer(maps.shape(), out))
+    Ok(Maps::from_buffer(shape, out))
 }
 
 /// Softmax of each row of `columns` values, in place, on one thread.

@@ -3,7 +3,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{Activation, MapShape, Maps, NnError};
+use crate::nn::{Activation, MapShape, Maps, NnError, Work};
 
 /// Values that one thread takes at a time, in whole rows.
 const PIECE: usize = 1 << 14;
@@ -20,11 +20,16 @@ pub fn swiglu(maps: &Maps) -> Result<Maps, NnError> {
         return Err(NnError::Shape { layer: "SwiGLU", expected, found });
     }
     let half = shape.channels / 2;
+    let out_shape = MapShape { channels: half, ..shape };
+    // A function and a factor.
+    if let Some(counted) = Maps::counted(&[maps], out_shape, || Work::each(2 * out_shape.len())) {
+        return Ok(counted);
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
+        Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => return Maps::on_device(&on_device(tensor, half)?),
     };
-    let out_shape = MapShape { channels: half, ..shape };
     let mut out = Buffer::new(out_shape.len());
     let rows = (PIECE / half.max(1)).max(1);
     let pieces = out.par_chunks_mut((rows * half).max(1));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{MapShape, Maps, NnError};
+use crate::nn::{MapShape, Maps, NnError, Work};
 
 impl Maps {
     /// One row of the positions of each image, in their order: a grid of patches as tokens.
@@ -30,8 +30,13 @@ impl Maps {
             let (expected, found) = (format!("a table of {one}"), table.shape().to_string());
             return Err(NnError::Shape { layer: LAYER, expected, found });
         }
+        let work = || Work::each(shape.len());
+        if let Some(counted) = Self::counted(&[self, table], shape, work) {
+            return Ok(counted);
+        }
         let values = match self.values() {
             Values::Host(values) => values,
+            Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => {
                 return Self::on_device(&tensor.broadcast_add(table.device(LAYER)?)?);
             }
@@ -58,8 +63,13 @@ impl Maps {
             let found = format!("{shape} and {first}");
             return Err(NnError::Shape { layer: LAYER, expected, found });
         }
+        let out_shape = MapShape { width: first.width + shape.width, ..shape };
+        if let Some(seen) = Self::seen(&[self, prefix], out_shape) {
+            return Ok(seen);
+        }
         let values = match self.values() {
             Values::Host(values) => values,
+            Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => {
                 let prefix = prefix.device(LAYER)?;
                 let (_, channels, height, width) = prefix.dims4()?;
@@ -68,7 +78,6 @@ impl Maps {
             }
         };
         let prefix = prefix.host(LAYER)?;
-        let out_shape = MapShape { width: first.width + shape.width, ..shape };
         let mut out = Buffer::new(out_shape.len());
         let images = out.chunks_exact_mut(out_shape.image_len().max(1)).enumerate();
         for (image, out) in images {
@@ -90,8 +99,12 @@ impl Maps {
             return Err(NnError::Shape { layer: "tokens", expected, found: shape.to_string() });
         }
         let out_shape = MapShape { width: range.len(), ..shape };
+        if let Some(seen) = Self::seen(&[self], out_shape) {
+            return Ok(seen);
+        }
         let values = match self.values() {
             Values::Host(values) => values,
+            Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => {
                 return Self::on_device(&tensor.narrow(3, range.start, range.len())?);
             }
@@ -120,6 +133,7 @@ impl Maps {
                 let flat = tensor.reshape((images, channels, positions))?;
                 Ok(flat.transpose(1, 2)?.contiguous()?)
             }
+            Values::None(_) => Err(NnError::Valueless),
         }
     }
 

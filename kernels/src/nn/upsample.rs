@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use crate::nn::maps::{Buffer, Values};
-use crate::nn::{MapShape, Maps, NnError};
+use crate::nn::{MapShape, Maps, NnError, Work};
 
 /// Each position `factor x factor` times: `torch.nn.Upsample(scale_factor=factor)`.
 ///
@@ -14,8 +14,12 @@ pub fn upsample_nearest(maps: &Maps, factor: usize) -> Result<Maps, NnError> {
     let shape = maps.shape();
     let out_shape =
         MapShape { height: shape.height * factor, width: shape.width * factor, ..shape };
+    if let Some(counted) = Maps::counted(&[maps], out_shape, Work::default) {
+        return Ok(counted);
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
+        Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => {
             let (height, width) = (out_shape.height, out_shape.width);
             return Maps::on_device(&tensor.upsample_nearest2d(height, width)?);
@@ -54,14 +58,19 @@ pub fn upsample_bilinear(maps: &Maps, height: usize, width: usize) -> Result<Map
         return Err(NnError::TooSmall { layer: "bilinear interpolation", maps: shape });
     }
     let (rows, columns) = (taps(shape.height, height), taps(shape.width, width));
+    let out_shape = MapShape { height, width, ..shape };
+    // Two rows of two columns.
+    if let Some(counted) = Maps::counted(&[maps], out_shape, || Work::each(4 * out_shape.len())) {
+        return Ok(counted);
+    }
     let values = match maps.values() {
         Values::Host(values) => values,
+        Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => {
             let wide = along(tensor, 3, &columns)?;
             return Maps::on_device(&along(&wide, 2, &rows)?);
         }
     };
-    let out_shape = MapShape { height, width, ..shape };
     let mut out = Buffer::new(out_shape.len());
     let lines = out.par_chunks_exact_mut((width * shape.channels).max(1));
     lines.enumerate().for_each(|(line, out)| {

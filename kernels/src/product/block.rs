@@ -67,6 +67,10 @@ impl WithSimd for TileRows {
 
 impl<L: Left> Block<'_, L> {
     pub(crate) fn run(self, set: InstructionSet) {
+        #[cfg(test)]
+        crate::executed::add(
+            self.out.rows.len() / self.out.stride * self.left.depth() * self.right.columns(),
+        );
         let mut packed = PACKED.take();
         set.run(Packing { block: self, packed: &mut packed });
         PACKED.set(packed);

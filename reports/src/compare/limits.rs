@@ -1,4 +1,5 @@
 use prismbench_core::Record;
+use prismbench_metrics::is_timed;
 use serde::Deserialize;
 
 /// What a change is held against.
@@ -110,10 +111,20 @@ impl Limit {
             "latent-floats" => (0.0, 0.0),
             "bpp" => (0.0, 0.005),
             "top1" | "top5" | "mean-per-class" => (0.002, 0.0),
+            timed if is_timed(timed) => (0.0, 0.1),
+            "encoder-macs" | "decoder-macs" | "parameters" => (0.0, 0.0),
+            "encoder-parameters" | "decoder-parameters" => (0.0, 0.0),
             recall if recall.contains("-r") => (0.002, 0.0),
             _ => (0.0, 0.01),
         };
-        Self { absolute, relative, ..Self::default() }
+        // No second run gives a time again. Medians have intervals, and with these a gate may decide;
+        // the others are shown.
+        let median = metric.ends_with("-rate") || metric.ends_with("-latency");
+        let weight = match is_timed(metric) && !median {
+            true => Weight::Advisory,
+            false => Weight::Binding,
+        };
+        Self { absolute, relative, weight, ..Self::default() }
     }
 }
 
@@ -287,6 +298,18 @@ mod tests {
         assert_eq!(others.weight, Weight::Advisory);
         let bits = limit("dct:4", "bpp@1");
         assert!((bits.floor(-2.0) - 0.01).abs() < 1e-15, "relative to the size");
+    }
+
+    #[test]
+    fn times_are_held_against_a_ratio_and_counts_are_exact() {
+        let limit = Limit::of_metric;
+        assert!((limit("encode-rate").floor(20.0) - 2.0).abs() < 1e-12, "a tenth");
+        assert_eq!(limit("encode-rate").weight, Weight::Binding);
+        assert_eq!(limit("decode-latency").weight, Weight::Binding);
+        for shown in ["load-time", "encode-latency-p95", "peak-host-memory", "copy-bandwidth"] {
+            assert_eq!(limit(shown).weight, Weight::Advisory, "{shown}");
+        }
+        assert!(limit("encoder-macs").floor(136.0) < 1e-12);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use prismbench_core::Record;
+use prismbench_metrics::is_timed;
 
 use super::Side;
 use crate::ReportError;
@@ -107,6 +108,9 @@ fn difference(old: &Record, new: &Record) -> Option<String> {
         () if unit(old) != unit(new) => other("unit or direction", &unit(old), &unit(new)),
         () if valued && old.reference_sha256 != new.reference_sha256 => {
             Some(format!("other pictures: {} → {}", pictures(old), pictures(new)))
+        }
+        () if valued && is_timed(bare(&old.metric)) && old.device != new.device => {
+            other("machine", &old.device, &new.device)
         }
         () if valued && old.n != new.n => Some(format!("n = {} → {}", old.n, new.n)),
         () => None,

@@ -176,10 +176,15 @@ pub(crate) fn value_text(record: &Record) -> String {
 /// A gain with a sign, and a digit more than its values: what matters is small.
 pub(crate) fn gain_text(unit: Unit, gain: Option<f64>, interval: Option<Interval>) -> String {
     let digits = match unit {
-        Unit::Decibel | Unit::GigaFlop | Unit::Millisecond => 3,
+        Unit::Decibel
+        | Unit::GigaFlop
+        | Unit::GigaMac
+        | Unit::Millisecond
+        | Unit::ImagesPerSecond => 3,
+        Unit::GigaFlopPerSecond | Unit::GigabytePerSecond => 2,
         Unit::One => 5,
         Unit::BitsPerPixel => 4,
-        Unit::FloatsPerImage => 0,
+        Unit::FloatsPerImage | Unit::Mebibyte | Unit::Parameters => 0,
     };
     let Some(gain) = gain else { return String::new() };
     match interval {

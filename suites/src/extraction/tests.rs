@@ -142,6 +142,7 @@ fn with_context<T>(
         allow_unlike_reference: false,
         training: None,
         text_tower: None,
+        load_times: &[],
         reference: None,
         cache,
         save_features: None,

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::outcome;
 use crate::pictures::Prepared;
-use crate::{Measurement, Report, filtered};
+use crate::{Measurement, Report, Stage, filtered};
 
 /// Why there is no rate where only the results of a tokenizer are there.
 const NO_LATENT: &str = "the reconstructions were made elsewhere, and their latents are not known";
@@ -83,8 +83,12 @@ impl Subject {
         };
         let seen = filtered(batch, protocol.frequency_filter)?;
         let start = Instant::now();
+        let encode = Stage::Encode.enter();
         let latents = subject.encode(&seen, &encoding)?;
+        drop(encode);
+        let decode = Stage::Decode.enter();
         let decoded = subject.decode(&latents)?;
+        drop(decode);
         self.seconds += start.elapsed().as_secs_f64();
         let made = decoded.quantise(protocol.quantiser)?;
         if made.len() != block.len() {
@@ -92,6 +96,7 @@ impl Subject {
         }
         let (_, height, width) = batch.dims();
         self.add_rate(subject.latent_shape(height, width), &latents, &indices, height * width)?;
+        let _metric = Stage::Metric.enter();
         let metrics = &self.metrics;
         let rows: Vec<Row> = block
             .par_iter()

@@ -24,6 +24,8 @@ pub enum Concern {
     Retrieval,
     /// Latents by frequency.
     Spectrum,
+    /// What a tokenizer costs, and how fast it is.
+    Throughput,
 }
 
 /// How a picture gets to a tokenizer, and how a network computes.
@@ -69,6 +71,7 @@ impl Concern {
                 [&INPUT, &LATENT, &["tap", "pooling", "joint-space", "queries", "sweep"]]
             }
             Self::Spectrum => [&INPUT, &LATENT, &["tap"]],
+            Self::Throughput => [&INPUT, &LATENT, &["macs", "timing", "element-type"]],
         }
     }
 
@@ -117,13 +120,14 @@ fn hexadecimal(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Concern; 6] = [
+    const ALL: [Concern; 7] = [
         Concern::Reconstruction,
         Concern::Generation,
         Concern::Features,
         Concern::Probing,
         Concern::Retrieval,
         Concern::Spectrum,
+        Concern::Throughput,
     ];
 
     #[test]
@@ -134,16 +138,18 @@ mod tests {
             assert_ne!(changed.sha256(), default.sha256());
             ALL.map(|concern| changed.sha256_for(concern) != default.sha256_for(concern))
         };
-        assert_eq!(moved("pooling", "cls"), [false, false, true, true, true, false]);
-        assert_eq!(moved("tap", "block:3"), [false, false, true, true, true, true]);
-        assert_eq!(moved("probe", "probe/knn"), [false, false, false, true, false, false]);
-        assert_eq!(moved("queries", "class-names"), [false, false, false, false, true, false]);
-        assert_eq!(moved("psnr", "rae"), [true, false, false, false, false, false]);
-        assert_eq!(moved("quantiser", "none"), [true, true, false, false, false, false]);
-        assert_eq!(moved("dinov2", "tfid"), [true, true, false, false, false, false]);
-        assert_eq!(moved("size", "128"), [true; 6]);
-        assert_eq!(moved("band-mask", "zigzag:3"), [true; 6]);
-        assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 6]);
+        assert_eq!(moved("pooling", "cls"), [false, false, true, true, true, false, false]);
+        assert_eq!(moved("tap", "block:3"), [false, false, true, true, true, true, false]);
+        assert_eq!(moved("probe", "probe/knn"), [false, false, false, true, false, false, false]);
+        let queries = moved("queries", "class-names");
+        assert_eq!(queries, [false, false, false, false, true, false, false]);
+        assert_eq!(moved("psnr", "rae"), [true, false, false, false, false, false, false]);
+        assert_eq!(moved("quantiser", "none"), [true, true, false, false, false, false, false]);
+        assert_eq!(moved("dinov2", "tfid"), [true, true, false, false, false, false, false]);
+        assert_eq!(moved("timing", "timm"), [false, false, false, false, false, false, true]);
+        assert_eq!(moved("size", "128"), [true; 7]);
+        assert_eq!(moved("band-mask", "zigzag:3"), [true; 7]);
+        assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 7]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ impl Block<'_> {
                 Mask::None => self.keys,
                 Mask::Causal => self.keys.min(self.first + queries),
             };
+            #[cfg(test)]
+            crate::executed::add(queries * last * (self.q.width + width));
             let state = Head::<S, R, V> {
                 simd,
                 queries: S::as_simd_f32s(turned).0.as_chunks().0,

@@ -11,7 +11,8 @@ use prismbench_core::{
     RgbImage, Sample, Stream, Tokenizer, TokenizerError, TokenizerSpec, Weights,
 };
 use prismbench_data::{DataError, Dataset, Pending, Samples};
-use prismbench_metrics::{FeatureNetwork, FeatureRows, NetworkError, Tap};
+use prismbench_kernels::nn::Work;
+use prismbench_metrics::{FeatureNetwork, FeatureRows, NetworkCost, NetworkError, Tap};
 
 use crate::generation::{Drawn, Finished, GenerationSuite, ReferenceChoice, SampleSource};
 use crate::pictures::{OnBad, Part};
@@ -39,6 +40,10 @@ impl FeatureNetwork for Fake {
 
     fn width(&self, tap: Tap) -> Option<usize> {
         Some(if tap == Tap::Spatial { 5 } else { 6 })
+    }
+
+    fn cost(&self, _: usize, _: usize) -> Result<NetworkCost, NetworkError> {
+        Ok(NetworkCost { parameters: 0, work: Work::default() })
     }
 
     fn features(
@@ -251,6 +256,7 @@ fn pass(
         save_features: None,
         parts: setting.parts,
         save_samples: setting.save,
+        load_times: &[],
         interrupted: &interrupted,
         observer: &mut observer,
     };

@@ -2,7 +2,8 @@ use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prismbench_core::{RgbImage, Weights};
-use prismbench_metrics::{FeatureRows, NetworkError};
+use prismbench_kernels::nn::Work;
+use prismbench_metrics::{FeatureRows, NetworkCost, NetworkError};
 
 use super::*;
 use crate::pictures::{OnBad, Part};
@@ -47,6 +48,10 @@ impl FeatureNetwork for Fake {
 
     fn width(&self, _: Tap) -> Option<usize> {
         Some(3)
+    }
+
+    fn cost(&self, _: usize, _: usize) -> Result<NetworkCost, NetworkError> {
+        Ok(NetworkCost { parameters: 0, work: Work::default() })
     }
 
     fn features(

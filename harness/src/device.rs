@@ -1,0 +1,191 @@
+//! Where tokenizers and networks compute.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use candle_core::Device;
+
+use crate::error::Failure;
+
+/// `cpu`, or `cuda:N` for the N-th GPU; `cuda` is the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum DeviceChoice {
+    #[default]
+    Cpu,
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().map(Self::Cuda);
+        match text.split_once(':') {
+            None if text == "cpu" => Some(Self::Cpu),
+            None if text == "cuda" => Some(Self::Cuda(0)),
+            Some(("cuda", index)) => number(index),
+            _ => None,
+        }
+        .ok_or_else(|| "expected cpu, cuda or cuda:N".to_owned())
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// # Errors
+    /// [`Failure::NoDevice`] with the reason and what helps.
+    pub(crate) fn open(self) -> Result<Device, Failure> {
+        if self == Self::Cpu {
+            return Ok(Device::Cpu);
+        }
+        let gpu = Gpu::look(Path::new("/"));
+        let (reason, remedy) = match gpu.problem() {
+            Some((reason, remedy)) => (reason, remedy),
+            None => (
+                "this build of prismbench computes on the CPU alone".to_owned(),
+                "leave `--device` away, or build with `--features cuda`".to_owned(),
+            ),
+        };
+        Err(Failure::NoDevice { device: self.to_string(), reason, remedy })
+    }
+}
+
+/// What the system says of GPUs, found out without loading their libraries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gpu {
+    /// Version of NVIDIA's kernel module.
+    pub(crate) driver: Option<String>,
+    /// Model of each GPU.
+    pub(crate) models: Vec<String>,
+    /// Where the driver's library lies.
+    pub(crate) library: Option<String>,
+}
+
+/// Where systems keep `libcuda.so.1`.
+const FOLDERS: [&str; 6] = [
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "usr/lib64",
+    "usr/lib",
+    "usr/lib/wsl/lib",
+    "usr/local/nvidia/lib64",
+];
+
+impl Gpu {
+    /// Under this root.
+    pub(crate) fn look(root: &Path) -> Self {
+        let version = std::fs::read_to_string(root.join("proc/driver/nvidia/version")).ok();
+        let driver = version.and_then(|text| {
+            let word =
+                |word: &&str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.');
+            text.lines().next()?.split_whitespace().find(word).map(str::to_owned)
+        });
+        let mut models = Vec::new();
+        if let Ok(gpus) = std::fs::read_dir(root.join("proc/driver/nvidia/gpus")) {
+            for gpu in gpus.flatten() {
+                let text = std::fs::read_to_string(gpu.path().join("information"));
+                let text = text.unwrap_or_default();
+                let model = text.lines().find_map(|line| line.strip_prefix("Model:"));
+                models.extend(model.map(|model| model.trim().to_owned()));
+            }
+        }
+        models.sort();
+        let place = |folder: &str| root.join(folder).join("libcuda.so.1");
+        let library = FOLDERS.into_iter().map(place).find(|path| path.exists());
+        let library = library.map(|path| path.display().to_string());
+        Self { driver, models, library }
+    }
+
+    /// Why no GPU can be used, and what helps; `None` where one could.
+    pub(crate) fn problem(&self) -> Option<(String, String)> {
+        let say = |reason: &str, remedy: &str| Some((reason.to_owned(), remedy.to_owned()));
+        match self {
+            Self { driver: None, library: None, .. } => say(
+                "no NVIDIA driver is there",
+                "install NVIDIA's driver 580 or newer; in a container, start it with `--gpus all`",
+            ),
+            Self { driver: None, library: Some(_), .. } => say(
+                "the driver's library is there and its kernel module is not loaded",
+                "load it with `modprobe nvidia`, or start the container with `--gpus all`",
+            ),
+            Self { library: None, .. } => say(
+                "the kernel module is loaded and libcuda.so.1 is in none of the system's folders",
+                "install the driver's libraries, or put their folder on LD_LIBRARY_PATH",
+            ),
+            Self { models, .. } if models.is_empty() => {
+                say("the driver is there and sees no GPU", "see what `nvidia-smi` says")
+            }
+            Self { driver: Some(driver), .. } if major(driver).is_some_and(|major| major < 580) => {
+                Some((
+                    format!("driver {driver} is too old"),
+                    "install 580 or newer, which CUDA 13 needs".to_owned(),
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn major(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn devices_are_named_by_kind_and_number() {
+        assert_eq!("cpu".parse(), Ok(DeviceChoice::Cpu));
+        assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
+        assert_eq!("cuda:3".parse(), Ok(DeviceChoice::Cuda(3)));
+        for wrong in ["gpu", "cuda:", "cuda:x", "cpu:0", ""] {
+            assert!(wrong.parse::<DeviceChoice>().is_err(), "{wrong}");
+        }
+        assert!(DeviceChoice::Cpu.open().is_ok());
+        let failure = DeviceChoice::Cuda(1).open().unwrap_err();
+        assert_eq!(failure.exit(), crate::Exit::Missing);
+        let text = failure.render();
+        assert!(text.starts_with("error: `--device cuda:1` cannot be used: "), "{text}");
+        assert!(text.contains("hint: "), "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_gpu_is_told_with_what_helps() {
+        let root = tempfile::tempdir().unwrap();
+        let reason = || Gpu::look(root.path()).problem().map(|(reason, _)| reason);
+        assert_eq!(reason().as_deref(), Some("no NVIDIA driver is there"));
+        let driver = root.path().join("proc/driver/nvidia");
+        fs::create_dir_all(driver.join("gpus/0000:01:00.0")).unwrap();
+        let version = |number: &str| {
+            let line = format!("NVRM version: NVIDIA UNIX x86_64 Kernel Module  {number}  Tue\n");
+            fs::write(driver.join("version"), line).unwrap();
+        };
+        version("570.86.15");
+        assert!(reason().unwrap().contains("libcuda.so.1 is in none"));
+        let folder = root.path().join("usr/lib64");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("libcuda.so.1"), "").unwrap();
+        assert_eq!(reason().as_deref(), Some("the driver is there and sees no GPU"));
+        let information = driver.join("gpus/0000:01:00.0/information");
+        fs::write(information, "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ: 5\n").unwrap();
+        assert_eq!(reason().as_deref(), Some("driver 570.86.15 is too old"));
+        version("580.65.06");
+        let gpu = Gpu::look(root.path());
+        assert_eq!(gpu.problem(), None);
+        assert_eq!(gpu.models, ["NVIDIA H100 80GB HBM3"]);
+        fs::remove_file(driver.join("version")).unwrap();
+        assert!(reason().unwrap().contains("kernel module is not loaded"));
+    }
+}

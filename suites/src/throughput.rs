@@ -1,0 +1,130 @@
+//! How fast a tokenizer is and what it costs.
+
+mod inputs;
+mod machine;
+mod passes;
+mod rows;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod times;
+
+use prismbench_core::{Concern, ElementType, MetricDef, Tokenizer};
+use prismbench_metrics::{
+    COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE, DECODER_MACS,
+    DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95, ENCODE_RATE, ENCODE_ROOFLINE,
+    ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME, LOAD_TIME, MATRIX_PEAK, PARAMETERS,
+    PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY, ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE,
+    ROUND_TRIP_ROOFLINE,
+};
+
+use crate::seen::Seen;
+use crate::{Context, Pass, Pictures, Suite, SuiteError};
+use inputs::Inputs;
+use machine::{Machine, ThisMachine};
+use passes::Timed;
+use rows::Rows;
+
+/// Pictures that batches are made of.
+const PICTURES: usize = 16;
+
+/// Times encode, decode and both, and counts what they compute.
+#[derive(Debug)]
+pub struct ThroughputSuite {
+    machine: Box<dyn Machine>,
+}
+
+impl Default for ThroughputSuite {
+    fn default() -> Self {
+        Self { machine: Box::new(ThisMachine::default()) }
+    }
+}
+
+impl Suite for ThroughputSuite {
+    fn id(&self) -> &'static str {
+        "throughput"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn summary(&self) -> &'static str {
+        "times encode and decode over batch sizes, beside what they compute and what the machine can do"
+    }
+
+    fn concern(&self) -> Concern {
+        Concern::Throughput
+    }
+
+    fn subjects_at_once(&self) -> usize {
+        1
+    }
+
+    fn metrics(&self) -> Vec<&'static MetricDef> {
+        vec![
+            &ENCODE_RATE,
+            &DECODE_RATE,
+            &ROUND_TRIP_RATE,
+            &ENCODE_ROOFLINE,
+            &DECODE_ROOFLINE,
+            &ROUND_TRIP_ROOFLINE,
+            &ENCODE_LATENCY,
+            &DECODE_LATENCY,
+            &ROUND_TRIP_LATENCY,
+            &ENCODE_LATENCY_P95,
+            &DECODE_LATENCY_P95,
+            &ROUND_TRIP_LATENCY_P95,
+            &PEAK_HOST_MEMORY,
+            &LOAD_TIME,
+            &FIRST_CALL_TIME,
+            &ENCODER_MACS,
+            &DECODER_MACS,
+            &PARAMETERS,
+            &ENCODER_PARAMETERS,
+            &DECODER_PARAMETERS,
+            &COPY_BANDWIDTH,
+            &MATRIX_PEAK,
+        ]
+    }
+
+    fn run<'a>(
+        &self,
+        subjects: &[&dyn Tokenizer],
+        pictures: &Pictures<'a>,
+        context: &mut Context<'a>,
+    ) -> Result<Pass, SuiteError> {
+        let element = pictures.protocol.element_type;
+        if element != ElementType::F32 && context.device.is_cpu() {
+            return Err(SuiteError::ElementType { element });
+        }
+        let mut blocks = pictures.blocks(PICTURES)?;
+        let block = blocks.next_block()?.unwrap_or_default();
+        let mut seen = Seen::default();
+        seen.add(&block);
+        let mut measured = seen.finish();
+        measured.skipped = blocks.skipped().to_vec();
+        let lent = (context.device, context.seed);
+        let Some(inputs) = Inputs::new(&block, pictures.protocol, lent) else {
+            let (dataset, skipped) = (pictures.dataset.id().to_owned(), measured.skipped.len());
+            return Err(SuiteError::NothingLeft { dataset, skipped });
+        };
+        let peaks = self.machine.peaks();
+        let mut reports = Vec::with_capacity(subjects.len());
+        let total = pictures.count();
+        for (number, tokenizer) in subjects.iter().enumerate() {
+            let timed = Timed::of(*tokenizer, &inputs, self.machine.as_ref(), context)?;
+            let rows = Rows {
+                tokenizer: *tokenizer,
+                inputs: &inputs,
+                peaks,
+                load: context.load_times.get(number).copied(),
+                wanted: context.metrics,
+            };
+            reports.push(rows.report(&timed));
+            let done = (number + 1) as u64 * total / subjects.len().max(1) as u64;
+            context.observer.progress(done, total);
+        }
+        Ok(Pass { pictures: measured, reports, warnings: Vec::new() })
+    }
+}
