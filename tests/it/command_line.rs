@@ -99,7 +99,7 @@ fn unknown_names_are_exit_2_with_the_nearest_known() {
     ");
     insta::assert_snapshot!(refused(&["--set", "quantiser=floor"]), @"error: protocol field `quantiser`: `floor` is no quantiser; it is one of truncate, round, round-half-up, none");
     insta::assert_snapshot!(refused(&["--set", "quantiser"]), @"error: `--set quantiser` is not FIELD=VALUE");
-    insta::assert_snapshot!(refused(&["--save", "pictures"]), @"error: plan key `save`: `pictures` is not `reconstructions`, `latents` or `features`");
+    insta::assert_snapshot!(refused(&["--save", "pictures"]), @"error: plan key `save`: `pictures` is not `reconstructions`, `latents`, `features` or `samples`");
     let unrounded = ["--save", "reconstructions", "--set", "quantiser=none"];
     insta::assert_snapshot!(refused(&unrounded), @r#"error: plan key `save`: `reconstructions` is not possible under `quantiser = "none"`, which leaves nothing 8-bit to save"#);
     insta::assert_snapshot!(refused(&["-t", "dct:4", "-t", "dct:4"]), @"error: `dct:4` is twice among the tokenizers of the plan");

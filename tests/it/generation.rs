@@ -433,7 +433,7 @@ fn what_does_not_belong_together_is_refused_before_anything_is_computed() {
     moments(sigma.clone(), "(2, 32, 32, 3)", vec![9; 2 * 32 * 32 * 3]);
     refused(&against, &["has 32x32 pixels and the protocol's size is 64"]);
     // A covariance that is not symmetric, and means of other features.
-    sigma[8] = 1;
+    sigma[8..16].copy_from_slice(&0.5_f64.to_le_bytes());
     moments(sigma, "(2, 64, 64, 3)", vec![9; 2 * 64 * 64 * 3]);
     refused(&against, &["entries (1, 0) and (0, 1) differ"]);
     npz(
