@@ -102,30 +102,33 @@ fn column<'f>(frame: &'f DataFrame, name: &str) -> Result<&'f Column, String> {
     frame.column(name).map_err(|_| format!("it has no column `{name}`"))
 }
 
+/// Columns of plain text, in the order in which [`records_of`] takes them.
+const TEXTS: [&str; 18] = [
+    "run",
+    "tokenizer",
+    "variant",
+    "suite",
+    "dataset",
+    "split",
+    "resolution",
+    "metric",
+    "dialect",
+    "setting",
+    "protocol",
+    "protocol_sha256",
+    "weights_sha256",
+    "reference_sha256",
+    "device",
+    "dtype",
+    "source",
+    "tool_version",
+];
+
 /// The records of a long frame; the error is for the user. Warnings come back as one, and what only
 /// [`COLUMNS`] leaves out is empty.
 pub(crate) fn records_of(frame: &DataFrame) -> Result<Vec<Record>, String> {
     let text = |name: &str| Text::of(frame, name);
-    let texts = [
-        text("run")?,
-        text("tokenizer")?,
-        text("variant")?,
-        text("suite")?,
-        text("dataset")?,
-        text("split")?,
-        text("resolution")?,
-        text("metric")?,
-        text("dialect")?,
-        text("setting")?,
-        text("protocol")?,
-        text("protocol_sha256")?,
-        text("weights_sha256")?,
-        text("reference_sha256")?,
-        text("device")?,
-        text("dtype")?,
-        text("source")?,
-        text("tool_version")?,
-    ];
+    let texts = TEXTS.iter().map(|name| text(name)).collect::<Result<Vec<_>, _>>()?;
     let (unit, better) = (text("unit")?, text("better")?);
     let outcomes = Outcomes::of(frame)?;
     let n = column(frame, "n")?.u64().map_err(|_| "its column `n` is no count".to_owned())?;

@@ -49,7 +49,7 @@ pub(super) fn worse_slices(pairs: &Pairs, better: Better, limit: Limit, floor: f
         let mean = gains.iter().sum::<f64>() / gains.len() as f64;
         let p_value = mean_differs(&gains)?;
         let worse = mean < 0.0 && mean.abs() >= floor && p_value < allowed;
-        worse.then(|| Slice { name, n: gains.len(), gain: mean, p_value })
+        worse.then_some(Slice { name, n: gains.len(), gain: mean, p_value })
     });
     worse.collect()
 }

@@ -77,7 +77,9 @@ fn cells(row: &Reproduction, sheet: &mut Sheet) -> Vec<String> {
     let value = record.as_ref().and_then(|record| record.outcome.value());
     let measured =
         value.map_or_else(|| markup.dash().to_owned(), |value| close(target.unit, value));
-    let off = value.map_or_else(String::new, |value| format!("{:+.1e}", value - target.value));
+    let off = value.map_or_else(String::new, |value| {
+        format!("{:+.*}", target.decimals + 1, value - target.value)
+    });
     let unit = target.unit.symbol();
     let mut metric = vec![target.metric.as_str(), target.setting.as_str(), unit];
     metric.retain(|word| !word.is_empty());

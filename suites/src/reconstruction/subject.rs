@@ -157,16 +157,7 @@ impl Subject {
                     outcome(scores)
                 }
             };
-            measurements.push(Measurement {
-                metric: definition,
-                dialect,
-                setting: String::new(),
-                outcome,
-                n,
-                reference: None,
-                warnings: Vec::new(),
-                replicates: Vec::new(),
-            });
+            measurements.push(measurement((definition, dialect), (outcome, n)));
         }
         let (no_floats, no_bits) = match self.shape {
             Some(Shape::One(LatentShape::Unknown)) => (NO_LATENT, NO_LATENT),
@@ -187,17 +178,7 @@ impl Subject {
                     outcome(scores)
                 }
             };
-            let dialect = String::new();
-            measurements.push(Measurement {
-                metric,
-                dialect,
-                setting: String::new(),
-                outcome,
-                n,
-                reference: None,
-                warnings: Vec::new(),
-                replicates: Vec::new(),
-            });
+            measurements.push(measurement((metric, String::new()), (outcome, n)));
         }
         let latent = match self.shape {
             Some(Shape::One(shape)) => shape.to_string(),
@@ -205,6 +186,23 @@ impl Subject {
             None => String::new(),
         };
         Report { latent, seconds: self.seconds, measurements, per_image }
+    }
+}
+
+/// A value of single images.
+fn measurement(
+    (metric, dialect): (&'static MetricDef, String),
+    (outcome, n): (Outcome, u64),
+) -> Measurement {
+    Measurement {
+        metric,
+        dialect,
+        setting: String::new(),
+        outcome,
+        n,
+        reference: None,
+        warnings: Vec::new(),
+        replicates: Vec::new(),
     }
 }
 
