@@ -31,7 +31,9 @@ fn made(folder: &Path, name: &str, data: &str, tokenizer: &str) -> (PathBuf, Pat
     let save = ["--save", "reconstructions,latents"];
     run_in(&folder.join(name), &[&arguments[..], &save].concat()).expect(Exit::Done);
     let arrays = fs::read_dir(folder.join(name).join("run/arrays")).unwrap();
-    let arrays = arrays.map(|entry| entry.unwrap().path()).next().unwrap();
+    // Beside those of the tokenizer lie the original pictures.
+    let mut arrays = arrays.map(|entry| entry.unwrap().path());
+    let arrays = arrays.find(|folder| folder.join("latents.npz").is_file()).unwrap();
     (arrays.join("reconstructions.npz"), arrays.join("latents.npz"))
 }
 

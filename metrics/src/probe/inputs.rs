@@ -29,17 +29,19 @@ impl ProbeInputs {
     }
 
     fn ranges(self, columns: usize) -> Result<Vec<Range<usize>>, MetricError> {
-        let Self::ClassTokensAndMean { blocks } = self else { return Ok(vec![0..columns]) };
+        let Self::ClassTokensAndMean { blocks } = self else {
+            return Ok(std::iter::once(0..columns).collect());
+        };
         if blocks == 0 || !columns.is_multiple_of(blocks + 1) {
             let expected = format!("{blocks} class tokens and a mean of the same width");
             return Err(MetricError::Shape { expected, found: columns });
         }
         let width = columns / (blocks + 1);
         let (last, classes) = ((blocks - 1) * width, blocks * width);
-        let mut ranges = vec![last..classes, last..columns, 0..classes, 0..columns];
-        // The last class token is all of them.
-        ranges.truncate(if blocks == 1 { 2 } else { 4 });
-        Ok(ranges)
+        let of_last = [last..classes, last..columns];
+        // The last class token is all of them where there is one block.
+        let of_all = [0..classes, 0..columns].into_iter().filter(|_| blocks > 1);
+        Ok(of_last.into_iter().chain(of_all).collect())
     }
 }
 
@@ -66,7 +68,7 @@ mod tests {
     fn inputs(of: ProbeInputs, columns: usize) -> Result<Vec<Vec<f32>>, MetricError> {
         let row = (0..columns).map(|column| column as f32).collect();
         let features = FeatureMatrix::new(columns, row)?;
-        let set = Labelled::new(&features, &[0], 1)?;
+        let set = Labelled::new(&features, &[0], 2)?;
         let inputs = of.of(&set)?;
         inputs.labelled()?.iter().map(|input| slice(input.features(), 0, 1)).collect()
     }
