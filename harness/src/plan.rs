@@ -217,12 +217,12 @@ fn save(
     protocols: &[Protocol],
 ) -> Result<Save, PlanError> {
     let save = Save::parse(&file.save)?;
-    let judges = |suite: &Box<dyn Suite>| suite.concern() == Concern::Generation;
-    if save.samples && !suites.iter().any(judges) {
+    let judging = suites.iter().filter(|suite| suite.concern() == Concern::Generation).count();
+    if save.samples && judging == 0 {
         let expected = "of use without the suite `generation`, which makes samples";
         return Err(bad_value("save", "samples", expected));
     }
-    if (save.anything() || save.features) && suites.iter().all(judges) {
+    if (save.anything() || save.features) && judging == suites.len() {
         let expected = "of use to the suite `generation`, which has `samples` to save";
         return Err(bad_value("save", &file.save.join(", "), expected));
     }

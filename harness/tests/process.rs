@@ -1,6 +1,7 @@
 //! What only a process has: its exit status, signals, closed pipes, full disks.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;

@@ -57,7 +57,7 @@ const fn holding_pictures(
 
 /// The reader of this name.
 pub(crate) fn named(name: &str) -> &'static Target {
-    TARGETS.iter().find(|target| target.name == name).expect("a target")
+    TARGETS.iter().find(|target| target.name == name).unwrap()
 }
 
 /// Every reader, in the order of the tests.

@@ -1,4 +1,9 @@
 //! `prismbench table --format html`, in a browser.
+#![expect(clippy::float_cmp, reason = "counts of elements and sides of pictures are whole")]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a page is walked through as a reader does, and a browser takes a second to start"
+)]
 
 mod browser;
 

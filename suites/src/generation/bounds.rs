@@ -108,13 +108,13 @@ fn reconstructed(
             let images: Vec<&RgbImage> = images.iter().collect();
             network.features(&images, &TAPS).map_err(|source| {
                 let picture = blamed(&source, fresh);
-                Stopped::Run(SuiteError::Network { picture, source: Box::new(source) })
+                Stopped::Run(Box::new(SuiteError::Network { picture, source: Box::new(source) }))
             })
         };
         match rows.add(&block, compute) {
             Ok(()) => {}
             Err(AddError::Spool(error)) => return Err(SuiteError::Spool(error)),
-            Err(AddError::Compute(Stopped::Run(error))) => return Err(error),
+            Err(AddError::Compute(Stopped::Run(error))) => return Err(*error),
             Err(AddError::Compute(Stopped::Bound(reason))) => return Ok(Err(reason)),
         }
         done += block.len() as u64;
@@ -128,7 +128,7 @@ fn reconstructed(
 
 /// What goes wrong with a block: for the whole run, or for this bound alone.
 enum Stopped {
-    Run(SuiteError),
+    Run(Box<SuiteError>),
     Bound(String),
 }
 

@@ -95,7 +95,7 @@ impl Rows {
 
     /// Samples so far.
     fn len(&self) -> usize {
-        self.spools.first().map_or(0, |spool| prismbench_metrics::Features::rows(spool))
+        self.spools.first().map_or(0, prismbench_metrics::Features::rows)
     }
 
     /// Takes in the rows that an earlier run left of the next sample; false where it left none, or

@@ -41,7 +41,7 @@ impl Browser {
             .unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
-            let line = lines.next().expect("chromedriver ended without a port").unwrap();
+            let line = lines.next().unwrap().unwrap();
             let number = line.split_once("successfully on port ").map(|(_, rest)| rest);
             if let Some(number) = number {
                 break number.trim_end_matches('.').parse::<u16>().unwrap();
