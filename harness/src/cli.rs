@@ -6,6 +6,7 @@ use prismbench_reports::ReportError;
 
 use crate::device::DeviceChoice;
 use crate::error::Failure;
+use crate::shard::ShardChoice;
 use crate::{Exit, Streams, cmd};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
@@ -153,6 +154,10 @@ pub(crate) struct RunArgs {
     /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: DeviceChoice,
+    /// Do the I-th of N parts of the run, for `prismbench merge` to finish; `none` for the whole of it whatever
+    /// the environment says [default: as srun, a job array, an Indexed Job, torchrun or mpirun say]
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<ShardChoice>,
     /// Print the resolved plan and measure nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

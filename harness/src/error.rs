@@ -16,6 +16,7 @@ use crate::Exit;
 use crate::contact_sheets::PicturesError;
 use crate::plan::PlanError;
 use crate::reproduction::ReproductionError;
+use crate::shard::ShardError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,8 @@ pub(crate) enum Failure {
     NoTokenizer { tokenizer: String, nearest: Option<String> },
     #[error(transparent)]
     Reproduction(#[from] ReproductionError),
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     #[error("`--device {device}` cannot be used: {reason}")]
     NoDevice { device: String, reason: String, remedy: String },
     #[error("cannot write the result")]
@@ -181,6 +184,7 @@ impl Failure {
             }
             Self::Plan(error) => hint_of_a_plan(error),
             Self::Reproduction(error) => hint_of_a_reproduction(error),
+            Self::Shard(error) => Some(error.remedy()),
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
                 remedy,
                 ..
