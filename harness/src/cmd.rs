@@ -9,4 +9,5 @@ pub(crate) mod list;
 pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod stats;
+pub(crate) mod submit;
 pub(crate) mod table;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
-pub(crate) use environment::ShardError;
+pub(crate) use environment::{KUBERNETES_COUNT, ShardError};
 
 /// More shards than this are a slip of the hand: a run has fewer blocks.
 pub(crate) const MAX_SHARDS: u32 = 100_000;

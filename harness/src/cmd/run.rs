@@ -84,7 +84,7 @@ pub(crate) fn measure(
 }
 
 /// What must hold before anything is made: every data set is there.
-fn check(plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
     for data in &plan.data {
         for suite in &plan.suites {
             data.open(suite.learns())?;
