@@ -7,6 +7,7 @@ pub(crate) mod slurm;
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
+use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::plan::Plan;
 pub(crate) use error::SubmitError;
@@ -19,8 +20,11 @@ pub(crate) struct Submission {
     pub(crate) plan_text: String,
     /// The run folder.
     pub(crate) out: String,
-    /// Flags of `run` that are no part of the plan.
-    flags: Vec<String>,
+    /// Flags that are no part of the plan, of `run` alone and of `merge` as well.
+    run_flags: Vec<String>,
+    shared_flags: Vec<String>,
+    /// Whether tasks compute on a GPU: the merge then does, too.
+    pub(crate) on_gpu: bool,
 }
 
 impl Submission {
@@ -28,24 +32,27 @@ impl Submission {
     pub(crate) fn new(args: &RunArgs, base: &Path) -> Result<Self, Failure> {
         refuse(args)?;
         let (plan, plan_text) = Plan::portable(args, base)?;
-        let flags = flags(args, base)?;
+        let [run_flags, shared_flags] = flags(args, base)?;
         let name = || PathBuf::from("runs").join(format!("{}-{}", plan.name, plan.hash()));
         let out = base.join(args.out.clone().unwrap_or_else(name));
         let out = text("--out", out)?;
-        Ok(Self { plan, plan_text, out, flags })
+        let on_gpu = args.device != DeviceChoice::Cpu;
+        Ok(Self { plan, plan_text, out, run_flags, shared_flags, on_gpu })
     }
 
     /// The arguments of `prismbench` that do one part, but for which: that is said by `--shard` after them or
     /// by the environment.
     pub(crate) fn run_arguments(&self, plan_file: &str) -> Vec<String> {
         let start = ["run", plan_file].map(str::to_owned);
+        let flags = self.run_flags.iter().chain(&self.shared_flags).cloned();
         let end = ["--out", &self.out].map(str::to_owned);
-        start.into_iter().chain(self.flags.iter().cloned()).chain(end).collect()
+        start.into_iter().chain(flags).chain(end).collect()
     }
 
     /// The arguments that finish the run.
     pub(crate) fn merge_arguments(&self) -> Vec<String> {
-        ["merge", &self.out].map(str::to_owned).into()
+        let start = ["merge", &self.out].map(str::to_owned);
+        start.into_iter().chain(self.shared_flags.iter().cloned()).collect()
     }
 }
 
@@ -67,7 +74,7 @@ fn refuse(args: &RunArgs) -> Result<(), SubmitError> {
 }
 
 /// Every field of [`RunArgs`] stands here, so that a new flag cannot be forgotten.
-fn flags(args: &RunArgs, base: &Path) -> Result<Vec<String>, SubmitError> {
+fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
     let RunArgs {
         // Part of the plan.
         plan: _,
@@ -108,11 +115,8 @@ fn flags(args: &RunArgs, base: &Path) -> Result<Vec<String>, SubmitError> {
         progress,
         device,
     } = args;
-    let mut flags = vec![
-        format!("--batch={batch}"),
-        format!("--exec-timeout={exec_timeout}"),
-        format!("--device={device}"),
-    ];
+    let run = vec![format!("--batch={batch}"), format!("--exec-timeout={exec_timeout}")];
+    let mut flags = vec![format!("--device={device}")];
     if let Some(cache) = cache {
         flags.push(format!("--cache={}", text("--cache", base.join(cache))?));
     }
@@ -122,7 +126,7 @@ fn flags(args: &RunArgs, base: &Path) -> Result<Vec<String>, SubmitError> {
     flags.extend(threads.map(|threads| format!("--threads={threads}")));
     let progress = progress.as_ref().and_then(clap::ValueEnum::to_possible_value);
     flags.extend(progress.map(|style| format!("--progress={}", style.get_name())));
-    Ok(flags)
+    Ok([run, flags])
 }
 
 /// A path as text that may stand in a script or a manifest.
@@ -173,6 +177,7 @@ mod tests {
         let run = submission.run_arguments("/p.toml");
         assert!(run.contains(&"--cache=/base/c".to_owned()), "{run:?}");
         assert_eq!(run[..2], ["run", "/p.toml"]);
+        assert_eq!(submission.merge_arguments()[2..], ["--device=cpu", "--cache=/base/c"]);
     }
 
     #[test]

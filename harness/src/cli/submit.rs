@@ -33,7 +33,7 @@ pub(crate) struct SlurmArgs {
     /// As sbatch takes it; of both jobs
     #[arg(long, value_name = "NAME")]
     pub(crate) partition: Option<String>,
-    /// As sbatch takes it, as in gpu:1; of the array alone
+    /// As sbatch takes it, as in gpu:1; of the array, and with --device cuda of the merge job
     #[arg(long, value_name = "LIST")]
     pub(crate) gres: Option<String>,
     /// As sbatch takes it, as in 4:00:00; a task that needs longer stops two minutes before, starts again and
@@ -85,7 +85,7 @@ pub(crate) struct KubernetesArgs {
     /// Pods that may run at once [default: all]
     #[arg(long, value_name = "N", value_parser = shards())]
     pub(crate) parallelism: Option<u32>,
-    /// GPUs of each pod (nvidia.com/gpu)
+    /// GPUs of each pod (nvidia.com/gpu), with --device cuda of the merge as well
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) gpus: Option<u16>,
     /// Processors of each pod, as in 4 or 500m

@@ -68,6 +68,7 @@ fn written(args: &KubernetesArgs, submission: &Submission, name: &str) -> serde_
         plan: &submission.plan_text,
         run: submission.run_arguments(manifest::PLAN_FILE),
         merge: submission.merge_arguments(),
+        merges_on_gpu: submission.on_gpu,
         gpus: args.gpus,
         cpu: args.cpu.as_ref().map(Quantity::as_str),
         memory: args.memory.as_ref().map(Quantity::as_str),

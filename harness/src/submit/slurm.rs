@@ -21,8 +21,12 @@ pub(crate) fn submit(args: &SlurmArgs, streams: &mut Streams<'_>) -> Result<Exit
     let place = Place::new(&submission.out)?;
     let scripts = Scripts::new(&submission, args, &here, &place.plan)?;
     let array = array_options(args, &place)?;
+    // Needed once the array has its id, and checked before.
+    let merge = |id: &str| merge_options((args, &place), id, &submission);
+    merge("ID")?;
     if args.run.dry_run {
-        return print(&submission, &place, &scripts, &array, args, streams);
+        let commands = [array, merge("ID")?];
+        return print(&submission, &place, &scripts, &commands, streams);
     }
     // Tasks may see folders that this machine does not, so that this is for them to decide.
     if let Err(failure) = cmd::run::check(&submission.plan) {
@@ -31,7 +35,7 @@ pub(crate) fn submit(args: &SlurmArgs, streams: &mut Streams<'_>) -> Result<Exit
     place.write(&submission, &scripts)?;
     let id = sbatch("job array", &array, None)?;
     streams.say(&format!("job array {id}: {} shards", args.shards));
-    let merge = sbatch("merge job", &merge_options(args, &place, &id)?, Some(&id))?;
+    let merge = sbatch("merge job", &merge(&id)?, Some(&id))?;
     streams.say(&format!("merge job {merge}: when all of them are done"));
     writeln!(streams.out, "{id} {merge}").map_err(Failure::Output)?;
     let out = script::quoted([submission.out.as_str()])?;
@@ -97,7 +101,7 @@ fn array_options(args: &SlurmArgs, place: &Place) -> Result<Vec<String>, SubmitE
         format!("--array=1-{}{at_once}", args.shards),
         place.log("%A_%a.log"),
     ];
-    options.extend(args.gres.iter().map(|gres| format!("--gres={gres}")));
+    options.extend(gres(args));
     options.extend(shared_options(args)?);
     options.push(place.array.clone());
     Ok(options)
@@ -105,7 +109,11 @@ fn array_options(args: &SlurmArgs, place: &Place) -> Result<Vec<String>, SubmitE
 
 /// The same for the merge job. It starts when every task has ended with 0, and goes away when that cannot
 /// happen any more.
-fn merge_options(args: &SlurmArgs, place: &Place, array: &str) -> Result<Vec<String>, SubmitError> {
+fn merge_options(
+    (args, place): (&SlurmArgs, &Place),
+    array: &str,
+    submission: &Submission,
+) -> Result<Vec<String>, SubmitError> {
     let mut options = vec![
         "--parsable".to_owned(),
         "--job-name=prismbench-merge".to_owned(),
@@ -113,9 +121,14 @@ fn merge_options(args: &SlurmArgs, place: &Place, array: &str) -> Result<Vec<Str
         "--kill-on-invalid-dep=yes".to_owned(),
         place.log("merge-%j.log"),
     ];
+    options.extend(gres(args).filter(|_| submission.on_gpu));
     options.extend(shared_options(args)?);
     options.push(place.merge.clone());
     Ok(options)
+}
+
+fn gres(args: &SlurmArgs) -> impl Iterator<Item = String> {
+    args.gres.iter().map(|gres| format!("--gres={gres}"))
 }
 
 fn shared_options(args: &SlurmArgs) -> Result<Vec<String>, SubmitError> {
@@ -167,11 +180,9 @@ fn print(
     submission: &Submission,
     place: &Place,
     scripts: &Scripts,
-    array: &[String],
-    args: &SlurmArgs,
+    commands: &[Vec<String>; 2],
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Failure> {
-    let merge = merge_options(args, place, "ID")?;
     let command = |options: &[String]| {
         let words = std::iter::once("sbatch").chain(options.iter().map(String::as_str));
         script::quoted(words)
@@ -182,7 +193,7 @@ fn print(
         (&place.merge, &scripts.merge),
     ];
     let parts = parts.map(|(path, text)| format!("# {path}\n{text}\n"));
-    let (first, second) = (command(array)?, command(&merge)?);
+    let (first, second) = (command(&commands[0])?, command(&commands[1])?);
     write!(streams.out, "{}{first}\n{second}\n", parts.concat()).map_err(Failure::Output)?;
     Ok(Exit::Done)
 }

@@ -9,8 +9,6 @@ const PLAN_FOLDER: &str = "/etc/prismbench";
 const RETRIES: u32 = 3;
 /// Seconds that a pod which is to leave its node may take for the block at hand.
 const GRACE_SECONDS: u32 = 120;
-/// Exit code 2: the plan cannot be followed, and no other pod can do better.
-const USAGE: u8 = crate::Exit::Usage as u8;
 
 pub(super) struct List<'a> {
     pub(super) name: &'a str,
@@ -24,6 +22,8 @@ pub(super) struct List<'a> {
     /// Arguments of `prismbench`.
     pub(super) run: Vec<String>,
     pub(super) merge: Vec<String>,
+    /// Whether the merge needs GPUs as well.
+    pub(super) merges_on_gpu: bool,
     pub(super) gpus: Option<u16>,
     pub(super) cpu: Option<&'a str>,
     pub(super) memory: Option<&'a str>,
@@ -63,7 +63,6 @@ fn shards(of: &List<'_>) -> Value {
                 { "action": "Ignore", "onPodConditions": [
                     { "type": "DisruptionTarget", "status": "True" },
                 ] },
-                { "action": "FailJob", "onExitCodes": { "operator": "In", "values": [USAGE] } },
             ] },
             "template": template(of, &of.run, true),
         },
@@ -97,7 +96,7 @@ fn metadata(of: &List<'_>, suffix: &str) -> Value {
     Value::Object(metadata)
 }
 
-/// The pods of a Job. Those of shards have GPUs, and the count of shards, which Kubernetes itself does not tell.
+/// The pods of a Job. Those of shards learn the count of shards, which Kubernetes itself does not tell.
 fn template(of: &List<'_>, arguments: &[String], is_shard: bool) -> Value {
     let command = std::iter::once("prismbench").chain(arguments.iter().map(String::as_str));
     let mut container = json!({
@@ -134,7 +133,7 @@ fn template(of: &List<'_>, arguments: &[String], is_shard: bool) -> Value {
 
 /// Requests and limits alike, so that no pod is the first to go when its node is full.
 fn resources(of: &List<'_>, is_shard: bool) -> Value {
-    let gpus = of.gpus.filter(|_| is_shard).map(|gpus| gpus.to_string());
+    let gpus = of.gpus.filter(|_| is_shard || of.merges_on_gpu).map(|gpus| gpus.to_string());
     let given = [("cpu", of.cpu), ("memory", of.memory), ("nvidia.com/gpu", gpus.as_deref())];
     let given: Map<String, Value> = given
         .into_iter()

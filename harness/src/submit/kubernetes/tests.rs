@@ -42,7 +42,11 @@ fn the_manifest_is_what_the_api_accepts() {
 /// A check that finds nothing wrong proves nothing: each of these is refused by the API server.
 #[test]
 fn the_check_refuses_what_the_api_refuses() {
-    let whole = manifest(&args());
+    let mut whole = manifest(&args());
+    let rule = json!({ "action": "FailJob", "onExitCodes": { "operator": "In", "values": [2] } });
+    let rules = whole.pointer_mut("/items/1/spec/podFailurePolicy/rules").unwrap();
+    rules.as_array_mut().unwrap().push(rule);
+    schema::check(&whole).unwrap();
     let spec = "/items/1/spec";
     let wrong: [(&str, Value); 16] = [
         ("/items/1/apiVersion", json!("batch/v1beta1")),
@@ -106,7 +110,7 @@ fn pods_learn_how_many_shards_there_are_and_the_merge_waits_without_gpus() {
     assert!(!words.contains(&"--shard"), "{words:?}");
     let out = words[words.len() - 1];
     assert!(out.starts_with("/data/runs/default-"), "{out}");
-    assert_eq!(last["command"], json!(["prismbench", "merge", out]));
+    assert_eq!(last["command"], json!(["prismbench", "merge", out, "--device=cpu"]));
     let plan: toml::Table =
         manifest["items"][0]["data"]["plan.toml"].as_str().unwrap().parse().unwrap();
     assert_eq!(plan["data"][0].as_str(), Some("/data/imagenet/$(HOME) it's"));
