@@ -19,7 +19,7 @@ pub(crate) fn submit(args: &SlurmArgs, streams: &mut Streams<'_>) -> Result<Exit
         .map_err(|source| Failure::Read { path: PathBuf::from("."), source })?;
     let submission = Submission::new(&args.run, &here)?;
     let place = Place::new(&submission.out)?;
-    let scripts = Scripts::new(&submission, args, &here, &place.plan)?;
+    let scripts = Scripts::new(&submission, args, &here, [&place.plan, &place.logs])?;
     let array = array_options(args, &place)?;
     // Needed once the array has its id, and checked before.
     let merge = |id: &str| merge_options((args, &place), id, &submission);
