@@ -1,3 +1,5 @@
+mod submit;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::shard::ShardChoice;
 use crate::{Exit, Streams, cmd};
+pub(crate) use submit::{KubernetesArgs, Scheduler, SlurmArgs, SubmitArgs};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
     measured · 3 gate: worse or lost, reproduce: a mismatch · 4 some records failed · 5 weights, data, \
@@ -26,6 +29,8 @@ struct Cli {
 enum Command {
     /// Measure tokenizers and write a run folder; the same command again goes on where it stopped
     Run(Box<RunArgs>),
+    /// Hand a run over to the scheduler of a cluster, in parts that are merged when all are done
+    Submit(SubmitArgs),
     /// Take the moments of real pictures: a reference for the samples of generators
     Stats(StatsArgs),
     /// Make the numbers of a run that was measured in shards: the same as without shards, to the bit
@@ -485,6 +490,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
     };
     let done = match cli.command {
         Command::Run(args) => cmd::run::run(&args, &mut streams),
+        Command::Submit(args) => cmd::submit::run(&args, &mut streams),
         Command::Stats(args) => cmd::stats::run(&args, &mut streams),
         Command::Merge(args) => cmd::merge::run(&args, &mut streams),
         Command::Status(args) => cmd::status::run(&args, &mut streams),

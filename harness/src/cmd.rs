@@ -11,4 +11,5 @@ pub(crate) mod reproduce;
 pub(crate) mod run;
 pub(crate) mod stats;
 pub(crate) mod status;
+pub(crate) mod submit;
 pub(crate) mod table;

@@ -18,6 +18,7 @@ use crate::plan::PlanError;
 use crate::reproduction::ReproductionError;
 use crate::shard::ShardError;
 use crate::shard::ShardsError;
+use crate::submit::SubmitError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,8 @@ pub(crate) enum Failure {
     Reproduction(#[from] ReproductionError),
     #[error(transparent)]
     Shard(#[from] ShardError),
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
     #[error("`--device {device}` cannot be used: {reason}")]
     NoDevice { device: String, reason: String, remedy: String },
     #[error("cannot write the result")]
@@ -131,6 +134,7 @@ impl Failure {
             | Self::NoDevice { .. } => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,
+            Self::Submit(error) => error.exit(),
             Self::Network(error) => match error.as_ref() {
                 NetworkError::Weights(WeightsError::Missing { .. }) => Exit::Missing,
                 _ => Exit::Usage,
@@ -196,6 +200,7 @@ impl Failure {
             Self::Plan(error) => hint_of_a_plan(error),
             Self::Reproduction(error) => hint_of_a_reproduction(error),
             Self::Shard(error) => Some(error.remedy()),
+            Self::Submit(error) => error.remedy(),
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
                 remedy,
                 ..

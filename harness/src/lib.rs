@@ -26,6 +26,7 @@ mod saving;
 mod shard;
 mod side;
 mod streams;
+mod submit;
 mod trace;
 
 pub use cli::main_from;

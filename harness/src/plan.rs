@@ -101,12 +101,16 @@ pub(crate) enum PlanError {
 impl Plan {
     /// The plan that the arguments name, with their changes.
     pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
-        let mut file = match args.plan.as_deref() {
-            None | Some("default") => parse("default", include_str!("../default.toml"))?,
-            Some(path) => read(Path::new(path))?,
-        };
-        override_with(&mut file, args)?;
-        Ok(Self { cache: args.cache.clone(), ..resolve(file)? })
+        Ok(Self { cache: args.cache.clone(), ..resolve(named(args)?)? })
+    }
+
+    /// The same, and as the text of a plan file that means it wherever it lies: paths start at `base`, an
+    /// absolute path. Unlike [`text`](Self::text) it leaves metrics open that nobody named.
+    pub(crate) fn portable(args: &RunArgs, base: &Path) -> Result<(Self, String), Failure> {
+        let mut file = named(args)?;
+        file.set_beside(base);
+        let text = toml::to_string(&file).map_err(|error| unwritable(&file, &error))?;
+        Ok((Self { cache: args.cache.clone(), ..resolve(file)? }, text))
     }
 
     /// A plan that another part of the program made, with the changes of the arguments. Metrics whose
@@ -122,6 +126,20 @@ impl Plan {
     pub(crate) fn hash(&self) -> String {
         Sha256::digest(&self.text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The plan file that the arguments name, with their changes.
+fn named(args: &RunArgs) -> Result<PlanFile, Failure> {
+    let mut file = match args.plan.as_deref() {
+        None | Some("default") => parse("default", include_str!("../default.toml"))?,
+        Some(path) => read(Path::new(path))?,
+    };
+    override_with(&mut file, args)?;
+    Ok(file)
+}
+
+fn unwritable(file: &PlanFile, error: &toml::ser::Error) -> PlanError {
+    bad_value("set", &format!("{:?}", file.set), &format!("writable: {error}"))
 }
 
 fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
@@ -158,9 +176,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
     file.metrics.clone_from(&metrics);
-    let text = toml::to_string(&file).map_err(|error| {
-        bad_value("set", &format!("{:?}", file.set), &format!("writable: {error}"))
-    })?;
+    let text = toml::to_string(&file).map_err(|error| unwritable(&file, &error))?;
     Ok(Plan {
         name: file.name,
         suites: chosen,

@@ -382,7 +382,7 @@ fn clear(path: &Path) -> Result<(), Failure> {
 }
 
 /// Writes a file beside its place and renames it: a reader sees the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(WRITING);
     #[cfg(unix)]

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
-pub(crate) use environment::ShardError;
+pub(crate) use environment::{KUBERNETES_COUNT, ShardError};
 pub(crate) use found::{ShardsError, complete, shards};
 
 /// More shards than this are a slip of the hand: a run has fewer blocks.

@@ -99,7 +99,10 @@ pub(crate) fn follow(
     args: &RunArgs,
     streams: &mut Streams<'_>,
 ) -> Result<Done, Failure> {
-    check(plan, extent)?;
+    if !matches!(extent, Extent::Whole) {
+        divisible(plan)?;
+    }
+    check(plan)?;
     let threads = args.threads.map_or(0, usize::from);
     // A pool of its own, so that two runs in one process do not share a setting.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -156,17 +159,23 @@ fn journals(extent: &Extent, folder: &RunFolder) -> Journals {
     }
 }
 
-/// What must hold before anything is made: every data set is there, and what is divided can be.
-fn check(plan: &Plan, extent: &Extent) -> Result<(), Failure> {
-    if !matches!(extent, Extent::Whole) {
-        let times = |suite: &dyn Suite| suite.concern() == Concern::Throughput;
-        if plan.suites.iter().any(|suite| times(suite.as_ref())) {
-            return Err(Failure::NoShards { what: "the suite `throughput` times one machine" });
-        }
-        if plan.save.anything() {
-            return Err(Failure::NoShards { what: "`--save` writes arrays of all pictures" });
-        }
+/// Whether a run can be measured in shards.
+///
+/// # Errors
+/// [`Failure::NoShards`] for what all of the pictures are needed for at once.
+pub(crate) fn divisible(plan: &Plan) -> Result<(), Failure> {
+    let times = |suite: &dyn Suite| suite.concern() == Concern::Throughput;
+    if plan.suites.iter().any(|suite| times(suite.as_ref())) {
+        return Err(Failure::NoShards { what: "the suite `throughput` times one machine" });
     }
+    if plan.save.anything() {
+        return Err(Failure::NoShards { what: "`--save` writes arrays of all pictures" });
+    }
+    Ok(())
+}
+
+/// What must hold before anything is made: every data set is there.
+pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
     for data in &plan.data {
         for suite in &plan.suites {
             data.open(suite.learns())?;
