@@ -33,6 +33,10 @@ enum Command {
     Submit(SubmitArgs),
     /// Take the moments of real pictures: a reference for the samples of generators
     Stats(StatsArgs),
+    /// Make the numbers of a run that was measured in shards: the same as without shards, to the bit
+    Merge(Box<MergeArgs>),
+    /// Say how far a run and each of its shards are
+    Status(StatusArgs),
     /// Download the weights of tokenizers and generators into the hub's cache
     Fetch(FetchArgs),
     /// Print leaderboards or the long table of run folders; measures nothing
@@ -219,6 +223,50 @@ pub(crate) struct StatsArgs {
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,
+}
+
+/// Shards of one run lie in RUN/shards, as `run --shard I/N` leaves them; those that were measured on several
+/// machines may lie in several run folders.
+#[derive(Args)]
+pub(crate) struct MergeArgs {
+    /// Run folders that hold shards
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The run folder that the records go to [default: RUN, where there is one only]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where weights are looked for and features are kept
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Neither use nor keep features from run to run
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Threads; no number depends on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How progress is shown [default: bar on a terminal, else lines]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressStyle>,
+    /// Where the shards were computed: cpu, or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Exit code 0 when the run or all of its shards are complete, else 4.
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// A run folder
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// text or json
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: StatusFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    Text,
+    Json,
 }
 
 /// Downloads resume where they stopped, and are checked against the sha256 that the hub gives.
@@ -426,7 +474,8 @@ fn batch(text: &str) -> Result<usize, String> {
 /// Tests call this instead of starting a process; nothing below it touches a global stream, except
 /// the progress bar, which is drawn only when [`Streams::bar`] allows it.
 pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<'_>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let _ = write!(streams.err, "{error}");
@@ -443,6 +492,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Command::Run(args) => cmd::run::run(&args, &mut streams),
         Command::Submit(args) => cmd::submit::run(&args, &mut streams),
         Command::Stats(args) => cmd::stats::run(&args, &mut streams),
+        Command::Merge(args) => cmd::merge::run(&args, &mut streams),
+        Command::Status(args) => cmd::status::run(&args, &mut streams),
         Command::Fetch(args) => cmd::fetch::run(&args, &mut streams),
         Command::Table(args) => cmd::table::run(&args, &mut streams),
         Command::Compare(args) => cmd::compare::run(&args, &mut streams),
@@ -458,9 +509,20 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Err(failure) if is_closed_pipe(&failure) => Exit::Done,
         Err(failure) => {
             let _ = write!(streams.err, "{}", failure.render());
+            if failure.exit() == Exit::Interrupted {
+                let words = args.iter().map(|word| word.to_string_lossy());
+                let words: Vec<String> = words.map(|word| quoted(&word)).collect();
+                streams.say(&format!("to go on: {}", words.join(" ")));
+            }
             failure.exit()
         }
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    // Nothing that came as an argument holds the one byte that cannot be quoted.
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
 fn is_closed_pipe(failure: &Failure) -> bool {

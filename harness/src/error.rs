@@ -7,8 +7,8 @@ use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
 use prismbench_suites::{
-    ArrayError, DataError, FeatureFileError, LatentFileError, MomentsFileError, PictureError,
-    SuiteError,
+    ArrayError, DataError, FeatureFileError, JournalError, LatentFileError, MomentsFileError,
+    PictureError, SuiteError,
 };
 use prismbench_weights::WeightsError;
 
@@ -17,6 +17,7 @@ use crate::contact_sheets::PicturesError;
 use crate::plan::PlanError;
 use crate::reproduction::ReproductionError;
 use crate::shard::ShardError;
+use crate::shard::ShardsError;
 use crate::submit::SubmitError;
 
 /// Why a command did not do what was asked.
@@ -60,6 +61,10 @@ pub(crate) enum Failure {
     Occupied { path: PathBuf, remedy: &'static str },
     #[error("`{}` is being written by another process", path.display())]
     Locked { path: PathBuf },
+    #[error("{what}, which cannot be divided into shards")]
+    NoShards { what: &'static str },
+    #[error(transparent)]
+    Shards(#[from] ShardsError),
     #[error("cannot write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read `{}`", path.display())]
@@ -123,6 +128,7 @@ impl Failure {
                 _ => Exit::Usage,
             },
             Self::NetworkMissing { .. }
+            | Self::Shards(ShardsError::None { .. } | ShardsError::Missing { .. })
             | Self::Fetch(_)
             | Self::NoRuns { .. }
             | Self::NoDevice { .. } => Exit::Missing,
@@ -144,6 +150,11 @@ impl Failure {
                 SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
                 SuiteError::Reference(FeatureFileError::Read { .. })
                 | SuiteError::Spool(_)
+                | SuiteError::Journal(
+                    JournalError::File { .. }
+                    | JournalError::Missing { .. }
+                    | JournalError::Unfinished { .. },
+                )
                 | SuiteError::Moments(MomentsFileError::Write { .. })
                 | SuiteError::Latents(LatentFileError::Io { .. }) => Exit::Missing,
                 SuiteError::Moments(MomentsFileError::Data(error))
@@ -208,6 +219,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
+            Self::NoShards { .. } => Some("leave it out, or run without --shard".to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
             Self::Data(error) if error.is_sample() => Some(SKIP_BAD.to_owned()),
             Self::Suite { source, .. } => match source.as_ref() {
@@ -218,7 +230,7 @@ impl Failure {
                     Some(format!("{SKIP_BAD}; `--set crop=adm-center` enlarges small ones"))
                 }
                 SuiteError::Interrupted { .. } => {
-                    Some("the same command measures what is missing".to_owned())
+                    Some("the same command goes on behind them".to_owned())
                 }
                 _ => self.hint_of_the_disk(),
             },

@@ -20,10 +20,9 @@ mod provenance;
 mod records;
 mod reproduction;
 mod run_folder;
+mod run_status;
 mod runner;
 mod saving;
-// To be taken away with the first call from the runner.
-#[expect(dead_code, reason = "called once runs can be divided")]
 mod shard;
 mod side;
 mod streams;

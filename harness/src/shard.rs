@@ -2,6 +2,7 @@
 //! launcher that started the process.
 
 mod environment;
+mod found;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use crate::cli::RunArgs;
 use crate::error::Failure;
 pub(crate) use environment::{KUBERNETES_COUNT, ShardError};
+pub(crate) use found::{ShardsError, complete, shards};
 
 /// More shards than this are a slip of the hand: a run has fewer blocks.
 pub(crate) const MAX_SHARDS: u32 = 100_000;

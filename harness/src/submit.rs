@@ -7,6 +7,7 @@ pub(crate) mod slurm;
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
+use crate::cmd;
 use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::plan::Plan;
@@ -32,6 +33,7 @@ impl Submission {
     pub(crate) fn new(args: &RunArgs, base: &Path) -> Result<Self, Failure> {
         refuse(args)?;
         let (plan, plan_text) = Plan::portable(args, base)?;
+        cmd::run::divisible(&plan)?;
         let [run_flags, shared_flags] = flags(args, base)?;
         let name = || PathBuf::from("runs").join(format!("{}-{}", plan.name, plan.hash()));
         let out = base.join(args.out.clone().unwrap_or_else(name));

@@ -47,6 +47,10 @@ fn control_c_ends_the_run_with_130_and_the_same_command_goes_on() {
     let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("interrupted after")), "{rest:?}");
+    let go_on = rest.last().unwrap();
+    assert!(
+        go_on.starts_with("to go on: ") && go_on.contains(" run --data synthetic:1:60 -t dct:8")
+    );
     assert!(folder.path().join("run/plan.toml").is_file());
     assert!(run(folder.path(), "synthetic:1:60").output().unwrap().status.success());
 }
@@ -146,7 +150,10 @@ fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
     assert!(judge("straight").status().unwrap().success());
     let (out, parts) = (at("killed/run"), at("killed/run/parts"));
     let samples = || match parts.is_dir() {
-        true => fs::metadata(only(&parts).join("samples")).map_or(0, |file| file.len()),
+        true => {
+            let journal = only(&parts).join("samples.journal");
+            fs::metadata(journal).map_or(0, |file| file.len())
+        }
         false => 0,
     };
     // Twice, each time some blocks further on.
@@ -162,14 +169,34 @@ fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
         assert!(!out.join("records.jsonl").exists(), "killed too late");
     }
     assert!(judge("killed").status().unwrap().success());
+    // In two parts, of which the second is killed once, and merged: the same again.
+    let shard = |number: usize| {
+        let mut command = judge("shards");
+        command.args(["--shard", &format!("{number}/2")]);
+        command
+    };
+    assert!(shard(1).status().unwrap().success());
+    let mut child = shard(2).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(shard(2).status().unwrap().success());
+    let merge = Command::new(PROGRAM)
+        .args(["merge", "--progress", "none", "--no-cache"])
+        .arg(at("shards/run"))
+        .output()
+        .unwrap();
+    assert!(merge.status.success(), "{}", String::from_utf8_lossy(&merge.stderr));
     let bytes = |name: &str, file: &str| fs::read(at(name).join("run").join(file)).unwrap();
-    let [straight, killed] =
-        ["straight", "killed"].map(|name| String::from_utf8(bytes(name, "records.jsonl")).unwrap());
+    let [straight, killed, merged] = ["straight", "killed", "shards"]
+        .map(|name| String::from_utf8(bytes(name, "records.jsonl")).unwrap());
     assert_eq!(straight, killed);
+    assert_eq!(straight, merged);
     assert!(!parts.exists(), "nothing is left lying about");
     let saved =
         |name: &str| fs::read(only(&at(name).join("run/arrays")).join("samples.npz")).unwrap();
     assert!(saved("straight") == saved("killed"));
+    assert!(saved("straight") == saved("shards"));
 }
 
 /// A `sbatch` that notes its arguments, one a line and then `--`, and answers as given.

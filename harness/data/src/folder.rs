@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::Sample;
 
 use super::decode;
-use super::{DataError, Dataset, Pending, Samples, check_range};
+use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
 
 mod listing;
 
@@ -95,6 +95,11 @@ impl Dataset for Folder {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = |stamp: Stamp, file: &File| stamp.with(&self.root.join(&file.id));
+        self.files.iter().fold(Stamp::default(), stamp).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

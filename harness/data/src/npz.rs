@@ -8,7 +8,7 @@ use prismbench_core::{RgbImage, Sample};
 use zip::ZipArchive;
 
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Pending, Samples, check_range};
+use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod arrays;
@@ -129,6 +129,10 @@ impl Dataset for Npz {
 
     fn classes(&self) -> &[String] {
         &[]
+    }
+
+    fn stamp(&self) -> String {
+        Stamp::default().with(&self.pictures.source().path).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {
