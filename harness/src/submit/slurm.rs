@@ -10,6 +10,7 @@ use crate::cli::SlurmArgs;
 use crate::error::Failure;
 use crate::provenance::Status;
 use crate::run_folder::{Existing, RunFolder, replace};
+use crate::shard::shards;
 use crate::{Exit, Streams, cmd};
 use script::Scripts;
 
@@ -27,6 +28,12 @@ pub(crate) fn submit(args: &SlurmArgs, streams: &mut Streams<'_>) -> Result<Exit
     if args.run.dry_run {
         let commands = [array, merge("ID")?];
         return print(&submission, &place, &scripts, &commands, streams);
+    }
+    if let Ok((_, found)) = shards(std::slice::from_ref(&place.run))
+        && found != args.shards
+    {
+        let (run, asked) = (submission.out, args.shards);
+        return Err(SubmitError::Division { run, found, asked }.into());
     }
     // Tasks may see folders that this machine does not, so that this is for them to decide.
     if let Err(failure) = cmd::run::check(&submission.plan) {
