@@ -36,7 +36,7 @@ macro_rules! survives {
 survives! {
     npz latents idx tar parquet captions pictures
     safetensors pickles
-    plans baselines records frames
+    plans baselines records exports frames
 }
 
 /// What the tests above start.

@@ -168,6 +168,19 @@ fn damage_between_the_ends_ends_the_walk() {
     assert!(walk.next().is_none());
 }
 
+/// Found by `tests/fuzz`: a page with a count below zero, at which Polars asks for 2^61 bytes and the program ends.
+#[test]
+fn a_page_that_claims_a_count_below_zero_ends_the_walk() {
+    let set = open_golden("bad-count.parquet").unwrap();
+    let mut walk = set.samples(0..set.len()).unwrap();
+    let text = chain(&walk.next().unwrap().unwrap_err());
+    assert!(
+        text.contains("bad-count.parquet") && text.contains("of row group 0: page 0 claims -"),
+        "{text}"
+    );
+    assert!(walk.next().is_none());
+}
+
 #[test]
 fn no_change_of_a_byte_makes_a_panic() {
     let whole = std::fs::read(golden("snappy.parquet")).unwrap();
