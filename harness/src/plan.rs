@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use prismbench_baselines::{GeneratorRef, TokenizerRef};
 use prismbench_core::{BadSetting, Concern, LabelRule, Protocol, Quantiser, Sampling, nearest};
-use prismbench_data::DataSpec;
+use prismbench_data::{DataSpec, Limits};
 use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
 use sha2::{Digest, Sha256};
 
@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     /// Where features and weights are kept, if not where the environment says. No number depends
     /// on it, and it is not part of the text.
     pub(crate) cache: Option<PathBuf>,
+    /// What pictures may be.
+    pub(crate) limits: Limits,
     pub(crate) limit: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) on_bad: OnBad,
@@ -106,7 +108,7 @@ impl Plan {
             Some(path) => read(Path::new(path))?,
         };
         override_with(&mut file, args)?;
-        Ok(Self { cache: args.cache.clone(), ..resolve(file)? })
+        Ok(Self { cache: args.cache.clone(), limits: limits(args), ..resolve(file)? })
     }
 
     /// A plan that another part of the program made, with the changes of the arguments. Metrics whose
@@ -114,14 +116,19 @@ impl Plan {
     pub(crate) fn written(table: &toml::Table, args: &RunArgs) -> Result<Self, Failure> {
         let mut file = parse("made here", &table.to_string())?;
         override_with(&mut file, args)?;
-        let cache = args.cache.clone();
-        Ok(Self { cache, named_metrics: Vec::new(), ..resolve(file)? })
+        let (cache, limits) = (args.cache.clone(), limits(args));
+        Ok(Self { cache, limits, named_metrics: Vec::new(), ..resolve(file)? })
     }
 
     /// First digits of the sha256 of the resolved plan.
     pub(crate) fn hash(&self) -> String {
         Sha256::digest(&self.text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// What pictures may be, which decides no number and is no part of the plan's text.
+fn limits(args: &RunArgs) -> Limits {
+    args.max_image_pixels.map_or_else(Limits::default, Limits::of_pixels)
 }
 
 fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
@@ -176,6 +183,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         reference: file.reference.map(PathBuf::from),
         allow_unlike_reference: file.allow_unlike_reference,
         cache: None,
+        limits: Limits::default(),
         limit: file.limit,
         seed: file.seed,
         on_bad,
