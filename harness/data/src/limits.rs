@@ -124,7 +124,7 @@ mod tests {
             (format!("coco:{here}/captions.json:{here}/pictures"), 12),
             (format!("idx:{here}/images:{here}/labels"), 12),
             (golden("data_sets").join("gnu.tar").display().to_string(), 12),
-            (golden("npz").join("plain.npz").display().to_string(), 0),
+            (golden("npz").join("stored.npz").display().to_string(), 0),
         ] {
             let spec: DataSpec = spec.parse().unwrap();
             let pixels = match pixels {
