@@ -1,3 +1,5 @@
+mod submit;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,7 +9,9 @@ use prismbench_reports::ReportError;
 use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::feature_cache::CacheLimit;
+use crate::shard::ShardChoice;
 use crate::{Exit, Streams, cmd};
+pub(crate) use submit::{KubernetesArgs, Scheduler, SlurmArgs, SubmitArgs};
 
 const EXIT_CODES: &str = "Exit codes: 0 done · 1 internal error · 2 usage or bad input, nothing \
     measured · 3 gate: worse or lost, reproduce: a mismatch · 4 some records failed · 5 weights, data, \
@@ -26,8 +30,14 @@ struct Cli {
 enum Command {
     /// Measure tokenizers and write a run folder; the same command again goes on where it stopped
     Run(Box<RunArgs>),
+    /// Hand a run over to the scheduler of a cluster, in parts that are merged when all are done
+    Submit(SubmitArgs),
     /// Take the moments of real pictures: a reference for the samples of generators
     Stats(StatsArgs),
+    /// Make the numbers of a run that was measured in shards: the same as without shards, to the bit
+    Merge(Box<MergeArgs>),
+    /// Say how far a run and each of its shards are
+    Status(StatusArgs),
     /// Download the weights of tokenizers and generators into the hub's cache
     Fetch(FetchArgs),
     /// Print leaderboards or the long table of run folders; measures nothing
@@ -161,6 +171,10 @@ pub(crate) struct RunArgs {
     /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: DeviceChoice,
+    /// Do the I-th of N parts of the run, for `prismbench merge` to finish; `none` for the whole of it whatever
+    /// the environment says [default: as srun, a job array, an Indexed Job, torchrun or mpirun say]
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<ShardChoice>,
     /// Print the resolved plan and measure nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -224,6 +238,53 @@ pub(crate) struct StatsArgs {
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,
+}
+
+/// Shards of one run lie in RUN/shards, as `run --shard I/N` leaves them; those that were measured on several
+/// machines may lie in several run folders.
+#[derive(Args)]
+pub(crate) struct MergeArgs {
+    /// Run folders that hold shards
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// The run folder that the records go to [default: RUN, where there is one only]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where weights are looked for and features are kept
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Neither use nor keep features from run to run
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Most pixels of one picture, as the shards had it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_image_pixels: Option<u64>,
+    /// Threads; no number depends on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How progress is shown [default: bar on a terminal, else lines]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) progress: Option<ProgressStyle>,
+    /// Where the shards were computed: cpu, or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Exit code 0 when the run or all of its shards are complete, else 4.
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// A run folder
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// text or json
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: StatusFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    Text,
+    Json,
 }
 
 /// Downloads resume where they stopped, and are checked against the sha256 that the hub gives.
@@ -443,7 +504,8 @@ fn batch(text: &str) -> Result<usize, String> {
 /// Tests call this instead of starting a process; nothing below it touches a global stream, except
 /// the progress bar, which is drawn only when [`Streams::bar`] allows it.
 pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<'_>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let _ = write!(streams.err, "{error}");
@@ -458,7 +520,10 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
     };
     let done = match cli.command {
         Command::Run(args) => cmd::run::run(&args, &mut streams),
+        Command::Submit(args) => cmd::submit::run(&args, &mut streams),
         Command::Stats(args) => cmd::stats::run(&args, &mut streams),
+        Command::Merge(args) => cmd::merge::run(&args, &mut streams),
+        Command::Status(args) => cmd::status::run(&args, &mut streams),
         Command::Fetch(args) => cmd::fetch::run(&args, &mut streams),
         Command::Table(args) => cmd::table::run(&args, &mut streams),
         Command::Compare(args) => cmd::compare::run(&args, &mut streams),
@@ -474,9 +539,20 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Err(failure) if is_closed_pipe(&failure) => Exit::Done,
         Err(failure) => {
             let _ = write!(streams.err, "{}", failure.render());
+            if failure.exit() == Exit::Interrupted {
+                let words = args.iter().map(|word| word.to_string_lossy());
+                let words: Vec<String> = words.map(|word| quoted(&word)).collect();
+                streams.say(&format!("to go on: {}", words.join(" ")));
+            }
             failure.exit()
         }
     }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    // Nothing that came as an argument holds the one byte that cannot be quoted.
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
 }
 
 fn is_closed_pipe(failure: &Failure) -> bool {

@@ -7,8 +7,8 @@ use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
 use prismbench_suites::{
-    ArrayError, DataError, FeatureFileError, LatentFileError, MomentsFileError, PictureError,
-    SuiteError,
+    ArrayError, DataError, FeatureFileError, JournalError, LatentFileError, MomentsFileError,
+    PictureError, SuiteError,
 };
 use prismbench_weights::WeightsError;
 
@@ -16,6 +16,9 @@ use crate::Exit;
 use crate::contact_sheets::PicturesError;
 use crate::plan::PlanError;
 use crate::reproduction::ReproductionError;
+use crate::shard::ShardError;
+use crate::shard::ShardsError;
+use crate::submit::SubmitError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,10 @@ pub(crate) enum Failure {
     Occupied { path: PathBuf, remedy: &'static str },
     #[error("`{}` is being written by another process", path.display())]
     Locked { path: PathBuf },
+    #[error("{what}, which cannot be divided into shards")]
+    NoShards { what: &'static str },
+    #[error(transparent)]
+    Shards(#[from] ShardsError),
     #[error("cannot write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read `{}`", path.display())]
@@ -76,6 +83,10 @@ pub(crate) enum Failure {
     NoTokenizer { tokenizer: String, nearest: Option<String> },
     #[error(transparent)]
     Reproduction(#[from] ReproductionError),
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
     #[error("`--device {device}` cannot be used: {reason}")]
     NoDevice { device: String, reason: String, remedy: String },
     #[error("cannot write the result")]
@@ -117,11 +128,13 @@ impl Failure {
                 _ => Exit::Usage,
             },
             Self::NetworkMissing { .. }
+            | Self::Shards(ShardsError::None { .. } | ShardsError::Missing { .. })
             | Self::Fetch(_)
             | Self::NoRuns { .. }
             | Self::NoDevice { .. } => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,
+            Self::Submit(error) => error.exit(),
             Self::Network(error) => match error.as_ref() {
                 NetworkError::Weights(WeightsError::Missing { .. }) => Exit::Missing,
                 _ => Exit::Usage,
@@ -137,6 +150,11 @@ impl Failure {
                 SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
                 SuiteError::Reference(FeatureFileError::Read { .. })
                 | SuiteError::Spool(_)
+                | SuiteError::Journal(
+                    JournalError::File { .. }
+                    | JournalError::Missing { .. }
+                    | JournalError::Unfinished { .. },
+                )
                 | SuiteError::Moments(MomentsFileError::Write { .. })
                 | SuiteError::Latents(LatentFileError::Io { .. }) => Exit::Missing,
                 SuiteError::Moments(MomentsFileError::Data(error))
@@ -182,6 +200,8 @@ impl Failure {
             }
             Self::Plan(error) => hint_of_a_plan(error),
             Self::Reproduction(error) => hint_of_a_reproduction(error),
+            Self::Shard(error) => Some(error.remedy()),
+            Self::Submit(error) => error.remedy(),
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing {
                 remedy,
                 ..
@@ -200,6 +220,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::Occupied { remedy, .. } => Some((*remedy).to_owned()),
+            Self::NoShards { .. } => Some("leave it out, or run without --shard".to_owned()),
             Self::Locked { .. } => Some("wait for it, or choose another folder with --out".into()),
             Self::Data(error) if error.is_sample() => Some(SKIP_BAD.to_owned()),
             Self::Suite { source, .. } => match source.as_ref() {
@@ -210,7 +231,7 @@ impl Failure {
                     Some(format!("{SKIP_BAD}; `--set crop=adm-center` enlarges small ones"))
                 }
                 SuiteError::Interrupted { .. } => {
-                    Some("the same command measures what is missing".to_owned())
+                    Some("the same command goes on behind them".to_owned())
                 }
                 _ => self.hint_of_the_disk(),
             },

@@ -21,10 +21,13 @@ mod provenance;
 mod records;
 mod reproduction;
 mod run_folder;
+mod run_status;
 mod runner;
 mod saving;
+mod shard;
 mod side;
 mod streams;
+mod submit;
 mod trace;
 
 pub use cli::main_from;

@@ -103,12 +103,16 @@ pub(crate) enum PlanError {
 impl Plan {
     /// The plan that the arguments name, with their changes.
     pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
-        let mut file = match args.plan.as_deref() {
-            None | Some("default") => parse("default", include_str!("../default.toml"))?,
-            Some(path) => read(Path::new(path))?,
-        };
-        override_with(&mut file, args)?;
-        Ok(Self { cache: args.cache.clone(), limits: limits(args), ..resolve(file)? })
+        Ok(Self { cache: args.cache.clone(), limits: limits(args), ..resolve(named(args)?)? })
+    }
+
+    /// The same, and as the text of a plan file that means it wherever it lies: paths start at `base`, an
+    /// absolute path. Unlike [`text`](Self::text) it leaves metrics open that nobody named.
+    pub(crate) fn portable(args: &RunArgs, base: &Path) -> Result<(Self, String), Failure> {
+        let mut file = named(args)?;
+        file.set_beside(base);
+        let text = toml::to_string(&file).map_err(|error| unwritable(&file, &error))?;
+        Ok((Self { cache: args.cache.clone(), limits: limits(args), ..resolve(file)? }, text))
     }
 
     /// A plan that another part of the program made, with the changes of the arguments. Metrics whose
@@ -129,6 +133,20 @@ impl Plan {
 /// What pictures may be, which decides no number and is no part of the plan's text.
 fn limits(args: &RunArgs) -> Limits {
     args.max_image_pixels.map_or_else(Limits::default, Limits::of_pixels)
+}
+
+/// The plan file that the arguments name, with their changes.
+fn named(args: &RunArgs) -> Result<PlanFile, Failure> {
+    let mut file = match args.plan.as_deref() {
+        None | Some("default") => parse("default", include_str!("../default.toml"))?,
+        Some(path) => read(Path::new(path))?,
+    };
+    override_with(&mut file, args)?;
+    Ok(file)
+}
+
+fn unwritable(file: &PlanFile, error: &toml::ser::Error) -> PlanError {
+    bad_value("set", &format!("{:?}", file.set), &format!("writable: {error}"))
 }
 
 fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
@@ -165,9 +183,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
     file.metrics.clone_from(&metrics);
-    let text = toml::to_string(&file).map_err(|error| {
-        bad_value("set", &format!("{:?}", file.set), &format!("writable: {error}"))
-    })?;
+    let text = toml::to_string(&file).map_err(|error| unwritable(&file, &error))?;
     Ok(Plan {
         name: file.name,
         suites: chosen,

@@ -20,6 +20,14 @@ pub(crate) struct Provenance {
     pub(crate) command: Vec<String>,
     pub(crate) started_unix: u64,
     pub(crate) finished_unix: Option<u64>,
+    /// Passes that the plan needs, and those that are finished.
+    #[serde(default)]
+    pub(crate) passes: u64,
+    #[serde(default)]
+    pub(crate) passes_done: u64,
+    /// Share of the pictures of all passes that earlier processes have measured.
+    #[serde(default)]
+    pub(crate) done_before: f64,
     /// Per data set and protocol: the pictures that were measured.
     pub(crate) pictures: Vec<PictureSet>,
     /// Per tokenizer: what its numbers were read from or fitted on, with sha256.
@@ -78,6 +86,9 @@ impl Provenance {
             command: std::env::args().collect(),
             started_unix: now(),
             finished_unix: None,
+            passes: 0,
+            passes_done: 0,
+            done_before: 0.0,
             pictures: Vec::new(),
             weights: BTreeMap::new(),
         }
@@ -112,6 +123,6 @@ fn cpu_field(name: &str) -> Option<String> {
 }
 
 /// Seconds since 1970; 0 on a clock that is set before it.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use prismbench_core::{Outcome, Record};
 use prismbench_reports::{ReportError, SampleColumns, read_records, read_samples, write_samples};
 
-use prismbench_suites::Stage;
+use prismbench_suites::{Journals, Stage};
 use sha2::{Digest, Sha256};
 
 use crate::error::Failure;
 use crate::plan::Plan;
 use crate::provenance::{Provenance, Status};
+use crate::run_status;
+use crate::shard::Shard;
 
 /// The folder of one run. Every file in it appears whole: it is written beside its place and
 /// renamed. Only this process writes into it while the lock is held.
@@ -21,16 +23,24 @@ pub(crate) struct RunFolder {
     records: Vec<Record>,
     samples: Vec<SampleColumns>,
     pub(crate) provenance: Provenance,
+    /// Which part of a run this is the folder of.
+    shard: Option<Shard>,
+    /// How an earlier run of the plan ended.
+    pub(crate) earlier: Option<Status>,
 }
 
-const PLAN: &str = "plan.toml";
-const LOCK: &str = "run.lock";
+pub(crate) const PLAN: &str = "plan.toml";
+pub(crate) const LOCK: &str = "run.lock";
 const RECORDS: &str = "records.jsonl";
 const SAMPLES: &str = "samples.parquet";
 const FILES: [&str; 5] = [PLAN, LOCK, "run.json", RECORDS, SAMPLES];
 const ARRAYS: &str = "arrays";
-/// What rows that are not finished have made so far.
-const PARTS: &str = "parts";
+/// One folder for each shard.
+pub(crate) const SHARDS: &str = "shards";
+/// What passes that are not finished have measured so far.
+pub(crate) const PARTS: &str = "parts";
+/// How names of files begin that are not whole yet.
+const WRITING: &str = ".writing-";
 /// Characters of a part of a folder's name.
 const MAX_SLUG: usize = 64;
 
@@ -58,13 +68,22 @@ impl RunFolder {
             return Err(Failure::Occupied { path: path.to_owned(), remedy });
         }
         let lock = lock(path)?;
+        sweep(path)?;
         if is_run && existing == Existing::Replace {
             clear(path)?;
         }
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let provenance = Provenance::new(name, threads);
         let (records, samples) = (Vec::new(), Vec::new());
-        let mut folder = Self { path: path.to_owned(), _lock: lock, records, samples, provenance };
+        let mut folder = Self {
+            path: path.to_owned(),
+            _lock: lock,
+            records,
+            samples,
+            provenance,
+            shard: None,
+            earlier: None,
+        };
         match fs::read_to_string(path.join(PLAN)) {
             Ok(text) if text == plan.text => folder.take_up()?,
             Ok(_) => {
@@ -80,6 +99,36 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// The same for one shard of the run in `path`, beside whose plan it lies. Several processes may do so
+    /// at once, one for each shard.
+    pub(crate) fn open_shard(
+        (path, shard): (&Path, Shard),
+        plan: &Plan,
+        existing: Existing,
+        threads: usize,
+    ) -> Result<Self, Failure> {
+        fs::create_dir_all(path).map_err(at(path))?;
+        let file = path.join(PLAN);
+        match fs::read_to_string(&file) {
+            Ok(text) if text == plan.text => {}
+            // Looked at before the plan is looked for again: another shard may write it just now.
+            Err(_) if !is_empty(path)? && !file.is_file() => {
+                let remedy = "choose an empty or new folder with --out";
+                return Err(Failure::Occupied { path: path.to_owned(), remedy });
+            }
+            Err(_) if file.is_file() => {
+                return Self::open_shard((path, shard), plan, existing, threads);
+            }
+            Err(_) => replace(&file, plan.text.as_bytes()).map_err(at(&file))?,
+            _ => {
+                let remedy = "choose another folder with --out";
+                return Err(Failure::Occupied { path: path.to_owned(), remedy });
+            }
+        }
+        let folder = Self::open(&shard_folder(path, shard), plan, existing, threads)?;
+        Ok(Self { shard: Some(shard), ..folder })
+    }
+
     /// Reads what an earlier run of the plan finished. What failed is measured again.
     fn take_up(&mut self) -> Result<(), Failure> {
         match read_records(&self.path.join(RECORDS)) {
@@ -90,6 +139,7 @@ impl RunFolder {
         if let Ok(text) = fs::read_to_string(self.path.join("run.json"))
             && let Ok(earlier) = serde_json::from_str::<Provenance>(&text)
         {
+            self.earlier = Some(earlier.status);
             self.provenance.pictures = earlier.pictures;
             self.provenance.weights = earlier.weights;
         }
@@ -151,8 +201,11 @@ impl RunFolder {
         self.write_provenance()
     }
 
-    /// Notes how the run ended.
+    /// Notes how the run ended. What passes have left on the way to a whole run is of no more use.
     pub(crate) fn end(&mut self, status: Status) -> Result<(), Failure> {
+        if status == Status::Complete && self.shard.is_none() {
+            removed(&self.path.join(PARTS))?;
+        }
         self.provenance.end(status);
         self.write_provenance()
     }
@@ -179,24 +232,30 @@ impl RunFolder {
         Ok(Some(path))
     }
 
-    /// Where a row keeps what it has made so far, named after what it is of. What lies there is of a run
-    /// that was cut short.
-    pub(crate) fn parts(&self, parts: [&str; 3]) -> PathBuf {
-        self.path.join(PARTS).join(named_after(parts))
+    /// Notes that the run begins, with what earlier processes have done of it.
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        self.provenance.done_before = run_status::share_done(&self.path, &self.provenance);
+        self.write_provenance()
     }
 
-    /// Removes what a row has made on its way, when its records are there.
-    pub(crate) fn remove_parts(&self, path: &Path) -> Result<(), Failure> {
-        match fs::remove_dir_all(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(path)(error)),
-            _ => {}
+    /// Notes that a pass is finished.
+    pub(crate) fn passed(&mut self) -> Result<(), Failure> {
+        self.provenance.passes_done += 1;
+        self.write_provenance()
+    }
+
+    /// Where passes keep what they have measured, each in a folder of its own.
+    pub(crate) fn parts(&self) -> PathBuf {
+        self.path.join(PARTS)
+    }
+
+    /// Removes the journals of a pass whose records are there; where something failed they stay, so that
+    /// the next run goes on behind what went well. A merge leaves the shards as they are.
+    pub(crate) fn let_go(&self, journals: &Journals, failed: bool) -> Result<(), Failure> {
+        match journals {
+            Journals::Folder(path) if !failed => removed(path),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    /// The same of all rows.
-    pub(crate) fn clear_parts(&self) -> Result<(), Failure> {
-        self.remove_parts(&self.path.join(PARTS))
     }
 
     fn write_provenance(&self) -> Result<(), Failure> {
@@ -210,6 +269,19 @@ impl RunFolder {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.path.join(name);
         replace(&path, bytes).map_err(at(&path))
+    }
+}
+
+/// Where a shard of the run in `path` lies.
+pub(crate) fn shard_folder(path: &Path, shard: Shard) -> PathBuf {
+    path.join(SHARDS).join(format!("{}-of-{}", shard.index(), shard.count()))
+}
+
+/// Removes a folder with all that is in it, if it is there.
+fn removed(path: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
     }
 }
 
@@ -229,7 +301,7 @@ fn job_of(record: &Record) -> [String; 3] {
 }
 
 /// A folder's name.
-fn named_after(parts: [&str; 3]) -> String {
+pub(crate) fn named_after(parts: [&str; 3]) -> String {
     let slug = |text: &str| -> String {
         let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
         // A command may be longer than a file's name, and differ from another in its end alone.
@@ -261,15 +333,35 @@ fn lock(path: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Whether nothing lies in the folder but the lock of a run that was stopped before its plan.
+/// Whether a process is writing into a run folder.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    let lock = File::options().append(true).open(path.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// Whether nothing lies in the folder but what a run makes before its plan is there.
 fn is_empty(path: &Path) -> Result<bool, Failure> {
     let read = |source| Failure::Read { path: path.to_owned(), source };
     for entry in fs::read_dir(path).map_err(read)? {
-        if entry.map_err(read)?.file_name() != LOCK {
+        let name = entry.map_err(read)?.file_name();
+        if name != LOCK && !name.to_string_lossy().starts_with(WRITING) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Removes half-written files of a process that was killed.
+fn sweep(path: &Path) -> Result<(), Failure> {
+    let read = |source| Failure::Read { path: path.to_owned(), source };
+    for entry in fs::read_dir(path).map_err(read)? {
+        let entry = entry.map_err(read)?;
+        if entry.file_name().to_string_lossy().starts_with(WRITING) {
+            // It may be of a shard that begins just now, and gone before it is reached.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Removes what a run writes, and nothing else that somebody may have put there.
@@ -290,9 +382,9 @@ fn clear(path: &Path) -> Result<(), Failure> {
 }
 
 /// Writes a file beside its place and renames it: a reader sees the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(WRITING);
     #[cfg(unix)]
     {
         // Temporary files are private; what a run leaves is a file like any other, and the user's

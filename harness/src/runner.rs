@@ -10,20 +10,22 @@ use prismbench_core::{
     Tokenizer,
 };
 use prismbench_suites::{
-    self as suites, Context, Dataset, Learns, Networks, Observer, Part, Pass, Pictures, Prepared,
-    Suite, SuiteError,
+    self as suites, Context, Dataset, Journals, Learns, Networks, Observer, Part, Pass, Pictures,
+    Prepared, Suite, SuiteError,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::Streams;
 use crate::cli::RunArgs;
 use crate::data_sets::{self, DataSets};
 use crate::error::{Failure, FitError};
+use crate::judged::Judged;
 use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_columns, sha256_of_all};
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, named_after};
 use crate::saving::{Arrays, Originals};
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
@@ -40,6 +42,10 @@ pub(crate) struct Runner<'a, 's> {
     pub(crate) device: Device,
     /// For each protocol of the plan, in their order.
     pub(crate) networks: &'a [Networks],
+    /// Where passes keep what they have measured.
+    pub(crate) journals: &'a Journals,
+    /// Whether a shard lacks something that failed.
+    pub(crate) failures: bool,
 }
 
 /// A tokenizer that is loaded, with what it was fitted on.
@@ -72,6 +78,8 @@ impl Runner<'_, '_> {
             self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
         }
         let judges = |suite: &dyn Suite| suite.concern() == Concern::Generation;
+        self.folder.provenance.passes = passes(plan);
+        self.folder.begin()?;
         if plan.suites.iter().any(|suite| judges(suite.as_ref())) {
             self.generation()?;
         }
@@ -85,6 +93,7 @@ impl Runner<'_, '_> {
                     let suite = suite.as_ref();
                     let job = Job { suite, pictures, training, text_tower, protocol, networks };
                     self.passes(&job)?;
+                    self.folder.passed()?;
                 }
             }
         }
@@ -245,10 +254,12 @@ impl Runner<'_, '_> {
             false => None,
         };
         let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
+        let journals = self.journals(job, group);
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, job.pictures.count()),
             arrays: self.arrays(job, group)?,
             originals: self.originals(job)?,
+            failed: false,
             streams: self.streams,
         };
         let interrupted = watcher.streams.interrupted;
@@ -269,15 +280,17 @@ impl Runner<'_, '_> {
             reference: self.plan.reference.as_deref(),
             cache: cache.as_deref(),
             save_features: save_features.as_deref(),
-            parts: None,
+            journals: &journals,
             save_samples: None,
             interrupted,
             observer: &mut watcher,
         };
         let pass = job.suite.run(&subjects, &job.pictures, &mut context);
-        let Watcher { progress, arrays, originals, .. } = watcher;
+        let Watcher { progress, arrays, originals, failed: has_failed, .. } = watcher;
         progress.finish();
-        let pass = pass.map_err(failed)?;
+        self.failures |= has_failed;
+        // Of a shard there is nothing but its journals.
+        let Some(pass) = pass.map_err(failed)? else { return Ok(()) };
         for warning in &pass.warnings {
             self.streams.say(&format!("warning: {warning}"));
         }
@@ -286,7 +299,23 @@ impl Runner<'_, '_> {
         }
         self.finish_arrays(arrays, originals, group, &pass)
             .map_err(|error| failed(SuiteError::Save(Box::new(error))))?;
-        self.keep(job, group, &pass)
+        self.keep(job, group, &pass)?;
+        self.folder.let_go(&journals, has_failed)
+    }
+
+    /// Where a pass keeps what it has measured. Arrays are written while blocks are measured, so a pass
+    /// that saves some begins again when it was stopped.
+    fn journals(&self, job: &Job<'_>, group: &[Loaded]) -> Journals {
+        if self.plan.save.anything() && job.suite.concern() == Concern::Reconstruction {
+            return Journals::Temporary;
+        }
+        let mut hash = Sha256::new_with_prefix(job.protocol.sha256_for(job.suite.concern()));
+        for loaded in group {
+            hash.update([loaded.tokenizer.spec().id.as_bytes(), b"\n"].concat());
+        }
+        let key: String = hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let what = format!("{} {}", job.suite.id(), job.pictures.dataset.id());
+        self.journals.under(&named_after([&what, &job.protocol.name, &key]))
     }
 
     /// The pictures themselves, where reconstructions are kept and they are not there yet.
@@ -404,6 +433,20 @@ impl Runner<'_, '_> {
     }
 }
 
+/// Passes that a plan needs, as far as they are known before anything is opened.
+fn passes(plan: &Plan) -> u64 {
+    let judges = |suite: &dyn Suite| suite.concern() == Concern::Generation;
+    let (judging, others): (Vec<_>, Vec<_>) =
+        plan.suites.iter().partition(|suite| judges(suite.as_ref()));
+    let decoded = |judged: &Judged| match judged {
+        Judged::Samples(_) => 1,
+        Judged::Latents(_) | Judged::Generator(_) => plan.tokenizers.len(),
+    };
+    let rows: usize = plan.judged.iter().map(decoded).sum();
+    let sets = judging.len() * rows * plan.data.len().max(1) + others.len() * plan.data.len();
+    (sets * plan.protocols.len()) as u64
+}
+
 fn needs_fit(reference: &TokenizerRef) -> bool {
     baselines::registry().iter().any(|entry| {
         entry.needs == baselines::Needs::TrainingPictures
@@ -416,6 +459,8 @@ pub(crate) struct Watcher<'a, 's> {
     pub(crate) progress: Progress,
     pub(crate) arrays: Vec<Arrays>,
     pub(crate) originals: Option<Originals>,
+    /// Whether something failed in a block.
+    pub(crate) failed: bool,
     pub(crate) streams: &'a mut Streams<'s>,
 }
 
@@ -424,6 +469,10 @@ impl Observer for Watcher<'_, '_> {
         if let Some(line) = self.progress.update(done, total) {
             self.streams.say(&line);
         }
+    }
+
+    fn failed(&mut self) {
+        self.failed = true;
     }
 
     fn made(

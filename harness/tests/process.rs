@@ -52,6 +52,10 @@ fn control_c_ends_the_run_with_130_and_the_same_command_goes_on() {
     let rest: Vec<String> = lines.map(|line| line.unwrap()).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("interrupted after")), "{rest:?}");
+    let go_on = rest.last().unwrap();
+    assert!(
+        go_on.starts_with("to go on: ") && go_on.contains(" run --data synthetic:1:60 -t dct:8")
+    );
     assert!(folder.path().join("run/plan.toml").is_file());
     assert!(run(folder.path(), "synthetic:1:60").output().unwrap().status.success());
 }
@@ -151,7 +155,10 @@ fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
     assert!(judge("straight").status().unwrap().success());
     let (out, parts) = (at("killed/run"), at("killed/run/parts"));
     let samples = || match parts.is_dir() {
-        true => fs::metadata(only(&parts).join("samples")).map_or(0, |file| file.len()),
+        true => {
+            let journal = only(&parts).join("samples.journal");
+            fs::metadata(journal).map_or(0, |file| file.len())
+        }
         false => 0,
     };
     // Twice, each time some blocks further on.
@@ -167,14 +174,123 @@ fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
         assert!(!out.join("records.jsonl").exists(), "killed too late");
     }
     assert!(judge("killed").status().unwrap().success());
+    // In two parts, of which the second is killed once, and merged: the same again.
+    let shard = |number: usize| {
+        let mut command = judge("shards");
+        command.args(["--shard", &format!("{number}/2")]);
+        command
+    };
+    assert!(shard(1).status().unwrap().success());
+    let mut child = shard(2).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(shard(2).status().unwrap().success());
+    let merge = Command::new(PROGRAM)
+        .args(["merge", "--progress", "none", "--no-cache"])
+        .arg(at("shards/run"))
+        .output()
+        .unwrap();
+    assert!(merge.status.success(), "{}", String::from_utf8_lossy(&merge.stderr));
     let bytes = |name: &str, file: &str| fs::read(at(name).join("run").join(file)).unwrap();
-    let [straight, killed] =
-        ["straight", "killed"].map(|name| String::from_utf8(bytes(name, "records.jsonl")).unwrap());
+    let [straight, killed, merged] = ["straight", "killed", "shards"]
+        .map(|name| String::from_utf8(bytes(name, "records.jsonl")).unwrap());
     assert_eq!(straight, killed);
+    assert_eq!(straight, merged);
     assert!(!parts.exists(), "nothing is left lying about");
     let saved =
         |name: &str| fs::read(only(&at(name).join("run/arrays")).join("samples.npz")).unwrap();
     assert!(saved("straight") == saved("killed"));
+    assert!(saved("straight") == saved("shards"));
+}
+
+/// A `sbatch` that notes its arguments, one a line and then `--`, and answers as given.
+fn sbatch(folder: &Path, answer: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    let calls = folder.join("calls");
+    let script = format!(
+        "#!/bin/sh\n{{ printf '%s\\n' \"$@\"; echo --; }} >>'{}'\n{answer}\n",
+        calls.display()
+    );
+    fs::write(bin.join("sbatch"), script).unwrap();
+    fs::set_permissions(bin.join("sbatch"), fs::Permissions::from_mode(0o755)).unwrap();
+    calls
+}
+
+fn submit(folder: &Path, out: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["submit", "slurm", "--shards", "4", "--data", "synthetic:1:8", "-t", "dct:8"]);
+    command.arg("--out").arg(folder.join(out)).current_dir(folder);
+    command.env("PATH", folder.join("bin"));
+    command
+}
+
+#[test]
+fn a_submission_is_a_job_array_and_a_merge_job_that_depends_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = sbatch(folder.path(), "echo '41;cluster'");
+    // Quotes, `%`, a dollar and a blank: all of it may be in a folder's name.
+    let out = "it's 5% $HOME";
+    let dry = submit(folder.path(), out).arg("--dry-run").output().unwrap();
+    assert!(dry.status.success() && !folder.path().join(out).exists() && !calls.exists());
+    let output = submit(folder.path(), out)
+        .args(["--partition", "gpu", "--gres", "gpu:1", "--parallelism", "2", "--mem", "8G"])
+        .arg("--sbatch-arg=--exclude=a b;$(c)")
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{error}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "41 41\n");
+    let run = folder.path().join(out);
+    let run = run.to_str().unwrap();
+    let logs = format!("{}/submit/logs", run.replace('%', "%%"));
+    let array = format!(
+        "--parsable\n--job-name=prismbench\n--array=1-4%2\n--output={logs}/%A_%a.log\n--gres=gpu:1\n\
+         --partition=gpu\n--mem=8G\n--exclude=a b;$(c)\n{run}/submit/run.sbatch\n--\n"
+    );
+    let merge = format!(
+        "--parsable\n--job-name=prismbench-merge\n--dependency=afterok:41\n\
+         --kill-on-invalid-dep=yes\n--output={logs}/merge-%j.log\n--partition=gpu\n--mem=8G\n\
+         --exclude=a b;$(c)\n{run}/submit/merge.sbatch\n--\n"
+    );
+    assert_eq!(fs::read_to_string(calls).unwrap(), array + &merge);
+    assert!(folder.path().join(out).join("submit/logs").is_dir());
+    // The same again is the same run; another plan in its place is refused before anything is submitted.
+    assert!(submit(folder.path(), out).status().unwrap().success());
+    let other = submit(folder.path(), out).args(["--seed", "1"]).output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8(other.stderr).unwrap().contains("holds another run"));
+}
+
+#[test]
+fn what_sbatch_says_against_it_is_handed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let failed = |out: &str, code: i32| {
+        let output = submit(folder.path(), out).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        error
+    };
+    let missing = failed("a", 5);
+    assert!(
+        missing.contains("cannot start `sbatch`") && missing.contains("login node"),
+        "{missing}"
+    );
+    sbatch(folder.path(), "echo 'sbatch: error: Invalid job array specification' >&2; exit 1");
+    let refused = failed("b", 2);
+    assert!(refused.contains("sbatch refused the job array: sbatch: error: Invalid"), "{refused}");
+    assert!(refused.contains("MaxArraySize"), "{refused}");
+    // The array goes in, the merge job does not.
+    let once = "case \"$*\" in *afterok*) echo no >&2; exit 1;; *) echo 7;; esac";
+    sbatch(folder.path(), once);
+    let half = failed("c", 2);
+    assert!(half.contains("refused the merge job: no") && half.contains("`scancel 7`"), "{half}");
+    sbatch(folder.path(), "echo 'Submitted batch job'");
+    assert!(failed("d", 1).contains("which is no job id"));
 }
 
 /// The tiny DiT^DH draws latents of `dct:2`, 6 x 4 x 4, which decode to pictures of 32 pixels.

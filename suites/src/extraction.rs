@@ -9,18 +9,18 @@ mod texts;
 mod tokens;
 
 use std::cell::OnceCell;
-use std::sync::atomic::Ordering;
 
 use candle_core::Device;
 use prismbench_core::{ImageBatch, Outcome, Protocol, RgbImage, Tokenizer, TokenizerError};
 use prismbench_metrics::Features;
 
 use crate::filtered::filtered;
+use crate::follow::{Passing, follow, of_tokenizers};
+use crate::journal::{Block, Recalled};
 use crate::pictures::{Pictures, Prepared};
-use crate::seen::Seen;
 use crate::spool::Spool;
 use crate::{Context, Measured, SuiteError};
-use subject::Subject;
+use subject::{Subject, Taken};
 pub use texts::embed;
 pub(crate) use tokens::{tokens, unsupported};
 
@@ -44,7 +44,7 @@ pub struct Extracted {
     /// Seconds spent in the tokenizer.
     pub seconds: f64,
     /// How many went through it; the others were kept from an earlier run.
-    pub computed: usize,
+    pub computed: u64,
 }
 
 impl Extracted {
@@ -60,7 +60,7 @@ impl Extracted {
 }
 
 /// Takes the features of all pictures under their protocol (`tap`, `pooling`), for every tokenizer in
-/// one pass.
+/// one pass. `None` in a shard, whose journal is all that it leaves.
 ///
 /// Rows are kept under `context.cache`, found again by the sha256 of a picture's id and pixels in a
 /// file for tokenizer, weights, protocol fields and device, so that a second call runs no network.
@@ -74,34 +74,65 @@ pub fn extract(
     subjects: &[&dyn Tokenizer],
     pictures: &Pictures<'_>,
     context: &mut Context<'_>,
-) -> Result<Extraction, SuiteError> {
-    let (mut warnings, mut captions, mut seen) = (Vec::new(), Vec::new(), Seen::default());
-    let mut going: Vec<Subject<'_>> = subjects
+) -> Result<Option<Extraction>, SuiteError> {
+    let mut warnings = Vec::new();
+    let going: Vec<Subject<'_>> = subjects
         .iter()
         .map(|&tokenizer| Subject::new(tokenizer, pictures, context, &mut warnings))
         .collect();
-    let total = pictures.count();
-    let mut blocks = pictures.blocks(context.batch)?;
-    while let Some(block) = blocks.next_block()? {
-        let input =
-            Input { block: &block, pictures, device: context.device, whole: OnceCell::new() };
-        going.iter_mut().for_each(|subject| subject.add(&input));
-        seen.add(&block);
-        captions.extend(block.into_iter().map(|picture| picture.captions));
-        let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
-        context.observer.progress(done, total);
-        if done < total && context.interrupted.load(Ordering::Relaxed) {
-            return Err(SuiteError::Interrupted { done, total });
-        }
-    }
-    let mut measured = seen.finish();
-    measured.skipped = blocks.skipped().to_vec();
-    if measured.ids.is_empty() {
-        let dataset = pictures.dataset.id().to_owned();
-        return Err(SuiteError::NothingLeft { dataset, skipped: measured.skipped.len() });
-    }
+    let mut pass = Extracting { pictures, going, captions: Vec::new() };
+    let own = of_tokenizers(subjects);
+    let measured = follow(&mut pass, pictures, ("features", own), context, &mut warnings)?;
+    let Some(measured) = measured else { return Ok(None) };
+    let Extracting { going, captions, .. } = pass;
     let subjects = going.into_iter().map(|subject| subject.finish(&mut warnings)).collect();
-    Ok(Extraction { pictures: measured, captions, subjects, warnings })
+    Ok(Some(Extraction { pictures: measured.some(pictures)?, captions, subjects, warnings }))
+}
+
+/// A pass that takes features.
+struct Extracting<'p, 'a> {
+    pictures: &'p Pictures<'p>,
+    going: Vec<Subject<'a>>,
+    captions: Vec<Vec<String>>,
+}
+
+impl Passing for Extracting<'_, '_> {
+    type State = Vec<Result<Taken, Outcome>>;
+
+    fn measure(
+        &mut self,
+        block: &[Prepared],
+        context: &mut Context<'_>,
+    ) -> Result<Block<Self::State>, SuiteError> {
+        let (pictures, device, whole) = (self.pictures, context.device, OnceCell::new());
+        let input = Input { block, pictures, device, whole };
+        let (mut state, mut rows) = (Vec::with_capacity(self.going.len()), Vec::new());
+        for subject in &mut self.going {
+            state.push(subject.measure(&input).map(|(taken, found)| {
+                rows.push(found);
+                taken
+            }));
+        }
+        let failed = |taken: &Result<Taken, Outcome>| matches!(taken, Err(Outcome::Failed { .. }));
+        let failed = state.iter().any(failed);
+        Ok(Block { state, rows, failed })
+    }
+
+    fn take(
+        &mut self,
+        mut block: Recalled<'_, Self::State>,
+        state: Self::State,
+    ) -> Result<(), SuiteError> {
+        let mut place = 0;
+        for (subject, taken) in self.going.iter_mut().zip(state) {
+            let here = place;
+            place += usize::from(taken.is_ok());
+            subject.take(&block, (taken, here))?;
+        }
+        self.captions
+            .extend(block.pictures.iter_mut().map(|picture| std::mem::take(&mut picture.captions)));
+        Ok(())
+    }
 }
 
 /// What tokenizers see of a block: made when the first of them needs it.

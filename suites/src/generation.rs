@@ -2,9 +2,9 @@
 
 mod bounds;
 mod judging;
-mod kept;
 mod moments_file;
 mod reference;
+mod saved;
 mod source;
 mod space;
 mod statistics;
@@ -12,7 +12,7 @@ mod statistics;
 mod tests;
 mod warnings;
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeMap;
 
 use prismbench_core::{Concern, MetricDef, Tokenizer};
 use prismbench_metrics::{
@@ -20,14 +20,16 @@ use prismbench_metrics::{
     PRECISION, RECALL, RFID, SFID,
 };
 
+use crate::follow::{Passing, follow};
+use crate::journal::{Block, Recalled};
 use crate::pictures::Prepared;
-use crate::seen::Seen;
 use crate::{Context, Pass, Pictures, Report, Suite, SuiteError};
 use judging::Judging;
-use kept::KeptSamples;
 pub use moments_file::{MomentsFile, MomentsFileError, Unlike};
 pub use reference::ReferenceChoice;
-pub use source::{Decoded, Drawn, Finished, LatentScale, SampleSource};
+use saved::{Saved, Saving};
+use source::Sampled;
+pub use source::{Decoded, Drawn, Finished, LatentScale, SampleSource, TakeSamples};
 pub use statistics::Statistics;
 
 /// Judges finished, decoded or freshly drawn samples.
@@ -81,7 +83,7 @@ impl Suite for GenerationSuite {
         _: &[&dyn Tokenizer],
         _: &Pictures<'a>,
         _: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
         Err(SuiteError::NoSamples)
     }
 }
@@ -102,63 +104,58 @@ impl GenerationSuite {
         reference: ReferenceChoice<'a>,
         real: Option<&Pictures<'a>>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
         samples.check()?;
         let mut warnings = Vec::new();
-        let total = samples.len();
-        let mut kept = kept_samples(samples, context)?;
-        let mut judging = Judging::new(samples, decoder, reference, real, context, &mut warnings)?;
-        let mut seen = Seen::default();
-        let (batch, device) = (context.batch, context.device);
-        let mut take = |block: Vec<Prepared>| {
-            judging.add(&block)?;
-            seen.add(&block);
-            let done = seen.measured.ids.len() as u64;
-            context.observer.progress(done, total);
-            if done < total && context.interrupted.load(Ordering::Relaxed) {
-                return Err(SuiteError::Interrupted { done, total });
-            }
-            Ok(())
+        let judging = Judging::new(samples, decoder, reference, real, context, &mut warnings)?;
+        let saving = Saving::new(samples, context, &mut warnings)?;
+        let mut pass = OfSamples { judging, saving };
+        let mut own: BTreeMap<String, String> = pass.judging.origin().collect();
+        own.insert("saved".to_owned(), pass.saving.is_some().to_string());
+        let source = Sampled(samples);
+        let Some(measured) = follow(&mut pass, &source, ("samples", own), context, &mut warnings)?
+        else {
+            return Ok(None);
         };
-        let first = match &mut kept {
-            Some(kept) => {
-                kept.each(batch, &mut take)?;
-                kept.count()
-            }
-            None => 0,
-        };
-        samples.each((first, batch), device, &mut |block| {
-            if let Some(kept) = &mut kept {
-                kept.push(&block)?;
-            }
-            take(block)
-        })?;
-        let measured = seen.finish();
+        let OfSamples { judging, saving } = pass;
         let measurements = judging.finish(&measured, context, &mut warnings);
-        match (context.save_samples, &mut kept) {
-            (Some(path), Some(kept)) => {
-                kept.save(path).map_err(|error| SuiteError::Save(Box::new(error)))?;
-            }
-            (Some(_), None) => {
-                warnings.push("samples that were not made here are not saved again".to_owned());
-            }
-            (None, _) => {}
-        }
+        saving.map_or(Ok(()), Saving::finish)?;
         let latent = samples.latent();
         let report = Report { latent, measurements, ..Report::default() };
-        Ok(Pass { pictures: measured, reports: vec![report], warnings })
+        Ok(Some(Pass { pictures: measured, reports: vec![report], warnings }))
     }
 }
 
-/// Where samples that are made here lie until they are judged: what an earlier run has made of them is
-/// not made again.
-fn kept_samples(
-    samples: &dyn SampleSource,
-    context: &Context<'_>,
-) -> Result<Option<KeptSamples>, SuiteError> {
-    let Some(folder) = context.parts else { return Ok(None) };
-    let Some(origin) = samples.origin()? else { return Ok(None) };
-    Ok(Some(KeptSamples::open(&folder.join("samples"), &origin, samples.len())?))
+/// A pass over samples.
+struct OfSamples<'a> {
+    judging: Judging<'a>,
+    saving: Option<Saving>,
+}
+
+impl Passing for OfSamples<'_> {
+    /// The pixels of samples that are to be saved.
+    type State = Option<Vec<Saved>>;
+
+    fn measure(
+        &mut self,
+        block: &[Prepared],
+        _: &mut Context<'_>,
+    ) -> Result<Block<Self::State>, SuiteError> {
+        let state = self.saving.as_ref().map(|_| block.iter().map(Saved::of).collect());
+        Ok(Block { state, rows: self.judging.measure(block)?, failed: false })
+    }
+
+    fn take(
+        &mut self,
+        block: Recalled<'_, Self::State>,
+        saved: Self::State,
+    ) -> Result<(), SuiteError> {
+        self.judging.take(&block)?;
+        match (&mut self.saving, saved) {
+            (Some(saving), Some(saved)) => saving.push(&block, &saved),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Whether a metric is of real pictures, and tells what a generator cannot be blamed for.

@@ -8,7 +8,9 @@ mod encoder_space;
 mod extraction;
 mod feature_file;
 mod filtered;
+mod follow;
 mod generation;
+mod journal;
 mod networks;
 mod pictures;
 mod probing;
@@ -19,6 +21,7 @@ mod sets;
 mod spectrum;
 mod spool;
 mod stage;
+mod store;
 mod suite;
 mod throughput;
 
@@ -30,8 +33,9 @@ pub use feature_file::FeatureFileError;
 pub use filtered::{band_limited, filtered};
 pub use generation::{
     Decoded, Drawn, Finished, GenerationSuite, LatentScale, MomentsFile, MomentsFileError,
-    ReferenceChoice, SampleSource, Statistics, Unlike,
+    ReferenceChoice, SampleSource, Statistics, TakeSamples, Unlike,
 };
+pub use journal::{JournalError, JournalProgress, Journals};
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;

@@ -1,7 +1,9 @@
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use prismbench_core::{Protocol, RgbImage, Sample, SampleKey};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::Stage;
@@ -83,8 +85,10 @@ impl Prepared {
 }
 
 /// A picture that was left out under [`OnBad::Skip`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
+    /// Position in the data set.
+    pub index: u64,
     /// Name within the data set.
     pub id: String,
     /// Why it cannot be used.
@@ -157,7 +161,8 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    fn end(&self) -> u64 {
+    /// One past the last position that is looked at.
+    pub(crate) fn end(&self) -> u64 {
         let len = self.dataset.len();
         self.limit.map_or(len, |limit| limit.min(len))
     }
@@ -167,9 +172,21 @@ impl<'a> Pictures<'a> {
     /// # Errors
     /// [`PictureError::Data`] when the set cannot be opened again.
     pub fn blocks(&self, size: usize) -> Result<Blocks<'a>, PictureError> {
+        self.blocks_of(0..self.end(), size)
+    }
+
+    /// The same of the pictures at some positions of the set.
+    ///
+    /// # Errors
+    /// As [`blocks`](Self::blocks), and for positions beyond the end.
+    pub(crate) fn blocks_of(
+        &self,
+        range: Range<u64>,
+        size: usize,
+    ) -> Result<Blocks<'a>, PictureError> {
         Ok(Blocks {
             pictures: *self,
-            pending: self.dataset.samples(0..self.end())?,
+            pending: self.dataset.samples(range)?,
             size: size.max(1),
             skipped: Vec::new(),
             ready: VecDeque::new(),
@@ -191,6 +208,18 @@ impl Blocks<'_> {
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// The pictures that were left out before the last of a block, but for those taken already.
+    pub(crate) fn take_skipped(&mut self, block: &[Prepared]) -> Vec<Skipped> {
+        let end = block.last().map_or(0, |last| last.index);
+        let before = self.skipped.partition_point(|skipped| skipped.index < end);
+        self.skipped.drain(..before).collect()
+    }
+
+    /// Those that were left out behind the last block.
+    pub(crate) fn into_skipped(self) -> Vec<Skipped> {
+        self.skipped
     }
 
     /// The next block of pictures of one size; shorter than asked for at the end or where the size
@@ -225,18 +254,18 @@ impl Blocks<'_> {
             return Ok(false);
         }
         let protocol = self.pictures.protocol;
-        let loaded: Vec<(String, Result<Prepared, PictureError>)> = batch
+        let loaded: Vec<((u64, String), Result<Prepared, PictureError>)> = batch
             .into_par_iter()
             .map(|pending| match pending {
-                Ok(pending) => (pending.id.clone(), prepare(pending, protocol)),
-                Err(error) => (String::new(), Err(error.into())),
+                Ok(pending) => ((pending.index, pending.id.clone()), prepare(pending, protocol)),
+                Err(error) => ((0, String::new()), Err(error.into())),
             })
             .collect();
-        for (id, picture) in loaded {
+        for ((index, id), picture) in loaded {
             match picture {
                 Ok(picture) => self.ready.push_back(picture),
                 Err(error) if self.pictures.on_bad == OnBad::Skip && error.is_one_picture() => {
-                    self.skipped.push(Skipped { id, reason: chain(&error) });
+                    self.skipped.push(Skipped { index, id, reason: chain(&error) });
                 }
                 Err(error) => return Err(error),
             }

@@ -45,9 +45,10 @@ impl Suite for ProbingSuite {
         subjects: &[&dyn Tokenizer],
         pictures: &Pictures<'a>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
         let train = extract(subjects, &training(context, pictures)?, context)?;
         let test = extract(subjects, pictures, context)?;
+        let (Some(train), Some(test)) = (train, test) else { return Ok(None) };
         let sets = Sets {
             recipe: pictures.protocol.probe,
             inputs: inputs(pictures.protocol),
@@ -60,7 +61,7 @@ impl Suite for ProbingSuite {
         let reports =
             pairs.map(|(train, test)| sets.report(train, test, context.metrics)).collect();
         let warnings = [train.warnings, test.warnings].concat();
-        Ok(Pass { pictures: test.pictures, reports, warnings })
+        Ok(Some(Pass { pictures: test.pictures, reports, warnings }))
     }
 }
 

@@ -2,16 +2,16 @@ mod distributions;
 mod perceptual;
 mod subject;
 
-use std::sync::atomic::Ordering;
-
-use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, RgbImage, Tokenizer};
+use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, Protocol, RgbImage, Tokenizer};
 use prismbench_metrics::{
-    Accumulator, BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageScores,
-    LATENT_FLOATS, LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
+    Accumulator, BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageMetric,
+    ImageScores, LATENT_FLOATS, LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
 };
+use serde::{Deserialize, Serialize};
 
+use crate::follow::{Passing, follow, of_tokenizers};
+use crate::journal::{Block, Recalled};
 use crate::pictures::{Pictures, Prepared};
-use crate::seen::Seen;
 use crate::{Context, Measurement, NetworkKind, Pass, Report, Stage, Suite, SuiteError};
 use distributions::Distributions;
 use perceptual::{Made, Perceptual};
@@ -56,27 +56,16 @@ impl Suite for ReconstructionSuite {
         subjects: &[&dyn Tokenizer],
         pictures: &Pictures<'a>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
         let mut warnings = Vec::new();
-        let mut going = Going::new(subjects.len(), pictures, context, &mut warnings)?;
-        let mut seen = Seen::default();
-        let total = pictures.count();
-        let mut blocks = pictures.blocks(context.batch)?;
-        while let Some(block) = blocks.next_block()? {
-            going.measure(subjects, pictures, &block, context)?;
-            seen.add(&block);
-            let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
-            context.observer.progress(done, total);
-            if done < total && context.interrupted.load(Ordering::Relaxed) {
-                return Err(SuiteError::Interrupted { done, total });
-            }
-        }
-        let mut measured = seen.finish();
-        measured.skipped = blocks.skipped().to_vec();
-        if measured.ids.is_empty() {
-            let dataset = pictures.dataset.id().to_owned();
-            return Err(SuiteError::NothingLeft { dataset, skipped: measured.skipped.len() });
-        }
+        let mut going = Going::new(subjects, pictures, context, &mut warnings)?;
+        let mut own = of_tokenizers(subjects);
+        own.extend(going.origin());
+        let place = ("reconstruction", own);
+        let Some(measured) = follow(&mut going, pictures, place, context, &mut warnings)? else {
+            return Ok(None);
+        };
+        let measured = measured.some(pictures)?;
         let _metric = Stage::Metric.enter();
         going.distributions.keep(&mut warnings);
         if let Some(path) = context.save_features {
@@ -92,76 +81,149 @@ impl Suite for ReconstructionSuite {
         }
         let order = self.metrics();
         let reports = going.finish(context, &order, &measured.sha256, &mut warnings);
-        Ok(Pass { pictures: measured, reports, warnings })
+        Ok(Some(Pass { pictures: measured, reports, warnings }))
     }
 }
 
 /// Everything that grows while a pass goes on.
-struct Going<'a> {
-    subjects: Vec<Subject>,
+struct Going<'p, 'a> {
+    tokenizers: &'p [&'p dyn Tokenizer],
+    protocol: &'p Protocol,
+    metrics: Vec<ImageMetric>,
+    /// What was taken in of each tokenizer, or why it cannot be measured any further.
+    subjects: Vec<(Subject, Option<Outcome>)>,
     perceptual: Option<Perceptual<'a>>,
     distributions: Distributions<'a>,
+    /// Why a tokenizer is not measured any more.
+    stopped: Vec<Option<Outcome>>,
 }
 
-impl<'a> Going<'a> {
-    fn new(
-        count: usize,
-        pictures: &Pictures<'a>,
-        context: &Context<'a>,
-        warnings: &mut Vec<String>,
-    ) -> Result<Self, SuiteError> {
-        let lpips = context.metrics.iter().any(|id| id == LPIPS.id);
-        let lpips = context.networks.lpips.ready().filter(|_| lpips);
-        Ok(Self {
-            subjects: (0..count)
-                .map(|_| Subject::new(pictures.protocol, context.metrics))
-                .collect(),
-            perceptual: lpips.map(|network| Perceptual::new(network, count)),
-            distributions: Distributions::new(pictures, context, count, warnings)?,
-        })
+/// What a block gave.
+#[derive(Serialize, Deserialize)]
+struct Found {
+    /// Of the originals' features, how many were computed in each space.
+    fresh: Vec<u64>,
+    /// Of each tokenizer its scores, and for each space why there are no features.
+    subjects: Vec<Result<(Subject, Vec<Result<(), Outcome>>), Outcome>>,
+    /// Of each tokenizer.
+    perceptual: Vec<perceptual::Scores>,
+}
+
+impl Found {
+    /// Whether something went wrong that may go well another time.
+    fn has_failed(&self) -> bool {
+        let is_failure = |outcome: &Outcome| matches!(outcome, Outcome::Failed { .. });
+        let lacks = |found: &Result<(), Outcome>| found.as_ref().is_err_and(is_failure);
+        let subject = |found: &Result<(Subject, Vec<_>), Outcome>| match found {
+            Ok((_, spaces)) => spaces.iter().any(lacks),
+            Err(outcome) => is_failure(outcome),
+        };
+        let mut scores = self.perceptual.iter();
+        self.subjects.iter().any(subject)
+            || scores.any(|found| found.as_ref().is_err_and(is_failure))
     }
+}
+
+impl Passing for Going<'_, '_> {
+    type State = Found;
 
     fn measure(
         &mut self,
-        tokenizers: &[&dyn Tokenizer],
-        pictures: &Pictures<'a>,
         block: &[Prepared],
-        context: &mut Context<'a>,
-    ) -> Result<(), SuiteError> {
+        context: &mut Context<'_>,
+    ) -> Result<Block<Found>, SuiteError> {
         let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
         let batch = ImageBatch::from_images(&images, context.device)?;
-        {
+        let mut rows = Vec::new();
+        let fresh = {
             let _metric = Stage::Metric.enter();
-            self.distributions.add_originals(block)?;
-        }
-        let mut all: Made = Vec::with_capacity(tokenizers.len());
-        for (number, (tokenizer, subject)) in tokenizers.iter().zip(&mut self.subjects).enumerate()
-        {
-            if subject.failure.is_some() {
+            self.distributions.originals(block, &mut rows)?
+        };
+        let mut all: Made = Vec::with_capacity(self.tokenizers.len());
+        let mut subjects = Vec::with_capacity(self.tokenizers.len());
+        for (number, &tokenizer) in self.tokenizers.iter().enumerate() {
+            if let Some(outcome) = &self.stopped[number] {
+                subjects.push(Err(outcome.clone()));
                 all.push(None);
                 continue;
             }
-            match subject.measure(*tokenizer, pictures.protocol, block, &batch, context.seed) {
+            let mut subject = Subject::new(&self.metrics);
+            let taken = (tokenizer, self.metrics.as_slice());
+            match subject.measure(taken, self.protocol, block, &batch, context.seed) {
                 Ok((latents, made)) => {
-                    context
-                        .observer
-                        .made(number, block, &latents, &made)
-                        .map_err(SuiteError::Save)?;
+                    let observer = &mut context.observer;
+                    observer.made(number, block, &latents, &made).map_err(SuiteError::Save)?;
                     let _metric = Stage::Metric.enter();
-                    self.distributions.add(number, block, &made);
+                    let spaces = self.distributions.made(block, &made, &mut rows);
+                    subjects.push(Ok((subject, spaces)));
                     all.push(Some(made));
                 }
                 Err(error) => {
-                    subject.failure = Some(error.outcome());
+                    subjects.push(Err(self.stopped[number].insert(error.outcome()).clone()));
                     all.push(None);
                 }
             }
         }
-        if let Some(perceptual) = &mut self.perceptual {
+        let perceptual = self.perceptual.as_ref().map_or_else(Vec::new, |perceptual| {
             let _metric = Stage::Metric.enter();
-            perceptual.add(block, &all);
+            perceptual.measure(block, &all)
+        });
+        let state = Found { fresh, subjects, perceptual };
+        let failed = state.has_failed();
+        Ok(Block { state, rows, failed })
+    }
+
+    fn take(&mut self, block: Recalled<'_, Found>, found: Found) -> Result<(), SuiteError> {
+        let Found { fresh, subjects, perceptual } = found;
+        let mut layer = self.distributions.take_originals(&block, &fresh)?;
+        for (number, ((all, failure), found)) in self.subjects.iter_mut().zip(subjects).enumerate()
+        {
+            let merged = match found {
+                Ok((subject, spaces)) => {
+                    let first = (number, layer);
+                    layer = self.distributions.take_made(&block, first, spaces)?;
+                    all.merge(subject).map_err(|error| Outcome::failed(&error))
+                }
+                Err(outcome) => Err(outcome),
+            };
+            *failure = failure.take().or(merged.err());
+        }
+        if let Some(all) = &mut self.perceptual {
+            all.take(perceptual);
         }
         Ok(())
+    }
+}
+
+impl<'p, 'a> Going<'p, 'a> {
+    fn new(
+        tokenizers: &'p [&'p dyn Tokenizer],
+        pictures: &Pictures<'a>,
+        context: &Context<'a>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, SuiteError>
+    where
+        'a: 'p,
+    {
+        let lpips = context.metrics.iter().any(|id| id == LPIPS.id);
+        let lpips = context.networks.lpips.ready().filter(|_| lpips);
+        let metrics = subject::image_metrics(pictures.protocol, context.metrics);
+        let count = tokenizers.len();
+        Ok(Self {
+            tokenizers,
+            protocol: pictures.protocol,
+            subjects: (0..count).map(|_| (Subject::new(&metrics), None)).collect(),
+            metrics,
+            perceptual: lpips.map(|network| Perceptual::new(network, count)),
+            distributions: Distributions::new(pictures, context, count, warnings)?,
+            stopped: vec![None; count],
+        })
+    }
+
+    /// What decides the pass besides its pictures and tokenizers.
+    fn origin(&self) -> impl Iterator<Item = (String, String)> {
+        let lpips = self.perceptual.as_ref().map(Perceptual::origin);
+        self.distributions.origin().chain(lpips)
     }
 
     /// One report per tokenizer, measurements in the order of the suite's metrics.
@@ -172,11 +234,10 @@ impl<'a> Going<'a> {
         pictures: &str,
         warnings: &mut Vec<String>,
     ) -> Vec<Report> {
-        let Self { subjects, perceptual, distributions } = self;
+        let Self { subjects, perceptual, distributions, metrics, .. } = self;
         let mut reports = Vec::with_capacity(subjects.len());
-        for (number, subject) in subjects.into_iter().enumerate() {
-            let failure = subject.failure.clone();
-            let mut report = subject.report(context.metrics);
+        for (number, (subject, failure)) in subjects.into_iter().enumerate() {
+            let mut report = subject.report(&metrics, context.metrics, failure.as_ref());
             let mut added = Vec::new();
             if let Some(perceptual) = &perceptual {
                 let (measurement, values) = perceptual.report(number, failure.as_ref());

@@ -10,7 +10,7 @@ use prismbench_metrics::{IMAGE_TO_TEXT, TEXT_TO_IMAGE};
 
 use crate::extraction::extract;
 use crate::networks::weights_id;
-use crate::suite::Learns;
+use crate::suite::{Learns, training};
 use crate::{Context, Pass, Pictures, Suite, SuiteError};
 use finding::{Findings, Rows};
 use sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE, Sweep};
@@ -51,10 +51,12 @@ impl Suite for RetrievalSuite {
         subjects: &[&dyn Tokenizer],
         pictures: &Pictures<'a>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
         let protocol = effective(pictures.protocol);
         let pictures = &Pictures { protocol: &protocol, ..*pictures };
-        let whole = extract(subjects, pictures, context)?;
+        let Some(whole) = extract(subjects, pictures, context)? else {
+            return shard(subjects, pictures, context).map(|()| None);
+        };
         let mut warnings = whole.warnings;
         let texts = Texts::of_set(protocol.queries, &whole.pictures, &whole.captions, pictures);
         let spaces = space::of_all(subjects, pictures, &texts, context, &mut warnings)?;
@@ -63,7 +65,7 @@ impl Suite for RetrievalSuite {
         if let Some(sweep) = Sweep::of(&protocol, context.metrics) {
             for step in sweep.steps() {
                 let filtered = Pictures { protocol: &step.protocol, ..*pictures };
-                let found = extract(subjects, &filtered, context)?;
+                let Some(found) = extract(subjects, &filtered, context)? else { continue };
                 warnings.extend(found.warnings);
                 for (finding, images) in findings.iter_mut().zip(found.subjects) {
                     finding.add(step.place, images);
@@ -79,8 +81,24 @@ impl Suite for RetrievalSuite {
         };
         let reports = findings.into_iter().map(|finding| finding.report(&rows)).collect();
         warnings.dedup();
-        Ok(Pass { pictures: whole.pictures, reports, warnings })
+        Ok(Some(Pass { pictures: whole.pictures, reports, warnings }))
     }
+}
+
+/// The other features that all shards take together.
+fn shard(
+    subjects: &[&dyn Tokenizer],
+    pictures: &Pictures<'_>,
+    context: &mut Context<'_>,
+) -> Result<(), SuiteError> {
+    let protocol = pictures.protocol;
+    if protocol.joint_space != JointSpace::Own {
+        extract(subjects, &training(context, pictures)?, context)?;
+    }
+    for step in Sweep::of(protocol, context.metrics).iter().flat_map(Sweep::steps) {
+        extract(subjects, &Pictures { protocol: &step.protocol, ..*pictures }, context)?;
+    }
+    Ok(())
 }
 
 /// The protocol with the one pooling that a model's own space has.

@@ -3,7 +3,6 @@
 
 mod order;
 mod own;
-mod rows;
 mod value;
 
 use prismbench_core::{Choice, MetricDef, Protocol};
@@ -15,7 +14,6 @@ use crate::networks::network_id;
 use crate::pictures::Prepared;
 pub(crate) use order::{by_content, by_name, pairs_by_content};
 pub(crate) use own::Own;
-pub(crate) use rows::Rows;
 pub(crate) use value::{Memo, Value, frechet, of_two_sets};
 
 /// Where in Inception a metric takes its features.

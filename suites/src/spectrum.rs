@@ -2,18 +2,18 @@
 
 mod subject;
 
-use std::sync::atomic::Ordering;
-
-use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, RgbImage, Tokenizer};
+use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, Protocol, RgbImage, Tokenizer};
 use prismbench_metrics::{
     BAND_ENERGY, BAND_RESPONSE, BandCurves, ENERGY_BELOW, PRISM_FIGURE, SPECTRAL_CENTROID,
     SPECTRAL_SLOPE, prism_figure,
 };
 
 use crate::filtered::filtered;
-use crate::seen::Seen;
+use crate::follow::{Passing, follow, of_tokenizers};
+use crate::journal::{Block, Recalled};
+use crate::pictures::Prepared;
 use crate::{Context, Measurement, Pass, Pictures, Report, Suite, SuiteError};
-use subject::{Curves, Subject, Wanted};
+use subject::{Curves, Found, Subject, Wanted};
 
 /// Takes latents apart by frequency, and shows encoders one band of pictures at a time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,32 +57,18 @@ impl Suite for SpectrumSuite {
         subjects: &[&dyn Tokenizer],
         pictures: &Pictures<'a>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
         let wanted = Wanted::of(context.metrics);
-        let mut going: Vec<Subject<'_>> = subjects
+        let going = subjects
             .iter()
             .map(|&tokenizer| Subject::new(tokenizer, pictures.protocol, context.seed, wanted))
             .collect();
-        let (mut seen, total) = (Seen::default(), pictures.count());
-        let mut blocks = pictures.blocks(context.batch)?;
-        while let Some(block) = blocks.next_block()? {
-            let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-            let batch = ImageBatch::from_images(&images, context.device)?;
-            let batch = filtered(&batch, pictures.protocol.frequency_filter)?;
-            going.iter_mut().for_each(|subject| subject.add(&block, &batch));
-            seen.add(&block);
-            let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
-            context.observer.progress(done, total);
-            if done < total && context.interrupted.load(Ordering::Relaxed) {
-                return Err(SuiteError::Interrupted { done, total });
-            }
-        }
-        let mut measured = seen.finish();
-        measured.skipped = blocks.skipped().to_vec();
-        if measured.ids.is_empty() {
-            let dataset = pictures.dataset.id().to_owned();
-            return Err(SuiteError::NothingLeft { dataset, skipped: measured.skipped.len() });
-        }
+        let mut pass = Spectra { protocol: pictures.protocol, going };
+        let (own, mut warnings) = (of_tokenizers(subjects), Vec::new());
+        let measured = follow(&mut pass, pictures, ("spectrum", own), context, &mut warnings)?;
+        let Some(measured) = measured else { return Ok(None) };
+        let measured = measured.some(pictures)?;
+        let going = pass.going;
         let n = measured.ids.len() as u64;
         let curves: Vec<_> = going.into_iter().map(Subject::finish).collect();
         let figures = if wanted.figure { figures(&curves) } else { Vec::new() };
@@ -91,7 +77,36 @@ impl Suite for SpectrumSuite {
             let figure = figures.get(number).cloned();
             rows.report(curves, figure)
         });
-        Ok(Pass { pictures: measured, reports: reports.collect(), warnings: Vec::new() })
+        Ok(Some(Pass { pictures: measured, reports: reports.collect(), warnings }))
+    }
+}
+
+/// A pass that looks at frequencies.
+struct Spectra<'a> {
+    protocol: &'a Protocol,
+    going: Vec<Subject<'a>>,
+}
+
+impl Passing for Spectra<'_> {
+    type State = Vec<Found>;
+
+    fn measure(
+        &mut self,
+        block: &[Prepared],
+        context: &mut Context<'_>,
+    ) -> Result<Block<Self::State>, SuiteError> {
+        let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
+        let batch = ImageBatch::from_images(&images, context.device)?;
+        let batch = filtered(&batch, self.protocol.frequency_filter)?;
+        let measure = |subject: &mut Subject<'_>| subject.measure(block, &batch);
+        let state: Vec<Found> = self.going.iter_mut().map(measure).collect();
+        let failed = state.iter().any(Found::has_failed);
+        Ok(Block { state, rows: Vec::new(), failed })
+    }
+
+    fn take(&mut self, _: Recalled<'_, Self::State>, state: Self::State) -> Result<(), SuiteError> {
+        self.going.iter_mut().zip(state).for_each(|(subject, found)| subject.take(found));
+        Ok(())
     }
 }
 

@@ -1,53 +1,43 @@
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::{self, Write};
 
 use prismbench_metrics::Features;
-use tempfile::SpooledTempFile;
 
-/// Bytes of features that stay in memory; more go to a file that has no name.
-const IN_MEMORY: usize = 64 << 20;
+use crate::store::Store;
 
 /// Rows of features of one layer, one per sample, in the order in which they came.
 ///
-/// What does not fit into memory lies in a temporary file, so that 50,000 rows of 2,048 values cost
-/// no more than a few hundred.
+/// They lie where they were put, in pieces: in the journals of a pass, or in a temporary file of the
+/// spool's own, so that 50,000 rows of 2,048 values cost no more memory than a few hundred.
 pub(crate) struct Spool {
     columns: usize,
     /// What the sample of each row is called.
     names: Vec<String>,
-    file: Mutex<Box<dyn Store>>,
+    /// Ordered by their first rows.
+    pieces: Vec<Piece>,
+    /// For rows that lie nowhere else.
+    own: Option<Store>,
 }
 
-/// Where rows lie.
-trait Store: Read + Write + Seek + Send {}
+/// Consecutive rows that lie one after the other.
+struct Piece {
+    first: usize,
+    rows: usize,
+    store: Store,
+    /// Where the first of them begins.
+    start: u64,
+}
 
-impl<T: Read + Write + Seek + Send> Store for T {}
+/// Rows that lie somewhere already.
+pub(crate) struct StoredRows<'a> {
+    pub(crate) store: &'a Store,
+    /// Where the first of them begins.
+    pub(crate) start: u64,
+    pub(crate) columns: usize,
+}
 
 impl Spool {
     pub(crate) fn new(columns: usize) -> Self {
-        let file = Mutex::new(Box::new(SpooledTempFile::new(IN_MEMORY)) as _);
-        Self { columns, names: Vec::new(), file }
-    }
-
-    /// Rows in a file that outlives this process. Those that lie in it are taken in one by one, by
-    /// [`recall`](Self::recall).
-    pub(crate) fn in_file(columns: usize, file: File) -> Self {
-        Self { columns, names: Vec::new(), file: Mutex::new(Box::new(file) as _) }
-    }
-
-    /// The bytes that lie where the next sample's row belongs.
-    pub(crate) fn next_row(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; self.columns * size_of::<f32>()];
-        let mut file = lock(&self.file);
-        file.seek(SeekFrom::Start(self.names.len() as u64 * bytes.len() as u64))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Takes in what lies there as the row of the next sample.
-    pub(crate) fn recall(&mut self, name: &str) {
-        self.names.push(name.to_owned());
+        Self { columns, names: Vec::new(), pieces: Vec::new(), own: None }
     }
 
     /// Adds the row of the next sample.
@@ -55,23 +45,54 @@ impl Spool {
         if row.len() != self.columns {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        let own = self.own.get_or_insert_with(Store::temporary).clone();
         let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let end = self.names.len() as u64 * bytes.len() as u64;
-        let mut file = lock(&self.file);
-        file.seek(SeekFrom::Start(end))?;
-        file.write_all(&bytes)?;
-        drop(file);
-        self.names.push(name.to_owned());
+        let is_own = |piece: &&Piece| piece.store.is(&own);
+        let last = self.pieces.iter().rfind(is_own);
+        let start = last.map_or(0, |piece| piece.end(self.columns));
+        own.write(start, &[&bytes])?;
+        self.adopt([name], &StoredRows { store: &own, start, columns: self.columns })
+    }
+
+    /// Takes in rows that stay where they lie: one for each name.
+    pub(crate) fn adopt<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n str>,
+        stored: &StoredRows<'_>,
+    ) -> io::Result<()> {
+        if stored.columns != self.columns {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let first = self.names.len();
+        self.names.extend(names.into_iter().map(str::to_owned));
+        let rows = self.names.len() - first;
+        let columns = self.columns;
+        let follows =
+            |piece: &&mut Piece| piece.store.is(stored.store) && piece.end(columns) == stored.start;
+        match self.pieces.last_mut().filter(follows) {
+            Some(piece) => piece.rows += rows,
+            None if rows == 0 => {}
+            None => {
+                let (store, start) = (stored.store.clone(), stored.start);
+                self.pieces.push(Piece { first, rows, store, start });
+            }
+        }
         Ok(())
     }
 
     /// Copies all rows, as they lie in memory and on disk, to `to`.
     pub(crate) fn copy_to(&self, to: &mut impl Write) -> io::Result<()> {
-        let bytes = (self.names.len() * self.columns * size_of::<f32>()) as u64;
-        let mut file = lock(&self.file);
-        file.seek(SeekFrom::Start(0))?;
-        io::copy(&mut (&mut **file).take(bytes), to)?;
-        Ok(())
+        self.pieces.iter().try_for_each(|piece| {
+            let bytes = piece.rows * self.columns * size_of::<f32>();
+            piece.store.copy_to(piece.start, bytes as u64, to)
+        })
+    }
+}
+
+impl Piece {
+    /// Where what follows its last row begins.
+    fn end(&self, columns: usize) -> u64 {
+        self.start + (self.rows * columns * size_of::<f32>()) as u64
     }
 }
 
@@ -89,11 +110,19 @@ impl Features for Spool {
         if rows * self.columns != into.len() || first + rows > self.names.len() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        let width = self.columns * size_of::<f32>();
         let mut bytes = vec![0; size_of_val(into)];
-        let mut file = lock(&self.file);
-        file.seek(SeekFrom::Start((first * self.columns * size_of::<f32>()) as u64))?;
-        file.read_exact(&mut bytes)?;
-        drop(file);
+        let (mut row, mut rest) = (first, bytes.as_mut_slice());
+        let from = self.pieces.partition_point(|piece| piece.first + piece.rows <= first);
+        for piece in &self.pieces[from..] {
+            let count = (piece.first + piece.rows - row).min(rest.len() / width.max(1));
+            let (here, after) = rest.split_at_mut(count * width);
+            piece.store.read(piece.start + ((row - piece.first) * width) as u64, here)?;
+            (row, rest) = (row + count, after);
+            if rest.is_empty() {
+                break;
+            }
+        }
         let values = bytes.as_chunks().0;
         into.iter_mut().zip(values).for_each(|(value, &bytes)| *value = f32::from_le_bytes(bytes));
         Ok(())
@@ -102,11 +131,6 @@ impl Features for Spool {
     fn name(&self, row: usize) -> String {
         self.names.get(row).cloned().unwrap_or_else(|| row.to_string())
     }
-}
-
-/// Every use seeks first: a panic elsewhere leaves nothing behind that matters.
-fn lock(file: &Mutex<Box<dyn Store>>) -> MutexGuard<'_, Box<dyn Store>> {
-    file.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -131,5 +155,46 @@ mod tests {
         spool.push("last", &row(1)).unwrap();
         spool.read(2099, &mut two).unwrap();
         assert_eq!(two, [row(2099), row(1)].concat(), "reading does not move the end");
+    }
+
+    #[test]
+    fn rows_that_lie_in_pieces_are_read_as_one() {
+        let stores = [Store::temporary(), Store::temporary()];
+        let row = |i: usize| [i as f32, -(i as f32), 0.5];
+        let mut spool = Spool::new(3);
+        // Pieces of one to five rows, in turn in two stores, with bytes of others between them.
+        let (mut next, mut ends) = (0, [7_u64, 0]);
+        for piece in 0..40 {
+            let (store, rows) = (piece % 2, 1 + piece % 5);
+            let values: Vec<u8> = (next..next + rows)
+                .flat_map(row)
+                .flat_map(|value: f32| value.to_le_bytes())
+                .collect();
+            stores[store].write(ends[store], &[&values]).unwrap();
+            let names: Vec<String> = (next..next + rows).map(|i| i.to_string()).collect();
+            let stored = StoredRows { store: &stores[store], start: ends[store], columns: 3 };
+            spool.adopt(names.iter().map(String::as_str), &stored).unwrap();
+            ends[store] += values.len() as u64 + u64::from(piece % 3 == 0) * 5;
+            next += rows;
+            if piece == 20 {
+                spool.push("own", &row(next)).unwrap();
+                next += 1;
+            }
+        }
+        assert_eq!(spool.rows(), next);
+        let expected: Vec<f32> = (0..next).flat_map(row).collect();
+        for first in 0..next {
+            for rows in 1..=next - first {
+                let mut found = vec![0.0; 3 * rows];
+                spool.read(first, &mut found).unwrap();
+                assert_eq!(found, expected[3 * first..3 * (first + rows)]);
+            }
+        }
+        let mut copied = Vec::new();
+        spool.copy_to(&mut copied).unwrap();
+        let expected: Vec<u8> = expected.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert_eq!(copied, expected);
+        let narrow = StoredRows { store: &stores[0], start: 0, columns: 2 };
+        assert!(spool.adopt(["x"], &narrow).is_err());
     }
 }

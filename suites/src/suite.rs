@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::feature_file::FeatureFileError;
 use crate::generation::{MomentsFileError, Unlike};
+use crate::journal::{JournalError, Journals};
 use crate::networks::Networks;
 use crate::pictures::{PictureError, Pictures, Prepared, Skipped};
 
@@ -48,7 +49,8 @@ pub trait Suite: Send + Sync {
         &[]
     }
 
-    /// Measures `subjects` in one pass over `pictures`.
+    /// Measures `subjects` in one pass over `pictures`. `None` where this is a shard, whose journals are
+    /// all that it leaves.
     ///
     /// # Errors
     /// [`SuiteError`] when nothing can be measured or the run was interrupted. What fails for one
@@ -58,7 +60,7 @@ pub trait Suite: Send + Sync {
         subjects: &[&dyn Tokenizer],
         pictures: &Pictures<'a>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError>;
+    ) -> Result<Option<Pass>, SuiteError>;
 }
 
 /// What a suite does with [`Context::training`].
@@ -97,9 +99,9 @@ pub struct Context<'a> {
     pub cache: Option<&'a Path>,
     /// Where the features of the originals are written for later use as a reference.
     pub save_features: Option<&'a Path>,
-    /// Where a suite that makes its pictures itself keeps these and their features until it is done: what
-    /// lies there of a run that was cut short is not made again.
-    pub parts: Option<&'a Path>,
+    /// Where a pass keeps what it has measured until its numbers are made: what lies there of a run that
+    /// was cut short is not measured again.
+    pub journals: &'a Journals,
     /// Where samples that were made here are written as an `.npz`.
     pub save_samples: Option<&'a Path>,
     /// How long it took to open each subject; empty where nobody has looked.
@@ -116,6 +118,9 @@ pub trait Observer {
     fn progress(&mut self, done: u64, total: u64) {
         let _ = (done, total);
     }
+
+    /// Something failed in a block of pictures: what the pass gives is not all that was asked for.
+    fn failed(&mut self) {}
 
     /// Subject number `subject` made these of a block of pictures.
     ///
@@ -321,9 +326,15 @@ pub enum SuiteError {
     /// A features file does not serve as the reference.
     #[error(transparent)]
     Reference(#[from] FeatureFileError),
-    /// Features or samples could not be put aside.
-    #[error("put features or samples aside")]
+    /// Features could not be put aside or read back.
+    #[error("put features aside")]
     Spool(#[from] std::io::Error),
+    /// What was measured could not be put down or read back.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Times are of one machine at one moment.
+    #[error("the suite `throughput` times this machine and has no shards; run it without --shard")]
+    NoShards,
     /// The observer could not go on.
     #[error("save what was made")]
     Save(#[source] Box<dyn std::error::Error + Send + Sync>),

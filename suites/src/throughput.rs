@@ -18,6 +18,7 @@ use prismbench_metrics::{
     ROUND_TRIP_ROOFLINE,
 };
 
+use crate::journal::Entry;
 use crate::seen::Seen;
 use crate::{Context, Pass, Pictures, Suite, SuiteError};
 use inputs::Inputs;
@@ -93,7 +94,10 @@ impl Suite for ThroughputSuite {
         subjects: &[&dyn Tokenizer],
         pictures: &Pictures<'a>,
         context: &mut Context<'a>,
-    ) -> Result<Pass, SuiteError> {
+    ) -> Result<Option<Pass>, SuiteError> {
+        if context.journals.is_shard() || context.journals.is_merge() {
+            return Err(SuiteError::NoShards);
+        }
         let element = pictures.protocol.element_type;
         if element != ElementType::F32 && context.device.is_cpu() {
             return Err(SuiteError::ElementType { element });
@@ -101,9 +105,9 @@ impl Suite for ThroughputSuite {
         let mut blocks = pictures.blocks(PICTURES)?;
         let block = blocks.next_block()?.unwrap_or_default();
         let mut seen = Seen::default();
-        seen.add(&block);
-        let mut measured = seen.finish();
-        measured.skipped = blocks.skipped().to_vec();
+        let entries: Vec<Entry> = block.iter().map(Entry::of).collect();
+        seen.add(&entries, blocks.skipped().to_vec());
+        let measured = seen.finish();
         let lent = (context.device, context.seed);
         let Some(inputs) = Inputs::new(&block, pictures.protocol, lent) else {
             let (dataset, skipped) = (pictures.dataset.id().to_owned(), measured.skipped.len());
@@ -125,6 +129,6 @@ impl Suite for ThroughputSuite {
             let done = (number + 1) as u64 * total / subjects.len().max(1) as u64;
             context.observer.progress(done, total);
         }
-        Ok(Pass { pictures: measured, reports, warnings: Vec::new() })
+        Ok(Some(Pass { pictures: measured, reports, warnings: Vec::new() }))
     }
 }

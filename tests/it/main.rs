@@ -23,5 +23,6 @@ mod recipe;
 mod reproduce;
 mod run_folder;
 mod saved_arrays;
+mod shards;
 mod tables;
 mod understanding;

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::{ImageBatch, TokenizerError};
 
@@ -81,7 +82,7 @@ impl Latents {
 }
 
 /// Shape of one image's latent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LatentShape {
     /// Sizes without the batch: `[C, h, w]` or `[T, D]`.
     Tensor(Vec<usize>),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::{RgbImage, Sample};
 
 use super::rows::numbered;
-use super::{DataError, Dataset, Pending, Samples, check_range};
+use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
 
 /// Columns and rows of every picture.
 const SIDE: usize = 32;
@@ -146,6 +146,11 @@ impl Dataset for Cifar10 {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = |stamp: Stamp, batch: &Batch| stamp.with(&batch.path);
+        self.batches.iter().fold(Stamp::default(), stamp).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

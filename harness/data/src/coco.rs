@@ -9,7 +9,7 @@ use prismbench_core::Sample;
 
 use super::decode;
 use super::split::Split;
-use super::{DataError, Dataset, Limits, Pending, Samples, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod error;
 mod json;
@@ -98,6 +98,15 @@ impl Dataset for Coco {
 
     fn classes(&self) -> &[String] {
         &[]
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = |stamp: Stamp, picture: &Captioned| {
+            let captions = picture.captions.iter().map(String::as_bytes);
+            let stamp = stamp.with(&self.folder.join(&picture.path));
+            captions.fold(stamp, Stamp::with_bytes)
+        };
+        self.pictures.iter().fold(Stamp::default(), stamp).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

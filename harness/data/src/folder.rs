@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::Sample;
 
 use super::decode;
-use super::{DataError, Dataset, Limits, Pending, Samples, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod listing;
 
@@ -108,6 +108,11 @@ impl Dataset for Folder {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = |stamp: Stamp, file: &File| stamp.with(&self.root.join(&file.id));
+        self.files.iter().fold(Stamp::default(), stamp).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

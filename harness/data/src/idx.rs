@@ -6,7 +6,7 @@ use prismbench_core::{RgbImage, Sample};
 
 use super::decode::grey_to_rgb;
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Limits, Pending, Samples, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod error;
@@ -98,6 +98,11 @@ impl Dataset for Idx {
 
     fn classes(&self) -> &[String] {
         &[]
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = Stamp::default().with(&self.pictures.source().path);
+        stamp.with_bytes(&self.labels).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

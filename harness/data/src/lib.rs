@@ -27,6 +27,7 @@ mod numbers;
 mod rows;
 mod spec;
 mod split;
+mod stamp;
 mod synthetic;
 mod webdataset;
 
@@ -42,6 +43,7 @@ pub use npz::{Floats, NpzArrays, NpzError};
 pub use rows::numbered;
 pub use spec::{DataSpec, OpenParquet, ParquetFiles, open, open_with, open_within};
 pub use split::{Split, SplitSpec, Splits};
+pub use stamp::Stamp;
 pub use synthetic::Synthetic;
 pub use webdataset::ShardError;
 
@@ -66,6 +68,9 @@ pub trait Dataset: Send + Sync {
 
     /// Class names by label; empty where there are no classes or they have no names.
     fn classes(&self) -> &[String];
+
+    /// What tells that its files are not what they were when a run began; empty for a set without files.
+    fn stamp(&self) -> String;
 
     /// Samples `range`, in order.
     ///

@@ -8,7 +8,7 @@ use prismbench_core::{RgbImage, Sample};
 use zip::ZipArchive;
 
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Limits, Pending, Samples, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod arrays;
@@ -127,6 +127,10 @@ impl Dataset for Npz {
 
     fn classes(&self) -> &[String] {
         &[]
+    }
+
+    fn stamp(&self) -> String {
+        Stamp::default().with(&self.pictures.source().path).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

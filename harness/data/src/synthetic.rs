@@ -105,6 +105,10 @@ impl Dataset for Synthetic {
         &self.classes
     }
 
+    fn stamp(&self) -> String {
+        String::new()
+    }
+
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {
         check_range(&self.id, &range, self.count)?;
         Ok(Box::new(

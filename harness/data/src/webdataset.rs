@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::Sample;
 
 use super::decode::DecodeError;
-use super::{DataError, Dataset, Limits, Pending, Samples, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod annotation;
 mod error;
@@ -125,6 +125,11 @@ impl Dataset for WebDataset {
 
     fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = |stamp: Stamp, shard: &Shard| stamp.with(&shard.path);
+        self.shards.iter().fold(Stamp::default(), stamp).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

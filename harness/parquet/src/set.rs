@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prismbench_data::{
-    DataError, Dataset, Limits, ParquetFiles, Pending, Samples, check_range, numbered,
+    DataError, Dataset, Limits, ParquetFiles, Pending, Samples, Stamp, check_range, numbered,
 };
 
 use super::ParquetError;
@@ -163,6 +163,11 @@ impl Dataset for ParquetSet {
 
     fn classes(&self) -> &[String] {
         self.files.first().map_or(&[], |file| &file.columns.classes)
+    }
+
+    fn stamp(&self) -> String {
+        let stamp = |stamp: Stamp, file: &ParquetFile| stamp.with(&file.path);
+        self.files.iter().fold(Stamp::default(), stamp).finish()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

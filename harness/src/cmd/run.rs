@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use prismbench_core::{Outcome, Record};
+use prismbench_core::{Concern, Outcome, Record};
 use prismbench_reports::{Format, Style, write_table};
+use prismbench_suites::{Journals, Suite};
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
@@ -11,10 +12,12 @@ use crate::plan::Plan;
 use crate::provenance::Status;
 use crate::run_folder::{Existing, RunFolder};
 use crate::runner::Runner;
+use crate::shard::{self, Shard};
 use crate::trace::Profile;
 use crate::{Exit, Streams};
 
-/// Measures what the plan says and is not measured yet, and prints the leaderboard.
+/// Measures what the plan says and is not measured yet, and prints the leaderboard; of a shard, only
+/// measures.
 pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let plan = Plan::resolve(args)?;
     let path = args
@@ -24,7 +27,28 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
     if args.dry_run {
         return print_plan(&plan, &path, streams);
     }
-    let done = measure(&plan, &path, args, streams)?;
+    let Some(resolved) = shard::resolve(args, &shard::variable)? else {
+        let done = measure(&plan, &path, args, streams)?;
+        return show(&done, &path, streams);
+    };
+    streams.say(&resolved.to_string());
+    let (shard, extent) = (resolved.shard, Extent::Shard(resolved.shard));
+    let done = follow((&plan, &extent), &path, args, streams)?;
+    if done.failures {
+        streams.say("something failed; the same command tries it again");
+        return Ok(Exit::Partial);
+    }
+    streams.say(&format!(
+        "shard {} of {} is complete; `prismbench merge {}` makes the records when all are",
+        shard.index(),
+        shard.count(),
+        path.display()
+    ));
+    Ok(Exit::Done)
+}
+
+/// Prints the leaderboard of a run that has been measured.
+pub(crate) fn show(done: &Done, path: &Path, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     if !done.anew {
         streams.say("everything was measured before; --force measures it anew");
     }
@@ -45,6 +69,18 @@ pub(crate) struct Done {
     pub(crate) records: Vec<Record>,
     /// Whether anything was measured that was not there before.
     pub(crate) anew: bool,
+    /// Whether something failed in a shard.
+    failures: bool,
+}
+
+/// How much of a plan is followed, and from what.
+pub(crate) enum Extent {
+    /// All of it, picture by picture.
+    Whole,
+    /// One range of the pictures, without numbers.
+    Shard(Shard),
+    /// All of it, of what these shards have measured.
+    Merge(Vec<PathBuf>),
 }
 
 /// Measures into a run folder what the plan says and is not there yet.
@@ -54,6 +90,19 @@ pub(crate) fn measure(
     args: &RunArgs,
     streams: &mut Streams<'_>,
 ) -> Result<Done, Failure> {
+    follow((plan, &Extent::Whole), path, args, streams)
+}
+
+/// Follows a plan as far as it is to be followed.
+pub(crate) fn follow(
+    (plan, extent): (&Plan, &Extent),
+    path: &Path,
+    args: &RunArgs,
+    streams: &mut Streams<'_>,
+) -> Result<Done, Failure> {
+    if !matches!(extent, Extent::Whole) {
+        divisible(plan)?;
+    }
     check(plan)?;
     let threads = args.threads.map_or(0, usize::from);
     // A pool of its own, so that two runs in one process do not share a setting.
@@ -64,11 +113,26 @@ pub(crate) fn measure(
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
-    let mut folder = RunFolder::open(path, plan, existing, pool.current_num_threads())?;
+    let threads = pool.current_num_threads();
+    let mut folder = match *extent {
+        Extent::Shard(shard) => RunFolder::open_shard((path, shard), plan, existing, threads)?,
+        Extent::Whole | Extent::Merge(_) => RunFolder::open(path, plan, existing, threads)?,
+    };
+    let journals = journals(extent, &folder);
     let found = folder.records().len();
-    let mut runner = Runner { plan, args, folder: &mut folder, streams, device, networks: &lent };
+    let mut runner = Runner {
+        plan,
+        args,
+        folder: &mut folder,
+        streams,
+        device,
+        networks: &lent,
+        journals: &journals,
+        failures: false,
+    };
     let profile = args.profile.as_deref().map(|path| (Profile::start(), path));
     let ran = pool.install(|| runner.run());
+    let failures = runner.failures;
     if let Some((profile, path)) = profile {
         // Of a run that failed, too: it shows where the time went.
         profile.finish(path)?.iter().for_each(|line| streams.say(line));
@@ -78,11 +142,38 @@ pub(crate) fn measure(
         return Err(failure);
     }
     let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
-    let is_whole = !folder.records().iter().any(failed);
+    let is_whole = !failures && !folder.records().iter().any(failed);
     folder.end(if is_whole { Status::Complete } else { Status::Stopped })?;
     trim_cache(plan, args, streams);
     let records = folder.records().to_vec();
-    Ok(Done { anew: records.len() != found, records })
+    Ok(Done { anew: records.len() != found, records, failures })
+}
+
+fn journals(extent: &Extent, folder: &RunFolder) -> Journals {
+    match extent {
+        Extent::Whole => Journals::Folder(folder.parts()),
+        Extent::Shard(shard) => Journals::Shard {
+            folder: folder.parts(),
+            index: u64::from(shard.index() - 1),
+            count: u64::from(shard.count()),
+        },
+        Extent::Merge(shards) => Journals::Merged(shards.clone()),
+    }
+}
+
+/// Whether a run can be measured in shards.
+///
+/// # Errors
+/// [`Failure::NoShards`] for what all of the pictures are needed for at once.
+pub(crate) fn divisible(plan: &Plan) -> Result<(), Failure> {
+    let times = |suite: &dyn Suite| suite.concern() == Concern::Throughput;
+    if plan.suites.iter().any(|suite| times(suite.as_ref())) {
+        return Err(Failure::NoShards { what: "the suite `throughput` times one machine" });
+    }
+    if plan.save.anything() {
+        return Err(Failure::NoShards { what: "`--save` writes arrays of all pictures" });
+    }
+    Ok(())
 }
 
 /// Keeps the features of earlier runs within their budget, if there is one.
@@ -103,7 +194,7 @@ pub(crate) fn trim_cache(plan: &Plan, args: &RunArgs, streams: &mut Streams<'_>)
 }
 
 /// What must hold before anything is made: every data set is there.
-fn check(plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
     for data in &plan.data {
         for suite in &plan.suites {
             data.open(suite.learns(), plan.limits)?;

@@ -1,7 +1,8 @@
 use candle_core::Device;
 use prismbench_core::Protocol;
 use prismbench_suites::{
-    Context, GenerationSuite, MomentsFile, Networks, Part, Pictures, Statistics, Suite, SuiteError,
+    Context, GenerationSuite, Journals, MomentsFile, Networks, Part, Pictures, Statistics, Suite,
+    SuiteError,
 };
 
 use crate::cli::{RunArgs, StatsArgs};
@@ -65,6 +66,7 @@ fn take(
         progress: Progress::new(args.progress, streams, title, pictures.count()),
         arrays: Vec::new(),
         originals: None,
+        failed: false,
         streams,
     };
     let interrupted = watcher.streams.interrupted;
@@ -82,7 +84,7 @@ fn take(
         reference: None,
         cache: cache.as_deref(),
         save_features: None,
-        parts: None,
+        journals: &Journals::Temporary,
         save_samples: None,
         interrupted,
         observer: &mut watcher,

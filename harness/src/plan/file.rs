@@ -111,38 +111,44 @@ pub(super) fn read(path: &Path) -> Result<PlanFile, PlanError> {
         .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
     let mut file = parse(&path.display().to_string(), &text)?;
     // What a plan file names stands beside it, wherever the command is run from.
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let beside = |data: &mut String| {
-        // What is no spec is refused when the plan is resolved.
-        if let Ok(choice) = data.parse::<DataChoice>() {
-            *data = choice.beside(folder).to_string();
-        }
-    };
-    file.data.iter_mut().for_each(beside);
-    if file.fit != HELD_OUT {
-        beside(&mut file.fit);
-    }
-    file.samples.iter_mut().for_each(beside);
-    for latents in &mut file.latents {
-        if let Ok(choice) = latents.parse::<LatentsChoice>() {
-            *latents = choice.beside(folder).to_string();
-        }
-    }
-    for generator in file.generators.iter_mut().chain(&mut file.guide) {
-        if let Ok(reference) = generator.parse::<GeneratorRef>() {
-            *generator = reference.beside(folder).to_string();
-        }
-    }
-    for path in file.reference.iter_mut().chain(file.weights.values_mut()) {
-        *path = folder.join(&*path).display().to_string();
-    }
-    for tokenizer in &mut file.tokenizers {
-        // What is no reference is answered when the plan is resolved.
-        if let Ok(reference) = tokenizer.parse::<TokenizerRef>() {
-            *tokenizer = reference.beside(folder).to_string();
-        }
-    }
+    file.set_beside(path.parent().unwrap_or(Path::new("")));
     Ok(file)
+}
+
+impl PlanFile {
+    /// Lets every relative path start at a folder.
+    pub(super) fn set_beside(&mut self, folder: &Path) {
+        let beside = |data: &mut String| {
+            // What is no spec is refused when the plan is resolved.
+            if let Ok(choice) = data.parse::<DataChoice>() {
+                *data = choice.beside(folder).to_string();
+            }
+        };
+        self.data.iter_mut().for_each(beside);
+        if self.fit != HELD_OUT {
+            beside(&mut self.fit);
+        }
+        self.samples.iter_mut().for_each(beside);
+        for latents in &mut self.latents {
+            if let Ok(choice) = latents.parse::<LatentsChoice>() {
+                *latents = choice.beside(folder).to_string();
+            }
+        }
+        for generator in self.generators.iter_mut().chain(&mut self.guide) {
+            if let Ok(reference) = generator.parse::<GeneratorRef>() {
+                *generator = reference.beside(folder).to_string();
+            }
+        }
+        for path in self.reference.iter_mut().chain(self.weights.values_mut()) {
+            *path = folder.join(&*path).display().to_string();
+        }
+        for tokenizer in &mut self.tokenizers {
+            // What is no reference is answered when the plan is resolved.
+            if let Ok(reference) = tokenizer.parse::<TokenizerRef>() {
+                *tokenizer = reference.beside(folder).to_string();
+            }
+        }
+    }
 }
 
 pub(super) fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {

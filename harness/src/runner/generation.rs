@@ -18,6 +18,7 @@ use crate::plan::{Drawing, Fit};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, WeightFile};
 use crate::records::{Common, Subject, sha256_of_all};
+use crate::run_folder::named_after;
 
 /// Samples that are drawn where nothing else is said: those of published tables.
 const SAMPLES: u64 = 50_000;
@@ -91,8 +92,7 @@ impl Runner<'_, '_> {
                 }
             }
         }
-        // What a run left that was killed between the records of a row and this.
-        self.folder.clear_parts()
+        Ok(())
     }
 
     fn finished(&mut self, spec: &DataSpec, comparison: &Comparison<'_>) -> Result<(), Failure> {
@@ -285,7 +285,9 @@ impl Runner<'_, '_> {
         let title = format!("generation · {} · {}", row.id, comparison.protocol.name);
         let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
         let cache = cache.map(|folder| folder.join("features"));
-        let parts = self.folder.parts(place(row, comparison).each_ref().map(String::as_str));
+        let pass = place(row, comparison);
+        let pass = format!("generation-{}", named_after(pass.each_ref().map(String::as_str)));
+        let journals = self.journals.under(&pass);
         let save_samples = match self.plan.save.samples {
             true => {
                 let place = place(row, comparison);
@@ -298,6 +300,7 @@ impl Runner<'_, '_> {
             progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
             arrays: Vec::new(),
             originals: None,
+            failed: false,
             streams: self.streams,
         };
         let interrupted = watcher.streams.interrupted;
@@ -315,7 +318,7 @@ impl Runner<'_, '_> {
             reference: None,
             cache: cache.as_deref(),
             save_features: None,
-            parts: Some(parts.as_path()),
+            journals: &journals,
             save_samples: save_samples.as_deref(),
             interrupted,
             observer: &mut watcher,
@@ -327,7 +330,11 @@ impl Runner<'_, '_> {
         let real = comparison.real.as_ref();
         let pass = GenerationSuite.judge(samples, decoder, reference, real, &mut context);
         watcher.progress.finish();
+        let has_failed = watcher.failed;
+        self.failures |= has_failed;
         let pass = pass.map_err(|source| failed(&row.id, source))?;
+        // Of a shard there is nothing but its journals.
+        let Some(pass) = pass else { return self.folder.passed() };
         for warning in &pass.warnings {
             self.streams.say(&format!("warning: {warning}"));
         }
@@ -335,7 +342,8 @@ impl Runner<'_, '_> {
             self.streams.say(&format!("saved {}", path.display()));
         }
         self.enter(row, &pass, comparison)?;
-        self.folder.remove_parts(&parts)
+        self.folder.let_go(&journals, has_failed)?;
+        self.folder.passed()
     }
 
     /// Writes the records of a pass.

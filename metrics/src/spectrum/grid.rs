@@ -74,7 +74,8 @@ impl LatentGrid {
     }
 
     /// Rows and columns of coefficients.
-    pub(super) fn size(&self) -> (usize, usize) {
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
         (self.size.height, self.size.width)
     }
 

@@ -1,9 +1,11 @@
+use std::io;
 use std::time::Instant;
 
 use prismbench_core::{
     Encoding, LatentNoise, Outcome, PosteriorRule, SampleKey, Tokenizer, TokenizerSpec,
 };
 use prismbench_metrics::FeatureRows;
+use serde::{Deserialize, Serialize};
 
 use super::error::ExtractError;
 use super::pool::pool;
@@ -11,6 +13,7 @@ use super::tokens::tokens;
 use super::{Extracted, Input};
 use crate::Context;
 use crate::feature_file::{Item, Kept, Origin};
+use crate::journal::Recalled;
 use crate::pictures::{Pictures, Prepared};
 
 /// Name of the only layer in a file of features.
@@ -21,9 +24,21 @@ pub(super) struct Subject<'a> {
     tokenizer: &'a dyn Tokenizer,
     seed: u64,
     kept: Kept,
-    latent: Option<String>,
+    latent: String,
     seconds: f64,
+    /// Why nothing more is measured of it.
+    stopped: Option<Outcome>,
+    /// Why there is nothing of it in what was taken in.
     failure: Option<Outcome>,
+}
+
+/// What a block gave of one tokenizer, besides its rows.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Taken {
+    seconds: f64,
+    /// Rows that were computed; the others were remembered.
+    fresh: u64,
+    latent: String,
 }
 
 impl<'a> Subject<'a> {
@@ -43,34 +58,67 @@ impl<'a> Subject<'a> {
             let set = format!("{} {}", pictures.dataset.id(), pictures.part.name());
             kept = kept.with_cache(folder, &set, warnings);
         }
-        let seed = context.seed;
-        Self { tokenizer, seed, kept, latent: None, seconds: 0.0, failure: None }
+        let (latent, seed) = (String::new(), context.seed);
+        Self { tokenizer, seed, kept, latent, seconds: 0.0, stopped: None, failure: None }
     }
 
-    pub(super) fn add(&mut self, input: &Input<'_>) {
-        if self.failure.is_some() {
-            return;
+    /// The rows of a block.
+    pub(super) fn measure(&mut self, input: &Input<'_>) -> Result<(Taken, FeatureRows), Outcome> {
+        if let Some(stopped) = &self.stopped {
+            return Err(stopped.clone());
         }
-        if let Err(error) = self.try_add(input) {
-            self.failure = Some(error.outcome());
-        }
+        self.try_measure(input).map_err(|error| self.stopped.insert(error.outcome()).clone())
     }
 
-    fn try_add(&mut self, input: &Input<'_>) -> Result<(), ExtractError> {
+    fn try_measure(&self, input: &Input<'_>) -> Result<(Taken, FeatureRows), ExtractError> {
         let items: Vec<Item<'_>> = input.block.iter().map(Prepared::item).collect();
-        let columns = self.kept.spool(0).map(prismbench_metrics::Features::columns);
-        let (tokenizer, seed, seconds) = (self.tokenizer, self.seed, &mut self.seconds);
-        self.kept.add(&items, |unknown| {
+        let mut seconds = 0.0;
+        let (rows, fresh) = self.kept.rows(&items, |unknown| {
             let start = Instant::now();
-            let rows = compute(tokenizer, seed, input, unknown)?;
-            *seconds += start.elapsed().as_secs_f64();
+            let rows = compute(self.tokenizer, self.seed, input, unknown)?;
+            seconds = start.elapsed().as_secs_f64();
             let names: Vec<&str> = unknown.iter().map(|&place| items[place].name).collect();
-            check(&rows, &names, columns, "pictures")?;
-            Ok(vec![rows])
+            check(&rows, &names, None, "pictures")?;
+            Ok::<_, ExtractError>(vec![rows])
         })?;
-        if let Some(picture) = input.block.first().filter(|_| self.latent.is_none()) {
+        let latent = input.block.first().map_or_else(String::new, |picture| {
             let (height, width) = (picture.image.height(), picture.image.width());
-            self.latent = Some(self.tokenizer.latent_shape(height, width).to_string());
+            self.tokenizer.latent_shape(height, width).to_string()
+        });
+        let given = input.block.len();
+        let rows = rows.into_iter().next();
+        let rows = rows.ok_or(ExtractError::Count { given, rows: 0, what: "pictures" })?;
+        Ok((Taken { seconds, fresh, latent }, rows))
+    }
+
+    /// Takes in what a block gave: its rows are layer number `place`.
+    pub(super) fn take<S>(
+        &mut self,
+        block: &Recalled<'_, S>,
+        (taken, place): (Result<Taken, Outcome>, usize),
+    ) -> io::Result<()> {
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        let Taken { seconds, fresh, latent } = match taken {
+            Ok(taken) => taken,
+            Err(outcome) => {
+                self.failure = Some(outcome);
+                return Ok(());
+            }
+        };
+        let rows = block.layer(place)?;
+        let columns = self.kept.spool(0).map(prismbench_metrics::Features::columns);
+        if let Some(expected) = columns.filter(|&columns| columns != rows.columns) {
+            let name = block.names().next().unwrap_or_default().to_owned();
+            let error = ExtractError::Width { name, expected, found: rows.columns };
+            self.failure = Some(error.outcome());
+            return Ok(());
+        }
+        self.kept.take(block.names(), block.digests(), &[rows], fresh)?;
+        self.seconds += seconds;
+        if self.latent.is_empty() {
+            self.latent = latent;
         }
         Ok(())
     }
@@ -80,10 +128,10 @@ impl<'a> Subject<'a> {
             return Err(failure);
         }
         self.kept.keep(warnings);
-        let (computed, latent) = (self.kept.fresh(), self.latent.unwrap_or_default());
+        let computed = self.kept.fresh();
         let nothing = || Outcome::Skipped { reason: "no features were taken".to_owned() };
         let rows = self.kept.into_spool(0).ok_or_else(nothing)?;
-        Ok(Extracted { rows, latent, seconds: self.seconds, computed })
+        Ok(Extracted { rows, latent: self.latent, seconds: self.seconds, computed })
     }
 }
 

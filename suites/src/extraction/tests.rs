@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candle_core::Tensor;
 use prismbench_core::{
@@ -9,7 +9,7 @@ use prismbench_core::{
 use super::*;
 use crate::feature_file::Origin;
 use crate::pictures::{OnBad, Part};
-use crate::{Networks, Observer};
+use crate::{Journals, Networks, Observer};
 use prismbench_data::{Dataset, Synthetic};
 
 /// Four patch tokens of a square, the mean colours of its quarters, and a count of the pictures that it saw.
@@ -146,7 +146,7 @@ fn with_context<T>(
         reference: None,
         cache,
         save_features: None,
-        parts: None,
+        journals: &Journals::Temporary,
         save_samples: None,
         interrupted: &AtomicBool::new(false),
         observer: &mut Silent,
@@ -175,10 +175,11 @@ fn pass(
     pictures: &Pictures<'_>,
     cache: Option<&Path>,
 ) -> (Result<Vec<f32>, Outcome>, usize, Vec<String>) {
-    let mut found = with_context(cache, 5, |context| extract(&[fake], pictures, context)).unwrap();
+    let found = with_context(cache, 5, |context| extract(&[fake], pictures, context));
+    let mut found = found.unwrap().unwrap();
     let extracted = found.subjects.remove(0);
     if let Ok(extracted) = &extracted {
-        assert_eq!(extracted.computed, fake.seen.load(Ordering::Relaxed));
+        assert_eq!(extracted.computed, fake.seen.load(Ordering::Relaxed) as u64);
         assert_eq!(extracted.features().rows(), found.pictures.ids.len());
         assert_eq!(extracted.latent, "3x2x2");
     }
@@ -289,7 +290,8 @@ fn a_feature_that_is_no_number_is_told_with_its_picture_and_the_others_go_on() {
     let (good, bad) = (Fake::new("a1"), Fake { bad: Some(2), ..Fake::new("b2") });
     let all = pictures(&set, &protocol, Part::All);
     let subjects: [&dyn Tokenizer; 2] = [&bad, &good];
-    let found = with_context(None, 5, |context| extract(&subjects, &all, context)).unwrap();
+    let found = with_context(None, 5, |context| extract(&subjects, &all, context));
+    let found = found.unwrap().unwrap();
     let Err(Outcome::Failed { reason }) = &found.subjects[0] else { panic!("it has failed") };
     assert_eq!(reason, "a feature of `000002` is NaN; check it and the weights");
     assert!(found.subjects[1].is_ok() && bad.seen() == 5, "and no further block of it");
@@ -304,7 +306,8 @@ fn neither_batches_nor_the_order_of_tokenizers_move_a_bit() {
     let of = |batch| {
         let (first, second) = (Fake::new("a1"), Fake { latent_only: true, ..Fake::new("") });
         let subjects: [&dyn Tokenizer; 2] = [&first, &second];
-        let found = with_context(None, batch, |context| extract(&subjects, &all, context)).unwrap();
+        let found = with_context(None, batch, |context| extract(&subjects, &all, context));
+        let found = found.unwrap().unwrap();
         let rows: Vec<Vec<f32>> =
             found.subjects.iter().map(|subject| rows(subject.as_ref().ok().unwrap())).collect();
         (found.pictures, rows)

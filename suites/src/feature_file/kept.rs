@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use prismbench_metrics::{FeatureRows, Features as _};
 
 use super::{DIGEST, FeatureFile, Origin, write};
-use crate::spool::Spool;
+use crate::spool::{Spool, StoredRows};
 
 /// Features of a pass, some of them remembered from an earlier one.
 pub(crate) struct Kept {
@@ -15,7 +15,7 @@ pub(crate) struct Kept {
     path: Option<PathBuf>,
     origin: Origin,
     /// How many were computed.
-    fresh: usize,
+    fresh: u64,
 }
 
 /// The rows of one kind of features.
@@ -81,34 +81,82 @@ impl Kept {
         self
     }
 
-    /// Adds the rows of some items: those that are remembered, and for the others, whose places
-    /// among `items` it gets, what `compute` gives: the rows of each layer.
-    pub(crate) fn add<E>(
-        &mut self,
+    /// The rows of some items, layer by layer: those that are remembered, and for the others, whose
+    /// places among `items` it gets, what `compute` gives; with how many were computed.
+    pub(crate) fn rows<E>(
+        &self,
         items: &[Item<'_>],
-        compute: impl FnOnce(&[usize]) -> Result<Vec<FeatureRows>, E>,
-    ) -> Result<(), AddError<E>> {
-        self.digests.extend(items.iter().map(|item| item.digest));
+        mut compute: impl FnMut(&[usize]) -> Result<Vec<FeatureRows>, E>,
+    ) -> Result<(Vec<FeatureRows>, u64), E> {
         if self.layers.is_empty() {
-            return Ok(());
+            return Ok((Vec::new(), 0));
         }
         let known: Vec<_> = items.iter().map(|item| self.remembered(&item.digest)).collect();
         let unknown: Vec<usize> =
             (0..items.len()).filter(|&place| known[place].is_none()).collect();
-        self.fresh += unknown.len();
+        if unknown.len() == items.len() {
+            return Ok((compute(&unknown)?, unknown.len() as u64));
+        }
         let computed = match unknown.as_slice() {
             [] => Vec::new(),
-            unknown => compute(unknown).map_err(AddError::Compute)?,
+            unknown => compute(unknown)?,
         };
-        let mut fresh: Vec<_> = computed.iter().map(FeatureRows::rows).collect();
-        for (item, known) in items.iter().zip(known) {
-            for (number, layer) in self.layers.iter_mut().enumerate() {
-                let row = match &known {
+        let widths = |rows: &Vec<Vec<f32>>| {
+            rows.iter().map(Vec::len).eq(computed.iter().map(FeatureRows::width))
+        };
+        if !computed.is_empty() && !known.iter().flatten().all(widths) {
+            // Pictures of another size were remembered under the same name.
+            let all: Vec<usize> = (0..items.len()).collect();
+            return Ok((compute(&all)?, items.len() as u64));
+        }
+        let layer = |number: usize| {
+            let mut fresh = computed.get(number).map(FeatureRows::rows).into_iter().flatten();
+            let mut values = Vec::new();
+            for known in &known {
+                let row = match known {
                     Some(rows) => rows.get(number).map(Vec::as_slice),
-                    None => fresh.get_mut(number).and_then(Iterator::next),
+                    None => fresh.next(),
                 };
-                let row = row.unwrap_or_default();
-                let spool = layer.spool.get_or_insert_with(|| Spool::new(row.len()));
+                values.extend_from_slice(row.unwrap_or_default());
+            }
+            // Rows of one layer are equally long: those remembered were compared, those computed are of
+            // one network.
+            FeatureRows::new(values.len() / items.len(), values).ok()
+        };
+        let rows = (0..self.layers.len()).filter_map(layer).collect();
+        Ok((rows, unknown.len() as u64))
+    }
+
+    /// Takes in rows that lie in the journal of a pass, of the pictures with those digests; `layers` gives
+    /// those of each layer. `fresh` is how many of them were computed.
+    pub(crate) fn take<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n str> + Clone,
+        digests: impl Iterator<Item = [u8; DIGEST]>,
+        layers: &[&StoredRows<'_>],
+        fresh: u64,
+    ) -> io::Result<()> {
+        self.digests.extend(digests);
+        self.fresh += fresh;
+        for (layer, stored) in self.layers.iter_mut().zip(layers) {
+            let spool = layer.spool.get_or_insert_with(|| Spool::new(stored.columns));
+            spool.adopt(names.clone(), stored)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of some items: those that are remembered, and for the others what `compute` gives.
+    pub(crate) fn add<E>(
+        &mut self,
+        items: &[Item<'_>],
+        compute: impl FnMut(&[usize]) -> Result<Vec<FeatureRows>, E>,
+    ) -> Result<(), AddError<E>> {
+        let (rows, fresh) = self.rows(items, compute).map_err(AddError::Compute)?;
+        self.digests.extend(items.iter().map(|item| item.digest));
+        self.fresh += fresh;
+        for (layer, rows) in self.layers.iter_mut().zip(&rows) {
+            let spool = layer.spool.get_or_insert_with(|| Spool::new(rows.width()));
+            for (item, row) in items.iter().zip(rows.rows()) {
                 spool.push(item.name, row).map_err(AddError::Spool)?;
             }
         }
@@ -126,7 +174,7 @@ impl Kept {
     }
 
     /// How many rows were computed, and not remembered.
-    pub(crate) fn fresh(&self) -> usize {
+    pub(crate) fn fresh(&self) -> u64 {
         self.fresh
     }
 

@@ -6,8 +6,6 @@ use prismbench_kernels::nn::BITS;
 use prismbench_metrics::FeatureNetwork;
 use sha2::{Digest, Sha256};
 
-use crate::Context;
-
 /// What features are of, besides the pictures or texts: two files with equal origins have comparable rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin(pub(super) BTreeMap<String, String>);
@@ -28,23 +26,6 @@ impl Origin {
         let resize = network.resize().map(|(field, value)| (field, value.to_owned()));
         let fields = fields.into_iter().chain(resize);
         Self(fields.map(|(name, value)| (name.to_owned(), value)).collect())
-    }
-
-    /// Features of what a tokenizer makes of pictures.
-    pub(crate) fn of_reconstructions(
-        network: &dyn FeatureNetwork,
-        tokenizer: &TokenizerSpec,
-        context: &Context<'_>,
-    ) -> Self {
-        let mut origin = Self::new(network, context.protocol);
-        let seed = ("seed".to_owned(), context.seed.to_string());
-        let model = Self::of_model("decoder", tokenizer, context.device);
-        // Its weights stand beside those of the network.
-        let model = model.0.into_iter().map(|(name, value)| (format!("decoder {name}"), value));
-        let fields = context.protocol.fields().into_iter();
-        let fields = fields.map(|(field, value)| (format!("protocol {field}"), value.to_string()));
-        origin.0.extend(model.chain(fields).chain([seed]));
-        origin
     }
 
     /// Features of pictures as a tokenizer gives them: every field of the protocol that decides them.

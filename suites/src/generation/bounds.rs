@@ -2,15 +2,15 @@ use prismbench_core::{
     Encoding, ImageBatch, MetricDef, Quantiser, Reconstruction, RgbImage, SampleKey, Tokenizer,
     TokenizerError,
 };
-use prismbench_metrics::{
-    FLOOR_FID, FeatureNetwork, FeatureRows, FeatureSet, Features, MetricError, RFID, Tap,
-};
+use prismbench_metrics::{FLOOR_FID, FeatureNetwork, FeatureSet, Features, MetricError, RFID, Tap};
 
-use super::reference::features;
+use super::reference::{Taken, features};
 use super::space::{Absent, Space, skipped};
-use crate::feature_file::{AddError, Origin};
+use crate::follow::{Passing, follow, of_network, of_tokenizers};
+use crate::journal::{Block, Recalled};
 use crate::pictures::Prepared;
-use crate::sets::{Rows, Value, blamed, by_content, frechet, pairs_by_content};
+use crate::sets::{Value, blamed, by_content, frechet, pairs_by_content};
+use crate::spool::Spool;
 use crate::{Context, Pictures, SuiteError};
 
 /// What a generator cannot be blamed for: the decoder's own distance between real pictures and their
@@ -41,7 +41,13 @@ impl Bounds {
         let limit = real.limit.map_or(samples, |limit| limit.min(samples));
         let real = &Pictures { limit: Some(limit), ..*real };
         let mut warnings = Vec::new();
-        let (own, _, count) = features(real, (network, &[Tap::Pooled]), context, &mut warnings)?;
+        let named = ("bounds", network, &[Tap::Pooled][..]);
+        let taken = features(real, named, context, &mut warnings)?;
+        if taken.is_none() && wants(&RFID) {
+            // A shard: its journal is all that it leaves.
+            decoder.map(|decoder| reconstructed(decoder, real, network, context)).transpose()?;
+        }
+        let Some(Taken { own, count, .. }) = taken else { return Ok(Self::default()) };
         let Some(originals) = own.spool(0) else { return Ok(Self::default()) };
         let mut bounds = Self { count, ..Self::default() };
         if wants(&FLOOR_FID) && reference.is_apart() {
@@ -55,10 +61,8 @@ impl Bounds {
                 frechet(FeatureSet::Features(&originals), &made, Some(&originals))
             };
             let made = reconstructed(decoder, real, network, context)?;
-            bounds.decoder = Some(made.and_then(|made| {
-                let made = made.spool(0).ok_or("no features were taken")?;
-                distance(made).map_err(|error| error.to_string())
-            }));
+            bounds.decoder =
+                Some(made.and_then(|made| distance(&made).map_err(|error| error.to_string())));
         }
         Ok(bounds)
     }
@@ -90,67 +94,84 @@ fn reconstructed(
     real: &Pictures<'_>,
     network: &dyn FeatureNetwork,
     context: &mut Context<'_>,
-) -> Result<Result<Rows, String>, SuiteError> {
-    const TAPS: [Tap; 1] = [Tap::Pooled];
-    let mut rows = match context.parts {
-        Some(folder) => {
-            let origin = Origin::of_reconstructions(network, decoder.spec(), context);
-            Rows::in_folder(network, &TAPS, (folder, "decoder"), &origin)
-                .map_err(SuiteError::Spool)?
+) -> Result<Result<Spool, String>, SuiteError> {
+    let mut pass = OfDecoder { decoder, real, network, spool: Ok(None), stopped: None };
+    let mut own = of_tokenizers(&[decoder]);
+    own.extend([of_network(network)]);
+    let mut warnings = Vec::new();
+    follow(&mut pass, real, ("decoder", own), context, &mut warnings)?;
+    Ok(pass.spool.and_then(|spool| spool.ok_or("no features were taken".to_owned())))
+}
+
+/// A pass that takes features of what a decoder makes.
+struct OfDecoder<'p> {
+    decoder: &'p dyn Tokenizer,
+    real: &'p Pictures<'p>,
+    network: &'p dyn FeatureNetwork,
+    spool: Result<Option<Spool>, String>,
+    /// Why nothing more is made.
+    stopped: Option<String>,
+}
+
+impl Passing for OfDecoder<'_> {
+    /// Why there are no features.
+    type State = Option<String>;
+
+    fn measure(
+        &mut self,
+        block: &[Prepared],
+        context: &mut Context<'_>,
+    ) -> Result<Block<Self::State>, SuiteError> {
+        let nothing =
+            |reason: &String| Block { state: Some(reason.clone()), rows: Vec::new(), failed: true };
+        if let Some(reason) = &self.stopped {
+            return Ok(nothing(reason));
         }
-        None => Rows::new(network, &TAPS),
-    };
-    let mut blocks = real.blocks(context.batch)?;
-    let (mut done, total) = (0, real.count());
-    while let Some(block) = blocks.next_block()? {
-        let compute = |fresh: &[Prepared]| -> Result<Vec<FeatureRows>, Stopped> {
-            let images = made(decoder, real, fresh, context)?;
-            let images: Vec<&RgbImage> = images.iter().collect();
-            network.features(&images, &TAPS).map_err(|source| {
-                let picture = blamed(&source, fresh);
-                Stopped::Run(Box::new(SuiteError::Network { picture, source: Box::new(source) }))
-            })
+        let images = match made(self.decoder, self.real, block, context) {
+            Ok(images) => images,
+            Err(reason) => return Ok(nothing(self.stopped.insert(reason))),
         };
-        match rows.add(&block, compute) {
-            Ok(()) => {}
-            Err(AddError::Spool(error)) => return Err(SuiteError::Spool(error)),
-            Err(AddError::Compute(Stopped::Run(error))) => return Err(*error),
-            Err(AddError::Compute(Stopped::Bound(reason))) => return Ok(Err(reason)),
-        }
-        done += block.len() as u64;
-        context.observer.progress(done, total);
-        if done < total && context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(SuiteError::Interrupted { done, total });
-        }
+        let images: Vec<&RgbImage> = images.iter().collect();
+        let rows = self.network.features(&images, &[Tap::Pooled]).map_err(|source| {
+            let picture = blamed(&source, block);
+            SuiteError::Network { picture, source: Box::new(source) }
+        })?;
+        Ok(Block { state: None, rows, failed: false })
     }
-    Ok(Ok(rows))
-}
 
-/// What goes wrong with a block: for the whole run, or for this bound alone.
-enum Stopped {
-    Run(Box<SuiteError>),
-    Bound(String),
-}
-
-impl From<TokenizerError> for Stopped {
-    fn from(error: TokenizerError) -> Self {
-        Self::Bound(error.to_string())
+    fn take(
+        &mut self,
+        block: Recalled<'_, Self::State>,
+        reason: Self::State,
+    ) -> Result<(), SuiteError> {
+        match (&mut self.spool, reason) {
+            (Ok(spool), None) => {
+                let rows = block.layer(0)?;
+                let spool = spool.get_or_insert_with(|| Spool::new(rows.columns));
+                spool.adopt(block.names(), rows)?;
+            }
+            (spool @ Ok(_), Some(reason)) => *spool = Err(reason),
+            (Err(_), _) => {}
+        }
+        Ok(())
     }
 }
 
+/// What a decoder makes of a block, or why it makes nothing.
 fn made(
     decoder: &dyn Tokenizer,
     real: &Pictures<'_>,
     block: &[Prepared],
     context: &Context<'_>,
-) -> Result<Vec<RgbImage>, Stopped> {
+) -> Result<Vec<RgbImage>, String> {
     let protocol = real.protocol;
-    let not_quantised = || Stopped::Bound(SuiteError::NotQuantised.to_string());
+    let not_quantised = || SuiteError::NotQuantised.to_string();
+    let failed = |error: TokenizerError| error.to_string();
     if protocol.quantiser == Quantiser::None {
         return Err(not_quantised());
     }
     let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-    let batch = ImageBatch::from_images(&images, context.device)?;
+    let batch = ImageBatch::from_images(&images, context.device).map_err(failed)?;
     let keys: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
     let encoding = Encoding {
         posterior: protocol.posterior,
@@ -159,8 +180,9 @@ fn made(
         seed: context.seed,
         samples: &keys,
     };
-    let latents = decoder.encode(&batch, &encoding)?;
-    let made = decoder.decode(&latents)?.quantise(protocol.quantiser)?;
+    let latents = decoder.encode(&batch, &encoding).map_err(failed)?;
+    let made = decoder.decode(&latents).and_then(|made| made.quantise(protocol.quantiser));
+    let made = made.map_err(failed)?;
     made.into_iter()
         .map(|made| match made {
             Reconstruction::U8(image) => Ok(image),

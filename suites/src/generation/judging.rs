@@ -1,11 +1,14 @@
+use std::io;
+
 use prismbench_core::{MetricDef, Outcome, Protocol, Tokenizer};
-use prismbench_metrics::{MetricError, RFID};
+use prismbench_metrics::{FeatureRows, MetricError, RFID};
 
 use super::bounds::Bounds;
 use super::reference::ReferenceChoice;
 use super::source::SampleSource;
 use super::space::{Absent, Space};
 use super::{is_bound, warnings};
+use crate::journal::Recalled;
 use crate::pictures::Prepared;
 use crate::sets::Value;
 use crate::{Context, Measured, Measurement, NetworkKind, Pictures, SuiteError};
@@ -58,9 +61,21 @@ impl<'a> Judging<'a> {
         Ok(Self { protocol, metrics, spaces, bounds, seed })
     }
 
-    /// Takes in samples.
-    pub(super) fn add(&mut self, block: &[Prepared]) -> Result<(), SuiteError> {
-        self.spaces.iter_mut().try_for_each(|space| space.add(block))
+    /// What decides what is taken of the samples.
+    pub(super) fn origin(&self) -> impl Iterator<Item = (String, String)> {
+        self.spaces.iter().map(Space::origin)
+    }
+
+    /// The features of samples.
+    pub(super) fn measure(&self, block: &[Prepared]) -> Result<Vec<FeatureRows>, SuiteError> {
+        let rows = self.spaces.iter().map(|space| space.measure(block));
+        Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// Takes in what was measured of samples.
+    pub(super) fn take<S>(&mut self, block: &Recalled<'_, S>) -> io::Result<()> {
+        let mut spaces = self.spaces.iter_mut();
+        spaces.try_fold(0, |first, space| space.take(block, first)).map(|_| ())
     }
 
     /// The measurements, in the order of the suite's metrics.

@@ -4,6 +4,9 @@ use prismbench_metrics::{FeatureNetwork, FeatureSet, Features, Tap};
 use super::moments_file::{MomentSet, MomentsFile, Unlike};
 use super::source::{Finished, SampleSource};
 use crate::feature_file::Origin;
+use crate::follow::{Passing, follow, of_network};
+use crate::journal::{Block, Recalled};
+use crate::pictures::Prepared;
 use crate::sets::Own;
 use crate::{Context, NetworkKind, Pictures, SuiteError};
 
@@ -54,8 +57,10 @@ impl<'a> Reference<'a> {
         let is_apart = file.is_some();
         let mut reference =
             Self { is_apart, moments, pictures: None, sha256: String::new(), count: 0 };
-        if let Some(pictures) = pictures.filter(|_| compares || !is_apart) {
-            let (own, sha256, count) = features(pictures, (network, taps), context, warnings)?;
+        if let Some(pictures) = pictures.filter(|_| compares || !is_apart)
+            && let Some(Taken { own, sha256, count }) =
+                features(pictures, ("reference", network, taps), context, warnings)?
+        {
             (reference.pictures, reference.sha256, reference.count) = (Some(own), sha256, count);
         }
         if let Some(moments) = moments {
@@ -134,36 +139,59 @@ pub(super) fn mark(
     Ok(format!("-against-{field}={found}"))
 }
 
-/// Features of pictures, remembered ones where the cache has them; the sha256 of the pictures and
-/// their number.
+/// Features of a set of pictures.
+pub(super) struct Taken {
+    pub(super) own: Own,
+    /// Of the pictures.
+    pub(super) sha256: String,
+    /// Pictures.
+    pub(super) count: usize,
+}
+
+/// Features of pictures, remembered ones where the cache has them. `None` in a shard, whose journal (the
+/// name begins with the given one) is all that it leaves.
 pub(super) fn features<'a>(
     pictures: &Pictures<'a>,
-    (network, taps): (&dyn FeatureNetwork, &[Tap]),
+    (name, network, taps): (&str, &dyn FeatureNetwork, &[Tap]),
     context: &mut Context<'a>,
     warnings: &mut Vec<String>,
-) -> Result<(Own, String, usize), SuiteError> {
+) -> Result<Option<Taken>, SuiteError> {
     let mut own = Own::new(network, taps, pictures.protocol);
     if let Some(folder) = context.cache {
         own = own.with_cache(folder, pictures, warnings);
     }
-    let mut seen = crate::seen::Seen::default();
-    let total = pictures.count();
-    let mut blocks = pictures.blocks(context.batch)?;
-    while let Some(block) = blocks.next_block()? {
-        own.add(network, &block)?;
-        seen.add(&block);
-        let done = seen.measured.ids.len() as u64 + blocks.skipped().len() as u64;
-        context.observer.progress(done, total);
-        if done < total && context.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
-            own.keep(warnings);
-            return Err(SuiteError::Interrupted { done, total });
-        }
+    let mut pass = OfPictures { network, own };
+    let name = format!("{name}-{}", network.id());
+    let taps: Vec<&str> = taps.iter().map(|tap| tap.id()).collect();
+    let origin = [of_network(network), ("taps".to_owned(), taps.join(" "))].into_iter().collect();
+    let Some(measured) = follow(&mut pass, pictures, (&name, origin), context, warnings)? else {
+        return Ok(None);
+    };
+    let measured = measured.some(pictures)?;
+    pass.own.keep(warnings);
+    Ok(Some(Taken { own: pass.own, sha256: measured.sha256, count: measured.ids.len() }))
+}
+
+/// A pass that takes features of pictures.
+struct OfPictures<'n> {
+    network: &'n dyn FeatureNetwork,
+    own: Own,
+}
+
+impl Passing for OfPictures<'_> {
+    /// How many were computed.
+    type State = u64;
+
+    fn measure(
+        &mut self,
+        block: &[Prepared],
+        _: &mut Context<'_>,
+    ) -> Result<Block<u64>, SuiteError> {
+        let (rows, state) = self.own.measure(self.network, block)?;
+        Ok(Block { state, rows, failed: false })
     }
-    let measured = seen.finish();
-    if measured.ids.is_empty() {
-        let dataset = pictures.dataset.id().to_owned();
-        return Err(SuiteError::NothingLeft { dataset, skipped: blocks.skipped().len() });
+
+    fn take(&mut self, block: Recalled<'_, u64>, fresh: u64) -> Result<(), SuiteError> {
+        Ok(self.own.take(&block, (0, fresh))?)
     }
-    own.keep(warnings);
-    Ok((own, measured.sha256, measured.ids.len()))
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 use prismbench_core::{
@@ -8,7 +9,8 @@ use prismbench_core::{
 use prismbench_data::{LatentFiles, numbered};
 use sha2::{Digest, Sha256};
 
-use crate::pictures::{Pictures, Prepared};
+use crate::follow::Source;
+use crate::pictures::{Pictures, Prepared, Skipped};
 use crate::{Part, SuiteError};
 
 /// Latents that are read at once when they are hashed.
@@ -37,26 +39,62 @@ pub trait SampleSource {
         Ok(())
     }
 
-    /// Everything that decides the samples, for those that are made here: of equal origins they are
-    /// the same. `None` for samples that are only read.
+    /// Everything that decides the samples, by name: of equal origins they are the same.
     ///
     /// # Errors
     /// What reading that they are made of can give.
-    fn origin(&self) -> Result<Option<BTreeMap<String, String>>, SuiteError> {
-        Ok(None)
+    fn origin(&self) -> Result<BTreeMap<String, String>, SuiteError>;
+
+    /// Whether they are made here, and not only read.
+    fn is_made_here(&self) -> bool {
+        true
     }
 
-    /// Hands all samples from number `range.0` on over, `range.1` at a time. A sample is the same whatever
-    /// the first.
+    /// Hands the samples of a range over, `batch` at a time, with those that were left out on the way to
+    /// each block; returns those that were left out behind the last. A sample is the same whatever the
+    /// range and the batch.
     ///
     /// # Errors
     /// What reading or making samples can give, with the sample; what `take` gives.
     fn each(
         &self,
-        range: (u64, usize),
-        device: &Device,
-        take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
-    ) -> Result<(), SuiteError>;
+        range: Range<u64>,
+        how: (usize, &Device),
+        take: &mut TakeSamples<'_>,
+    ) -> Result<Vec<Skipped>, SuiteError>;
+}
+
+/// Takes a block of samples, and those that were left out on the way to it.
+pub type TakeSamples<'t> = dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError> + 't;
+
+/// Samples as a pass goes over them.
+pub(super) struct Sampled<'a>(pub(super) &'a dyn SampleSource);
+
+impl Source for Sampled<'_> {
+    fn origin(&self) -> Result<BTreeMap<String, String>, SuiteError> {
+        self.0.origin()
+    }
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    fn total(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn count(&self, range: &Range<u64>) -> u64 {
+        range.end - range.start
+    }
+
+    fn each(
+        &self,
+        range: Range<u64>,
+        how: (usize, &Device),
+        take: &mut TakeSamples<'_>,
+    ) -> Result<Vec<Skipped>, SuiteError> {
+        self.0.each(range, how, take)
+    }
 }
 
 /// Pictures that somebody made: a folder, an archive of ADM's form.
@@ -108,37 +146,37 @@ impl SampleSource for Finished<'_> {
     }
 
     fn check(&self) -> Result<(), SuiteError> {
-        let first = Self { pictures: Pictures { limit: Some(1), ..self.pictures } };
-        first.in_blocks((0, 1), &mut |_| Ok(()))
+        self.each(0..self.len().min(1), (1, &Device::Cpu), &mut |_, _| Ok(())).map(|_| ())
+    }
+
+    fn origin(&self) -> Result<BTreeMap<String, String>, SuiteError> {
+        let as_they_are = self.as_they_are();
+        Source::origin(&Pictures { protocol: &as_they_are, part: Part::All, ..self.pictures })
+    }
+
+    fn is_made_here(&self) -> bool {
+        false
     }
 
     fn each(
         &self,
-        range: (u64, usize),
-        _: &Device,
-        take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
-    ) -> Result<(), SuiteError> {
-        self.in_blocks(range, take)
+        range: Range<u64>,
+        how: (usize, &Device),
+        take: &mut TakeSamples<'_>,
+    ) -> Result<Vec<Skipped>, SuiteError> {
+        let (protocol, as_they_are) = (self.pictures.protocol, self.as_they_are());
+        let pictures = Pictures { protocol: &as_they_are, part: Part::All, ..self.pictures };
+        Source::each(&pictures, range, how, &mut |block, skipped| {
+            block.iter().try_for_each(|sample| check_size(sample, protocol))?;
+            take(block, skipped)
+        })
     }
 }
 
 impl Finished<'_> {
-    fn in_blocks(
-        &self,
-        (first, batch): (u64, usize),
-        take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
-    ) -> Result<(), SuiteError> {
-        let protocol = self.pictures.protocol;
-        // A sample is what it is: cropping it would judge another generator.
-        let as_they_are = Protocol { crop: Crop::None, ..protocol.clone() };
-        let pictures = Pictures { protocol: &as_they_are, part: Part::All, ..self.pictures };
-        let mut blocks = pictures.blocks(batch)?;
-        while let Some(mut block) = blocks.next_block()? {
-            block.retain(|sample| sample.index >= first);
-            block.iter().try_for_each(|sample| check_size(sample, protocol))?;
-            take(block)?;
-        }
-        Ok(())
+    /// A sample is what it is: cropping it would judge another generator.
+    fn as_they_are(&self) -> Protocol {
+        Protocol { crop: Crop::None, ..self.pictures.protocol.clone() }
     }
 }
 
@@ -168,7 +206,7 @@ impl SampleSource for Decoded<'_> {
         joined(self.files.shape())
     }
 
-    fn origin(&self) -> Result<Option<BTreeMap<String, String>>, SuiteError> {
+    fn origin(&self) -> Result<BTreeMap<String, String>, SuiteError> {
         let mut origin = origin(self.tokenizer, self.protocol);
         let mut hash = Sha256::new();
         let total = self.len();
@@ -181,28 +219,28 @@ impl SampleSource for Decoded<'_> {
         }
         origin.insert("latents".to_owned(), hexadecimal(hash));
         origin.insert("scale".to_owned(), format!("{:?}", self.scale));
-        Ok(Some(origin))
+        Ok(origin)
     }
 
     fn each(
         &self,
-        (mut first, batch): (u64, usize),
-        device: &Device,
-        take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
-    ) -> Result<(), SuiteError> {
-        let total = self.len();
-        while first < total {
-            let end = total.min(first + batch.max(1) as u64);
+        range: Range<u64>,
+        (batch, device): (usize, &Device),
+        take: &mut TakeSamples<'_>,
+    ) -> Result<Vec<Skipped>, SuiteError> {
+        let (total, mut first) = (self.len(), range.start);
+        while first < range.end {
+            let end = range.end.min(first + batch.max(1) as u64);
             let values = self.files.read(first..end)?;
             let latents = self
                 .latents(values, (end - first) as usize, device)
                 .map_err(|source| SuiteError::Decode { first, source })?;
             let images = decoded(self.tokenizer, &latents, (first, self.protocol))?;
             let label = |index: u64| self.files.labels()?.get(index as usize).copied();
-            take(samples(images, first, total, label, self.protocol)?)?;
+            take(samples(images, first, total, label, self.protocol)?, Vec::new())?;
             first = end;
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -215,7 +253,7 @@ impl SampleSource for Drawn<'_> {
         joined(&self.generator.spec().latent)
     }
 
-    fn origin(&self) -> Result<Option<BTreeMap<String, String>>, SuiteError> {
+    fn origin(&self) -> Result<BTreeMap<String, String>, SuiteError> {
         let spec = self.generator.spec();
         let mut origin = origin(self.tokenizer, self.protocol);
         let mut hash = Sha256::new();
@@ -224,23 +262,23 @@ impl SampleSource for Drawn<'_> {
             ("generator", spec.id.clone()),
             ("generator's weights", sha256s(&spec.weights)),
             ("sampling", spec.sampling.clone()),
-            ("seed", self.seed.to_string()),
+            ("generator's seed", self.seed.to_string()),
             ("classes", hexadecimal(hash)),
         ];
         origin.extend(more.map(|(name, value)| (name.to_owned(), value)));
-        Ok(Some(origin))
+        Ok(origin)
     }
 
     fn each(
         &self,
-        (start, batch): (u64, usize),
-        _: &Device,
-        take: &mut dyn FnMut(Vec<Prepared>) -> Result<(), SuiteError>,
-    ) -> Result<(), SuiteError> {
+        range: Range<u64>,
+        (batch, _): (usize, &Device),
+        take: &mut TakeSamples<'_>,
+    ) -> Result<Vec<Skipped>, SuiteError> {
         let total = self.len();
-        let rest = self.classes.get(start as usize..).unwrap_or_default();
-        for (block, classes) in rest.chunks(batch.max(1)).enumerate() {
-            let first = start + (block * batch.max(1)) as u64;
+        let wanted = self.classes.get(range.start as usize..range.end as usize).unwrap_or_default();
+        for (block, classes) in wanted.chunks(batch.max(1)).enumerate() {
+            let first = range.start + (block * batch.max(1)) as u64;
             let draws: Vec<Draw> =
                 (first..).zip(classes).map(|(index, &class)| Draw { index, class }).collect();
             let latents = self
@@ -250,9 +288,9 @@ impl SampleSource for Drawn<'_> {
                 .map_err(|source| SuiteError::Decode { first, source })?;
             let images = decoded(self.tokenizer, &latents, (first, self.protocol))?;
             let label = |index: u64| self.classes.get(index as usize).copied();
-            take(samples(images, first, total, label, self.protocol)?)?;
+            take(samples(images, first, total, label, self.protocol)?, Vec::new())?;
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 

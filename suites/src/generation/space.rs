@@ -1,15 +1,19 @@
+use std::io;
+
 use prismbench_core::{InceptionScoreDialect, MetricDef, Protocol, RgbImage};
 use prismbench_metrics::{
-    CMMD, FD_DINOV2, FID_INFINITY, FeatureNetwork, FeatureSet, Features, GFID, INCEPTION_SCORE,
-    KID, MetricError, SFID, Tap, frechet_infinity, inception_score,
+    CMMD, FD_DINOV2, FID_INFINITY, FeatureNetwork, FeatureRows, FeatureSet, Features, GFID,
+    INCEPTION_SCORE, KID, MetricError, SFID, Tap, frechet_infinity, inception_score,
 };
 
 use super::reference::{Reference, ReferenceChoice};
-use crate::feature_file::{AddError, Origin};
+use crate::follow::of_network;
+use crate::journal::Recalled;
 use crate::pictures::Prepared;
 use crate::sets::{
-    Memo, Rows, Value, blamed, by_content, by_name, dialect, frechet, of_two_sets, tap_of,
+    Memo, Value, blamed, by_content, by_name, dialect, frechet, of_two_sets, tap_of,
 };
+use crate::spool::Spool;
 use crate::{Context, NetworkKind, Pictures, SuiteError};
 
 /// Samples and what they are compared with in the features of one network.
@@ -17,7 +21,7 @@ pub(super) struct Space<'a> {
     kind: NetworkKind,
     network: &'a dyn FeatureNetwork,
     taps: Vec<Tap>,
-    rows: Rows,
+    made: Vec<Spool>,
     reference: Reference<'a>,
     /// What marks every dialect of a row whose reference was made otherwise.
     mark: String,
@@ -56,16 +60,8 @@ impl<'a> Space<'a> {
         let taken = (network, taps.as_slice());
         let compares = metrics.iter().any(|metric| takes_features(metric));
         let reference = Reference::new(choice, real, (kind, taken, compares), context, said)?;
-        let rows = match context.parts {
-            Some(folder) => {
-                let name = kind.name().to_lowercase();
-                let origin = Origin::new(network, context.protocol);
-                Rows::in_folder(network, &taps, (folder, &name), &origin)
-                    .map_err(SuiteError::Spool)?
-            }
-            None => Rows::new(network, &taps),
-        };
-        Ok(Self { kind, network, taps, rows, reference, mark, memo: Memo::default() })
+        let made = taps.iter().map(|&tap| Spool::new(network.width(tap).unwrap_or(0))).collect();
+        Ok(Self { kind, network, taps, made, reference, mark, memo: Memo::default() })
     }
 
     pub(super) fn kind(&self) -> NetworkKind {
@@ -84,20 +80,29 @@ impl<'a> Space<'a> {
         format!("{}{}", dialect(self.network, metric, protocol), self.mark)
     }
 
-    /// Takes in samples.
-    pub(super) fn add(&mut self, block: &[Prepared]) -> Result<(), SuiteError> {
-        let (network, taps) = (self.network, &self.taps);
-        let compute = |fresh: &[Prepared]| {
-            let images: Vec<&RgbImage> = fresh.iter().map(|sample| &sample.image).collect();
-            network.features(&images, taps).map_err(|source| SuiteError::Network {
-                picture: blamed(&source, fresh),
-                source: Box::new(source),
-            })
-        };
-        self.rows.add(block, compute).map_err(|error| match error {
-            AddError::Compute(error) => error,
-            AddError::Spool(error) => SuiteError::Spool(error),
+    /// The features of samples, tap by tap.
+    pub(super) fn measure(&self, block: &[Prepared]) -> Result<Vec<FeatureRows>, SuiteError> {
+        let images: Vec<&RgbImage> = block.iter().map(|sample| &sample.image).collect();
+        self.network.features(&images, &self.taps).map_err(|source| SuiteError::Network {
+            picture: blamed(&source, block),
+            source: Box::new(source),
         })
+    }
+
+    /// Takes in what was measured of samples: the layers of a block from number `first` on; returns the
+    /// number of the next layer.
+    pub(super) fn take<S>(&mut self, block: &Recalled<'_, S>, first: usize) -> io::Result<usize> {
+        for (place, spool) in self.made.iter_mut().enumerate() {
+            spool.adopt(block.names(), block.layer(first + place)?)?;
+        }
+        Ok(first + self.made.len())
+    }
+
+    /// What decides the features of samples.
+    pub(super) fn origin(&self) -> (String, String) {
+        let (name, network) = of_network(self.network);
+        let taps: Vec<&str> = self.taps.iter().map(|tap| tap.id()).collect();
+        (name, format!("{network} {}", taps.join(" ")))
     }
 
     /// The value of a metric of this space.
@@ -114,7 +119,7 @@ impl<'a> Space<'a> {
     ) -> Result<Value, Absent> {
         let tap = tap_of(metric);
         let place = self.taps.iter().position(|&known| known == tap);
-        let spool = place.and_then(|place| Some((place, self.rows.spool(place)?)));
+        let spool = place.and_then(|place| Some((place, self.made.get(place)?)));
         let (place, made) = spool.ok_or_else(|| skipped("no features were taken"))?;
         let made: &dyn Features = made;
         if metric.id == INCEPTION_SCORE.id {

@@ -3,8 +3,8 @@ use std::path::Path;
 use prismbench_core::MetricDef;
 use prismbench_metrics::{FD_DINOV2, FeatureNetwork, GFID, Moments, Tap};
 
-use super::moments_file::{self, MomentsFileError, Taken};
-use super::reference::features;
+use super::moments_file::{self, MomentsFileError};
+use super::reference::{Taken, features};
 use crate::feature_file::Origin;
 use crate::sets::by_content;
 use crate::{Context, NetworkKind, Pictures, SuiteError};
@@ -12,7 +12,7 @@ use crate::{Context, NetworkKind, Pictures, SuiteError};
 /// Moments of real pictures, for use as a reference.
 #[derive(Debug)]
 pub struct Statistics {
-    taken: Vec<Taken>,
+    taken: Vec<moments_file::Taken>,
     more: Vec<(&'static str, String)>,
     /// Pictures behind them.
     pub count: u64,
@@ -80,10 +80,13 @@ fn take<'a>(
     network: &dyn FeatureNetwork,
     (pictures, context): (&Pictures<'a>, &mut Context<'a>),
     warnings: &mut Vec<String>,
-) -> Result<(Taken, String, usize), SuiteError> {
+) -> Result<(moments_file::Taken, String, usize), SuiteError> {
     let spatial = network.width(Tap::Spatial).is_some();
     let taps = if spatial { &[Tap::Pooled, Tap::Spatial][..] } else { &[Tap::Pooled] };
-    let (own, sha256, count) = features(pictures, (network, taps), context, warnings)?;
+    let named = ("moments", network, taps);
+    let taken = features(pictures, named, context, warnings)?;
+    // Moments are not divided into shards.
+    let Taken { own, sha256, count } = taken.ok_or(SuiteError::NoReference)?;
     let moments = |place: usize| -> Result<Moments, SuiteError> {
         // There is a spool for each tap.
         let Some(rows) = own.spool(place) else { return Err(SuiteError::NoReference) };
@@ -92,5 +95,5 @@ fn take<'a>(
     let pooled = moments(0)?;
     let spatial = spatial.then(|| moments(1)).transpose()?;
     let origin = Origin::new(network, pictures.protocol);
-    Ok((Taken { kind, pooled, spatial, origin }, sha256, count))
+    Ok((moments_file::Taken { kind, pooled, spatial, origin }, sha256, count))
 }

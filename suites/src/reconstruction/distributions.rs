@@ -8,11 +8,14 @@ use std::path::Path;
 
 use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FeatureNetwork, FeatureSet, Features,
-    INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap, inception_score,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FeatureNetwork, FeatureRows, FeatureSet,
+    Features, INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap,
+    inception_score,
 };
 
 use crate::feature_file::{FeatureFile, Origin};
+use crate::follow::of_network;
+use crate::journal::Recalled;
 use crate::pictures::Prepared;
 use crate::sets::{Memo, Own, Value, blamed, dialect, frechet, of_two_sets, tap_of};
 use crate::spool::Spool;
@@ -88,19 +91,89 @@ impl<'a> Distributions<'a> {
         Ok(Self { protocol: pictures.protocol, spaces })
     }
 
-    /// Takes in the originals of a block.
-    pub(super) fn add_originals(&mut self, block: &[Prepared]) -> Result<(), SuiteError> {
-        self.spaces.iter_mut().try_for_each(|space| space.add_originals(block))
+    /// The features of the originals of a block; how many of them were computed, for each space.
+    pub(super) fn originals(
+        &self,
+        block: &[Prepared],
+        rows: &mut Vec<FeatureRows>,
+    ) -> Result<Vec<u64>, SuiteError> {
+        let mut fresh = Vec::with_capacity(self.spaces.len());
+        for space in &self.spaces {
+            fresh.push(match &space.originals {
+                Originals::Own(own) => {
+                    let (found, fresh) = own.measure(space.network, block)?;
+                    rows.extend(found);
+                    fresh
+                }
+                Originals::Given(_) => 0,
+            });
+        }
+        Ok(fresh)
     }
 
-    /// Takes in what tokenizer number `subject` made of a block.
-    pub(super) fn add(&mut self, subject: usize, block: &[Prepared], made: &[Reconstruction]) {
-        for space in &mut self.spaces {
-            let added = space.add(subject, block, made);
-            if let (Err(outcome), Some(slot)) = (added, space.made.get_mut(subject)) {
-                *slot = Err(outcome);
+    /// The features of what a tokenizer made of a block; for each space, why there are none.
+    pub(super) fn made(
+        &self,
+        block: &[Prepared],
+        made: &[Reconstruction],
+        rows: &mut Vec<FeatureRows>,
+    ) -> Vec<Result<(), Outcome>> {
+        let space = |space: &Space<'_>| space.features(block, made).map(|found| rows.extend(found));
+        self.spaces.iter().map(space).collect()
+    }
+
+    /// Takes in the features of the originals, which are the first layers of a block; returns the number
+    /// of the next layer.
+    pub(super) fn take_originals<S>(
+        &mut self,
+        block: &Recalled<'_, S>,
+        fresh: &[u64],
+    ) -> io::Result<usize> {
+        let mut first = 0;
+        for (space, &fresh) in self.spaces.iter_mut().zip(fresh) {
+            if let Originals::Own(own) = &mut space.originals {
+                own.take(block, (first, fresh))?;
+                first += own.taps();
             }
         }
+        Ok(first)
+    }
+
+    /// Takes in the features of what tokenizer number `subject` made, which are the layers of a block from
+    /// number `first` on; returns the number of the next layer.
+    pub(super) fn take_made<S>(
+        &mut self,
+        block: &Recalled<'_, S>,
+        (subject, mut first): (usize, usize),
+        found: Vec<Result<(), Outcome>>,
+    ) -> io::Result<usize> {
+        for (space, found) in self.spaces.iter_mut().zip(found) {
+            let Some(slot) = space.made.get_mut(subject) else { continue };
+            match (&mut *slot, found) {
+                (Ok(spools), Ok(())) => {
+                    for (place, spool) in spools.iter_mut().enumerate() {
+                        spool.adopt(block.names(), block.layer(first + place)?)?;
+                    }
+                    first += space.taps.len();
+                }
+                (Err(_), Ok(())) => first += space.taps.len(),
+                (Ok(_), Err(outcome)) => *slot = Err(outcome),
+                (Err(_), Err(_)) => {}
+            }
+        }
+        Ok(first)
+    }
+
+    /// What decides the features.
+    pub(super) fn origin(&self) -> impl Iterator<Item = (String, String)> {
+        self.spaces.iter().map(|space| {
+            let (name, network) = of_network(space.network);
+            let reference = match &space.originals {
+                Originals::Given(file) => file.pictures_sha256(),
+                Originals::Own(_) => "",
+            };
+            (name, format!("{network} {reference}"))
+        })
     }
 
     /// Keeps the originals' features for the next run.
@@ -217,20 +290,12 @@ impl<'a> Space<'a> {
         Self { originals, ..self }
     }
 
-    fn add_originals(&mut self, block: &[Prepared]) -> Result<(), SuiteError> {
-        match &mut self.originals {
-            Originals::Own(own) => own.add(self.network, block),
-            Originals::Given(_) => Ok(()),
-        }
-    }
-
-    fn add(
-        &mut self,
-        subject: usize,
+    /// The features of what a tokenizer made of a block, tap by tap.
+    fn features(
+        &self,
         block: &[Prepared],
         made: &[Reconstruction],
-    ) -> Result<(), Outcome> {
-        let Some(Ok(spools)) = self.made.get_mut(subject) else { return Ok(()) };
+    ) -> Result<Vec<FeatureRows>, Outcome> {
         let mut images = Vec::with_capacity(made.len());
         for picture in made {
             let Reconstruction::U8(image) = picture else {
@@ -240,19 +305,13 @@ impl<'a> Space<'a> {
             };
             images.push(image);
         }
-        let features = self.network.features(&images, &self.taps).map_err(|error| {
+        self.network.features(&images, &self.taps).map_err(|error| {
             let reason = match blamed(&error, block) {
                 Some(picture) => format!("of the reconstruction of `{picture}`: {error}"),
                 None => error.to_string(),
             };
             Outcome::Failed { reason }
-        })?;
-        for (spool, features) in spools.iter_mut().zip(&features) {
-            for (picture, row) in block.iter().zip(features.rows()) {
-                spool.push(&picture.id, row).map_err(|error| Outcome::failed(&error))?;
-            }
-        }
-        Ok(())
+        })
     }
 
     /// The value of a metric for one tokenizer and how many pictures entered it, or why there is

@@ -12,9 +12,12 @@ use crate::pictures::Prepared;
 /// LPIPS of what every tokenizer made: each original goes through the network once.
 pub(super) struct Perceptual<'a> {
     network: &'a Lpips,
-    /// One entry per tokenizer: its scores, or why it has none.
-    scores: Vec<Result<ImageScores, Outcome>>,
+    /// One entry per tokenizer.
+    scores: Vec<Scores>,
 }
+
+/// Distances, or why there are none.
+pub(super) type Scores = Result<ImageScores, Outcome>;
 
 /// What the tokenizers made of one block: `None` for one that gave nothing.
 pub(super) type Made = Vec<Option<Vec<Reconstruction>>>;
@@ -25,14 +28,23 @@ impl<'a> Perceptual<'a> {
         Self { network, scores }
     }
 
-    pub(super) fn add(&mut self, block: &[Prepared], made: &Made) {
+    /// What decides the distances.
+    pub(super) fn origin(&self) -> (String, String) {
+        let (trunk, weights) = (self.network.trunk().id(), weights_id(self.network.weights()));
+        ("lpips".to_owned(), format!("{trunk}{weights}"))
+    }
+
+    /// The distances of a block, for each tokenizer; none for one that made nothing.
+    pub(super) fn measure(&self, block: &[Prepared], made: &Made) -> Vec<Scores> {
         let rows: Vec<Vec<Result<f64, NetworkError>>> = block
             .par_iter()
             .enumerate()
             .map(|(number, picture)| self.distances(number, picture, made))
             .collect();
+        let mut all: Vec<Scores> =
+            made.iter().map(|_| Ok(ImageScores::new(Aggregation::Mean))).collect();
         for (picture, row) in block.iter().zip(rows) {
-            for (scores, distance) in self.scores.iter_mut().zip(row) {
+            for (scores, distance) in all.iter_mut().zip(row) {
                 let Ok(known) = scores else { continue };
                 let added = match distance {
                     Ok(distance) => known
@@ -43,6 +55,19 @@ impl<'a> Perceptual<'a> {
                 if let Err(outcome) = added {
                     *scores = Err(outcome);
                 }
+            }
+        }
+        all
+    }
+
+    /// Takes in what a block gave.
+    pub(super) fn take(&mut self, found: Vec<Scores>) {
+        for (scores, found) in self.scores.iter_mut().zip(found) {
+            let Ok(known) = scores else { continue };
+            let merged =
+                found.and_then(|more| known.merge(more).map_err(|error| Outcome::failed(&error)));
+            if let Err(outcome) = merged {
+                *scores = Err(outcome);
             }
         }
     }

@@ -8,6 +8,7 @@ use prismbench_metrics::{
     Accumulator, Aggregation, BITS_PER_PIXEL, ImageMetric, ImageScores, LATENT_FLOATS, MetricError,
 };
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::outcome;
 use crate::pictures::Prepared;
@@ -16,25 +17,19 @@ use crate::{Measurement, Report, Stage, filtered};
 /// Why there is no rate where only the results of a tokenizer are there.
 const NO_LATENT: &str = "the reconstructions were made elsewhere, and their latents are not known";
 
-/// What is known of one tokenizer while the pass goes on.
+/// What some pictures gave of one tokenizer.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Subject {
-    metrics: Vec<Scored>,
+    /// For each metric its scores, or why it is not defined for these pictures.
+    metrics: Vec<Result<ImageScores, String>>,
     floats: ImageScores,
     bits: ImageScores,
     /// The latent shape of every picture so far; `None` before the first.
     shape: Option<Shape>,
     seconds: f64,
-    /// Set when it cannot be measured any further.
-    pub(super) failure: Option<Outcome>,
 }
 
-/// An image metric and its scores, or why it is not defined for these pictures.
-struct Scored {
-    metric: ImageMetric,
-    scores: Result<ImageScores, MetricError>,
-}
-
-#[derive(PartialEq)]
+#[derive(PartialEq, Serialize, Deserialize)]
 enum Shape {
     One(LatentShape),
     Mixed,
@@ -46,27 +41,48 @@ struct Row {
     scores: Vec<Result<f64, MetricError>>,
 }
 
+/// The wanted metrics that compare one picture with its reconstruction.
+pub(super) fn image_metrics(protocol: &Protocol, wanted: &[String]) -> Vec<ImageMetric> {
+    ImageMetric::DEFINITIONS
+        .iter()
+        .filter(|definition| wanted.iter().any(|id| id == definition.id))
+        .filter_map(|definition| ImageMetric::from_protocol(definition.id, protocol))
+        .collect()
+}
+
 impl Subject {
-    pub(super) fn new(protocol: &Protocol, wanted: &[String]) -> Self {
-        let metrics = ImageMetric::DEFINITIONS
-            .iter()
-            .filter(|definition| wanted.iter().any(|id| id == definition.id))
-            .filter_map(|definition| ImageMetric::from_protocol(definition.id, protocol))
-            .map(|metric| Scored { metric, scores: Ok(ImageScores::new(metric.aggregation())) })
-            .collect();
+    pub(super) fn new(metrics: &[ImageMetric]) -> Self {
+        let scores = |metric: &ImageMetric| Ok(ImageScores::new(metric.aggregation()));
         Self {
-            metrics,
+            metrics: metrics.iter().map(scores).collect(),
             floats: ImageScores::new(Aggregation::Mean),
             bits: ImageScores::new(Aggregation::Mean),
             shape: None,
             seconds: 0.0,
-            failure: None,
         }
+    }
+
+    /// Takes in what further pictures gave.
+    pub(super) fn merge(&mut self, more: Self) -> Result<(), MetricError> {
+        self.floats.merge(more.floats)?;
+        self.bits.merge(more.bits)?;
+        self.seconds += more.seconds;
+        if let Some(shape) = more.shape {
+            self.add_shape(shape);
+        }
+        for (scores, more) in self.metrics.iter_mut().zip(more.metrics) {
+            match (&mut *scores, more) {
+                (Ok(scores), Ok(more)) => scores.merge(more)?,
+                (Ok(_), Err(reason)) => *scores = Err(reason),
+                (Err(_), _) => {}
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn measure(
         &mut self,
-        subject: &dyn Tokenizer,
+        (subject, metrics): (&dyn Tokenizer, &[ImageMetric]),
         protocol: &Protocol,
         block: &[Prepared],
         batch: &ImageBatch,
@@ -97,21 +113,17 @@ impl Subject {
         let (_, height, width) = batch.dims();
         self.add_rate(subject.latent_shape(height, width), &latents, &indices, height * width)?;
         let _metric = Stage::Metric.enter();
-        let metrics = &self.metrics;
         let rows: Vec<Row> = block
             .par_iter()
             .zip(&made)
             .map(|(picture, made)| Row {
                 index: picture.index,
-                scores: metrics
-                    .iter()
-                    .map(|scored| scored.metric.score(&picture.image, made))
-                    .collect(),
+                scores: metrics.iter().map(|metric| metric.score(&picture.image, made)).collect(),
             })
             .collect();
         for Row { index, scores } in rows {
-            for (scored, score) in self.metrics.iter_mut().zip(scores) {
-                scored.add(index, score)?;
+            for (scores, score) in self.metrics.iter_mut().zip(scores) {
+                add(scores, index, score)?;
             }
         }
         Ok((latents, made))
@@ -134,23 +146,31 @@ impl Subject {
                 self.bits.update((index, 8.0 * stream.len() as f64 / area as f64))?;
             }
         }
-        let shape = Shape::One(shape);
+        self.add_shape(Shape::One(shape));
+        Ok(())
+    }
+
+    fn add_shape(&mut self, shape: Shape) {
         self.shape = Some(match self.shape.take() {
             Some(known) if known != shape => Shape::Mixed,
             _ => shape,
         });
-        Ok(())
     }
 
-    pub(super) fn report(self, wanted: &[String]) -> Report {
+    pub(super) fn report(
+        self,
+        metrics: &[ImageMetric],
+        wanted: &[String],
+        failure: Option<&Outcome>,
+    ) -> Report {
         let is_wanted = |definition: &MetricDef| wanted.iter().any(|id| id == definition.id);
         let mut measurements = Vec::new();
         let mut per_image = Vec::new();
-        for Scored { metric, scores } in self.metrics {
+        for (metric, scores) in metrics.iter().zip(self.metrics) {
             let (definition, dialect) = (metric.definition(), metric.dialect().to_owned());
-            let (outcome, n) = match (&self.failure, scores) {
+            let (outcome, n) = match (failure, scores) {
                 (Some(failure), _) => (failure.clone(), 0),
-                (None, Err(error)) => (Outcome::Skipped { reason: error.to_string() }, 0),
+                (None, Err(reason)) => (Outcome::Skipped { reason }, 0),
                 (None, Ok(scores)) => {
                     let values = scores.iter().map(|(_, score)| metric.value(score)).collect();
                     per_image.push((definition.id.to_owned(), values));
@@ -170,7 +190,7 @@ impl Subject {
                 continue;
             }
             let values: Vec<f64> = scores.iter().map(|(_, score)| score).collect();
-            let (outcome, n) = match &self.failure {
+            let (outcome, n) = match failure {
                 Some(failure) => (failure.clone(), 0),
                 None if values.is_empty() => (Outcome::Skipped { reason: otherwise.to_owned() }, 0),
                 None => {
@@ -206,18 +226,20 @@ fn measurement(
     }
 }
 
-impl Scored {
-    /// A metric that is not defined for one picture is not defined for the set.
-    fn add(&mut self, index: u64, score: Result<f64, MetricError>) -> Result<(), MetricError> {
-        match (&mut self.scores, score) {
-            (Ok(scores), Ok(score)) => scores.update((index, score)),
-            (Ok(_), Err(error @ MetricError::TooSmall { .. })) => {
-                self.scores = Err(error);
-                Ok(())
-            }
-            (Ok(_), Err(error)) => Err(error),
-            (Err(_), _) => Ok(()),
+/// A metric that is not defined for one picture is not defined for the set.
+fn add(
+    scores: &mut Result<ImageScores, String>,
+    index: u64,
+    score: Result<f64, MetricError>,
+) -> Result<(), MetricError> {
+    match (&mut *scores, score) {
+        (Ok(known), Ok(score)) => known.update((index, score)),
+        (Ok(_), Err(error @ MetricError::TooSmall { .. })) => {
+            *scores = Err(error.to_string());
+            Ok(())
         }
+        (Ok(_), Err(error)) => Err(error),
+        (Err(_), _) => Ok(()),
     }
 }
 

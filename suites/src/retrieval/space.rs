@@ -65,7 +65,9 @@ pub(super) fn of_all(
         return Ok(Spaces { each: each.collect(), learnt_from: String::new() });
     }
     let train = training(context, pictures)?;
-    let mut learnt = extract(subjects, &train, context)?;
+    let Some(mut learnt) = extract(subjects, &train, context)? else {
+        return none(Outcome::Skipped { reason: "this is a shard".to_owned() });
+    };
     warnings.append(&mut learnt.warnings);
     let (captions, image_of) = flat(&learnt.captions);
     let of_train = Captions { captions: &captions, image_of: &image_of, train: &train };

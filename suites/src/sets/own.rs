@@ -2,10 +2,11 @@ use std::io;
 use std::path::Path;
 
 use prismbench_core::{Protocol, RgbImage};
-use prismbench_metrics::{FeatureNetwork, Tap};
+use prismbench_metrics::{FeatureNetwork, FeatureRows, Tap};
 
 use super::blamed;
-use crate::feature_file::{AddError, Kept, Origin};
+use crate::feature_file::{Kept, Origin};
+use crate::journal::Recalled;
 use crate::pictures::Prepared;
 use crate::spool::Spool;
 use crate::{Pictures, SuiteError};
@@ -37,24 +38,38 @@ impl Own {
         Self { kept, ..self }
     }
 
-    /// Takes in the originals of a block: remembered rows, and the network's for the others.
-    pub(crate) fn add(
-        &mut self,
+    /// The features of the originals of a block, tap by tap: remembered rows, and the network's for the
+    /// others; with how many were computed.
+    pub(crate) fn measure(
+        &self,
         network: &dyn FeatureNetwork,
         block: &[Prepared],
-    ) -> Result<(), SuiteError> {
+    ) -> Result<(Vec<FeatureRows>, u64), SuiteError> {
         let items: Vec<_> = block.iter().map(Prepared::item).collect();
-        let compute = |unknown: &[usize]| {
+        self.kept.rows(&items, |unknown: &[usize]| {
             let images: Vec<&RgbImage> = unknown.iter().map(|&place| &block[place].image).collect();
             network.features(&images, &self.taps).map_err(|source| {
                 let picture = blamed(&source, unknown.iter().map(|&place| &block[place]));
                 SuiteError::Network { picture, source: Box::new(source) }
             })
-        };
-        self.kept.add(&items, compute).map_err(|error| match error {
-            AddError::Compute(error) => error,
-            AddError::Spool(error) => SuiteError::Spool(error),
         })
+    }
+
+    /// Taps that it has.
+    pub(crate) fn taps(&self) -> usize {
+        self.taps.len()
+    }
+
+    /// Takes in what was measured of a block, whose features are the layers of the block from number
+    /// `first` on.
+    pub(crate) fn take<S>(
+        &mut self,
+        block: &Recalled<'_, S>,
+        (first, fresh): (usize, u64),
+    ) -> io::Result<()> {
+        let layers = first..first + self.taps.len();
+        let layers: Vec<_> = layers.map(|place| block.layer(place)).collect::<io::Result<_>>()?;
+        self.kept.take(block.names(), block.digests(), &layers, fresh)
     }
 
     /// The rows of tap number `place`.

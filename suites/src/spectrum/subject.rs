@@ -10,6 +10,7 @@ use prismbench_metrics::{
     SampleMeans, Spectrum, mean_square, shares,
 };
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::extraction::{tokens, unsupported};
 use crate::filtered::band_limited;
@@ -42,19 +43,23 @@ pub(super) struct Subject<'a> {
     protocol: &'a Protocol,
     seed: u64,
     wanted: Wanted,
+    /// The grid of the latents so far, and the one of the paper's figure where that is asked for.
+    grids: Option<(LatentGrid, Option<LatentGrid>)>,
+    found: Found,
+    /// What is not measured any more.
+    stopped: (Option<Outcome>, Option<Outcome>),
+}
+
+/// What some pictures gave.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Found {
     /// On the latent's own grid.
-    energy: Result<Option<Energy>, Outcome>,
+    energy: Result<Option<LatentSpectrum>, Outcome>,
     /// On the grid of the paper's figure.
-    pooled: Option<Energy>,
+    pooled: Option<LatentSpectrum>,
     response: Result<SampleMeans, Outcome>,
     latent: String,
     seconds: f64,
-}
-
-/// The energy of latents on one grid.
-struct Energy {
-    grid: LatentGrid,
-    sum: LatentSpectrum,
 }
 
 /// What was found of one tokenizer.
@@ -92,6 +97,19 @@ impl SpectrumError {
     }
 }
 
+impl Found {
+    fn nothing() -> Self {
+        let response = Ok(SampleMeans::default());
+        Self { energy: Ok(None), pooled: None, response, latent: String::new(), seconds: 0.0 }
+    }
+
+    /// Whether something went wrong that may go well another time.
+    pub(super) fn has_failed(&self) -> bool {
+        let failed = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Failed { .. }));
+        failed(self.energy.as_ref().err()) || failed(self.response.as_ref().err())
+    }
+}
+
 impl<'a> Subject<'a> {
     pub(super) fn new(
         tokenizer: &'a dyn Tokenizer,
@@ -99,46 +117,70 @@ impl<'a> Subject<'a> {
         seed: u64,
         wanted: Wanted,
     ) -> Self {
-        Self {
-            tokenizer,
-            protocol,
-            seed,
-            wanted,
-            energy: Ok(None),
-            pooled: None,
-            response: Ok(SampleMeans::default()),
-            latent: String::new(),
-            seconds: 0.0,
+        let found = Found::nothing();
+        Self { tokenizer, protocol, seed, wanted, grids: None, found, stopped: (None, None) }
+    }
+
+    pub(super) fn measure(&mut self, block: &[Prepared], images: &ImageBatch) -> Found {
+        let (start, mut found) = (Instant::now(), Found::nothing());
+        let (_, height, width) = images.dims();
+        found.latent = self.tokenizer.latent_shape(height, width).to_string();
+        if self.wanted.energy {
+            let before = self.stopped.0.clone().map_or(Ok(()), Err);
+            let added = before.and_then(|()| {
+                self.energy_of(block, images, &mut found).map_err(|error| error.outcome())
+            });
+            if let Err(outcome) = added {
+                found.energy = Err(self.stopped.0.insert(outcome).clone());
+            }
+        }
+        if self.wanted.response {
+            let before = self.stopped.1.clone().map_or(Ok(()), Err);
+            found.response = before
+                .and_then(|()| self.response_of(block, images).map_err(|error| error.outcome()));
+            if let Err(outcome) = &found.response {
+                self.stopped.1 = Some(outcome.clone());
+            }
+        }
+        found.seconds = start.elapsed().as_secs_f64();
+        found
+    }
+
+    /// Takes in what a block gave.
+    pub(super) fn take(&mut self, found: Found) {
+        let all = &mut self.found;
+        all.seconds += found.seconds;
+        if all.latent.is_empty() {
+            all.latent = found.latent;
+        }
+        let wrong = |error: MetricError| Outcome::failed(&error);
+        if let Ok(energy) = &mut all.energy {
+            let merged = found.energy.and_then(|more| merge(energy, more).map_err(wrong));
+            if let Err(outcome) =
+                merged.and_then(|()| merge(&mut all.pooled, found.pooled).map_err(wrong))
+            {
+                all.energy = Err(outcome);
+            }
+        }
+        if let Ok(response) = &mut all.response {
+            let merged = found.response.and_then(|more| response.merge(more).map_err(wrong));
+            if let Err(outcome) = merged {
+                all.response = Err(outcome);
+            }
         }
     }
 
-    pub(super) fn add(&mut self, block: &[Prepared], images: &ImageBatch) {
-        let start = Instant::now();
-        if self.latent.is_empty() {
-            let (_, height, width) = images.dims();
-            self.latent = self.tokenizer.latent_shape(height, width).to_string();
-        }
-        if self.wanted.energy
-            && self.energy.is_ok()
-            && let Err(error) = self.add_energy(block, images)
-        {
-            self.energy = Err(error.outcome());
-        }
-        if self.wanted.response
-            && self.response.is_ok()
-            && let Err(error) = self.add_response(block, images)
-        {
-            self.response = Err(error.outcome());
-        }
-        self.seconds += start.elapsed().as_secs_f64();
-    }
-
-    fn add_energy(&mut self, block: &[Prepared], images: &ImageBatch) -> Result<(), SpectrumError> {
+    fn energy_of(
+        &mut self,
+        block: &[Prepared],
+        images: &ImageBatch,
+        found: &mut Found,
+    ) -> Result<(), SpectrumError> {
         let keys: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
         let latents = self.tokenizer.encode(images, &self.encoding(&keys))?;
         let id = &self.tokenizer.spec().id;
         let lacks = |what| Err(unsupported(id, what).into());
-        let (grid, layout, latent) = match latents {
+        let (size, layout, latent) = match latents {
             Latents::BitStreams(_) => return lacks("numbers in its latent"),
             Latents::Finished(_) => return lacks("latent that is known"),
             Latents::Tensor(latent) => match *latent.dims() {
@@ -148,30 +190,29 @@ impl<'a> Subject<'a> {
         };
         let values = latent.flatten_all()?.to_vec1::<f32>()?;
         let samples: Vec<&[f32]> = values.chunks_exact(values.len() / block.len()).collect();
-        let energy = self.energy.as_mut().map_err(|outcome| outcome.clone());
-        let Ok(energy) = energy else { return Ok(()) };
-        let energy = match energy {
-            Some(energy) => energy,
-            none => none.insert(Energy::new(LatentGrid::new(grid.0, grid.1)?)),
+        let figure = self.wanted.figure;
+        let (whole, pooled) = match &mut self.grids {
+            Some(grids) if grids.0.size() == size => grids,
+            other => {
+                let side = (FIGURE_SIDE, FIGURE_SIDE);
+                let pooled =
+                    figure.then(|| LatentGrid::pooled(size.0, size.1, side)).transpose()?;
+                other.insert((LatentGrid::new(size.0, size.1)?, pooled))
+            }
         };
-        energy.add(block, &samples, layout)?;
-        if self.wanted.figure {
-            let side = (FIGURE_SIDE, FIGURE_SIDE);
-            let pooled = match &mut self.pooled {
-                Some(pooled) => pooled,
-                none => none.insert(Energy::new(LatentGrid::pooled(grid.0, grid.1, side)?)),
-            };
-            pooled.add(block, &samples, layout)?;
+        found.energy = Ok(Some(energy(whole, block, &samples, layout)?));
+        if let Some(pooled) = pooled {
+            found.pooled = Some(energy(pooled, block, &samples, layout)?);
         }
         Ok(())
     }
 
     /// Shows the encoder one band of the pictures after the other.
-    fn add_response(
-        &mut self,
+    fn response_of(
+        &self,
         block: &[Prepared],
         images: &ImageBatch,
-    ) -> Result<(), SpectrumError> {
+    ) -> Result<SampleMeans, SpectrumError> {
         let keys: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
         let encoding = self.encoding(&keys);
         let mut responses = vec![Vec::with_capacity(BANDS); block.len()];
@@ -184,12 +225,11 @@ impl<'a> Subject<'a> {
                 responses.push(mean_square(features)?);
             }
         }
-        if let Ok(sums) = &mut self.response {
-            for (picture, responses) in block.iter().zip(responses) {
-                sums.update((picture.index, responses))?;
-            }
+        let mut sums = SampleMeans::default();
+        for (picture, responses) in block.iter().zip(responses) {
+            sums.update((picture.index, responses))?;
         }
-        Ok(())
+        Ok(sums)
     }
 
     fn encoding<'k>(&self, samples: &'k [SampleKey<'k>]) -> Encoding<'k> {
@@ -203,34 +243,43 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn finish(self) -> Curves {
+        let Found { energy, pooled, response, latent, seconds } = self.found;
         let nothing = || Outcome::Skipped { reason: "not asked for".to_owned() };
-        let spectrum =
-            |energy: Energy| energy.sum.finish().map_err(|error| Outcome::failed(&error));
-        let energy = self.energy.and_then(|energy| spectrum(energy.ok_or_else(nothing)?));
-        let response = self.response.and_then(|sums| {
+        let spectrum = |sum: LatentSpectrum| sum.finish().map_err(|error| Outcome::failed(&error));
+        let energy = energy.and_then(|sum| spectrum(sum.ok_or_else(nothing)?));
+        let response = response.and_then(|sums| {
             let means = sums.finish().and_then(|mean| shares(&mean.means));
             means.map_err(|error| Outcome::failed(&error))
         });
-        let pooled = self.pooled.map(spectrum);
-        Curves { energy, pooled, response, latent: self.latent, seconds: self.seconds }
+        Curves { energy, pooled: pooled.map(spectrum), response, latent, seconds }
     }
 }
 
-impl Energy {
-    fn new(grid: LatentGrid) -> Self {
-        Self { sum: LatentSpectrum::new(&grid), grid }
-    }
+/// The energy of some pictures' latents on a grid.
+fn energy(
+    grid: &LatentGrid,
+    block: &[Prepared],
+    latents: &[&[f32]],
+    layout: GridLayout,
+) -> Result<LatentSpectrum, MetricError> {
+    let energies: Vec<_> = latents.par_iter().map(|latent| grid.energy(latent, layout)).collect();
+    let mut sum = LatentSpectrum::new(grid);
+    let mut each = block.iter().zip(energies);
+    each.try_for_each(|(picture, energy)| sum.update((picture.index, energy?)))?;
+    Ok(sum)
+}
 
-    fn add(
-        &mut self,
-        block: &[Prepared],
-        latents: &[&[f32]],
-        layout: GridLayout,
-    ) -> Result<(), MetricError> {
-        let energies: Vec<_> =
-            latents.par_iter().map(|latent| self.grid.energy(latent, layout)).collect();
-        let mut each = block.iter().zip(energies);
-        each.try_for_each(|(picture, energy)| self.sum.update((picture.index, energy?)))
+fn merge(
+    all: &mut Option<LatentSpectrum>,
+    more: Option<LatentSpectrum>,
+) -> Result<(), MetricError> {
+    match (all, more) {
+        (_, None) => Ok(()),
+        (Some(all), Some(more)) => all.merge(more),
+        (all, more) => {
+            *all = more;
+            Ok(())
+        }
     }
 }
 

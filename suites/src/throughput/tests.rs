@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::pictures::{OnBad, Part};
-use crate::{Measurement, Networks, Observer, Report};
+use crate::{Journals, Measurement, Networks, Observer, Report};
 
 /// Memory as the largest batch so far decides it: 10 bytes for each image, 20 resident. Its clock is
 /// moved by the tokenizer.
@@ -138,12 +138,12 @@ fn report(
         reference: None,
         cache: None,
         save_features: None,
-        parts: None,
+        journals: &Journals::Temporary,
         save_samples: None,
         interrupted: &AtomicBool::new(false),
         observer: &mut Silent,
     };
-    let mut pass = suite.run(&[&fake], &pictures, &mut context)?;
+    let mut pass = suite.run(&[&fake], &pictures, &mut context)?.expect("no shard");
     assert_eq!(pass.pictures.ids.len(), 4);
     Ok(pass.reports.remove(0))
 }

@@ -82,6 +82,10 @@ impl Dataset for Relabelled {
         &self.classes
     }
 
+    fn stamp(&self) -> String {
+        self.set.stamp()
+    }
+
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {
         let samples = self.set.samples(range)?;
         Ok(Box::new(samples.map(move |pending| {

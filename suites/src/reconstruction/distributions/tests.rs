@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,6 +7,8 @@ use prismbench_kernels::nn::Work;
 use prismbench_metrics::{FeatureRows, NetworkCost, NetworkError};
 
 use super::*;
+use crate::Journals;
+use crate::journal::Block;
 use crate::pictures::{OnBad, Part};
 use prismbench_data::{Dataset, Synthetic};
 
@@ -106,6 +109,28 @@ fn dark(block: &[Prepared]) -> Vec<Reconstruction> {
     block.iter().map(dark).collect()
 }
 
+/// Measures a block and takes it in; for each space why what was made has no features.
+fn take(
+    all: &mut Distributions<'_>,
+    block: &[Prepared],
+    made: &[Reconstruction],
+) -> Result<Vec<Result<(), Outcome>>, SuiteError> {
+    let mut rows = Vec::new();
+    let fresh = all.originals(block, &mut rows)?;
+    let spaces = all.made(block, made, &mut rows);
+    let end = block.last().map_or(0, |last| last.index + 1);
+    let mut journal = Journals::Temporary.open("test", (&BTreeMap::new(), end), &mut Vec::new())?;
+    let state = (fresh, spaces.clone());
+    journal.push(block, Vec::new(), Block { state, rows, failed: false })?;
+    journal.recall(|mut block: Recalled<'_, (Vec<u64>, Vec<Result<(), Outcome>>)>| {
+        let (fresh, spaces) = block.state.take().unwrap();
+        let layer = all.take_originals(&block, &fresh)?;
+        all.take_made(&block, (0, layer), spaces)?;
+        Ok::<_, SuiteError>(())
+    })?;
+    Ok(spaces)
+}
+
 /// One pass over `measured` with the cache of a set that is called as `named` is: the first metric,
 /// the warnings, and how many originals went through the network.
 fn pass(
@@ -119,12 +144,12 @@ fn pass(
         space = space.with_cache(folder, &pictures(named, &protocol), &mut warnings);
     }
     let block = block(&pictures(measured, &protocol));
+    let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
     for part in block.chunks(5) {
-        space.add_originals(part).unwrap();
+        let found = take(&mut all, part, &dark(part)).unwrap();
+        assert_eq!(found, [Ok(())]);
     }
-    let computed = network.seen();
-    space.add(0, &block, &dark(&block)).unwrap();
-    let all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let computed = network.seen() - block.len();
     all.keep(&mut warnings);
     let (mut measurements, _) = all.report(0, None, "");
     (measurements.remove(0), warnings, computed)
@@ -210,12 +235,14 @@ fn what_is_not_a_number_is_told_with_its_picture() {
     let bad = block[2].image.pixels()[0];
     assert!(block.iter().filter(|picture| picture.image.pixels()[0] == bad).count() == 1);
     let network = Fake { bad: Some(bad), ..Fake::new() };
-    let mut space = Space::new(&network, vec![&RFID], &protocol, 1);
-    let error = space.add_originals(&block).unwrap_err();
+    let space = Space::new(&network, vec![&RFID], &protocol, 1);
+    let all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let error = all.originals(&block, &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "take the features of picture `000002`");
     let made: Vec<_> =
         block.iter().map(|picture| Reconstruction::U8(picture.image.clone())).collect();
-    let Err(Outcome::Failed { reason }) = space.add(0, &block, &made) else { panic!() };
+    let found = all.made(&block, &made, &mut Vec::new());
+    let [Err(Outcome::Failed { reason })] = found.as_slice() else { panic!() };
     assert_eq!(
         reason,
         "of the reconstruction of `000002`: `fake` gave NaN for picture 2 of the batch"
@@ -229,13 +256,15 @@ fn one_picture_has_no_distance_and_pictures_that_are_not_8_bit_have_no_features(
     let Outcome::Skipped { reason } = found.outcome else { panic!("{found:?}") };
     assert!(reason.contains("of 1 samples: at least 2 are needed"), "{reason}");
     let network = Fake::new();
-    let mut space = Space::new(&network, vec![&RFID], &protocol, 1);
+    let space = Space::new(&network, vec![&RFID], &protocol, 1);
+    let all = Distributions { protocol: &protocol, spaces: vec![space] };
     let block = block(&pictures(&set, &protocol));
     let made: Vec<_> = block
         .iter()
         .map(|_| Reconstruction::F32 { width: 1, height: 1, pixels: vec![0.5; 3] })
         .collect();
-    let Err(Outcome::Skipped { reason }) = space.add(0, &block, &made) else { panic!() };
+    let found = all.made(&block, &made, &mut Vec::new());
+    let [Err(Outcome::Skipped { reason })] = found.as_slice() else { panic!() };
     assert!(reason.contains("quantiser = \"none\""), "{reason}");
 }
 
@@ -246,18 +275,18 @@ fn a_reference_of_the_same_pictures_gives_the_same_measurement() {
     let (expected, ..) = pass(None, &[&RFID], (&set, &set));
     let network = Fake::new();
     let path = folder.path().join("features.safetensors");
-    let mut space = Space::new(&network, vec![&RFID], &protocol, 1);
-    space.add_originals(&block).unwrap();
-    assert!(Distributions { protocol: &protocol, spaces: vec![space] }.save(&path).unwrap());
+    let space = Space::new(&network, vec![&RFID], &protocol, 1);
+    let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
+    take(&mut all, &block, &dark(&block)).unwrap();
+    assert!(all.save(&path).unwrap());
     network.seen();
     let file = FeatureFile::open(&path).unwrap();
     let of_pictures = file.pictures_sha256().to_owned();
-    let mut space =
+    let space =
         Space::new(&network, vec![&RFID], &protocol, 1).with_reference(file, &protocol).unwrap();
-    space.add_originals(&block).unwrap();
-    assert_eq!(network.seen(), 0);
-    space.add(0, &block, &dark(&block)).unwrap();
-    let all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
+    take(&mut all, &block, &dark(&block)).unwrap();
+    assert_eq!(network.seen(), block.len(), "no original");
     let found = all.report(0, None, &of_pictures).0.remove(0);
     assert_eq!(found.reference, Some(of_pictures));
     assert_eq!((found.outcome, found.n), (expected.outcome.clone(), expected.n));

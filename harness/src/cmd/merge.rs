@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+use super::run::{Extent, follow, show};
+use crate::cli::{MergeArgs, RunArgs};
+use crate::error::Failure;
+use crate::plan::Plan;
+use crate::run_folder::{PARTS, PLAN};
+use crate::shard::{self, ShardsError};
+use crate::{Exit, Streams};
+
+/// Makes the records of a run of what its shards have measured, and prints the leaderboard.
+pub(crate) fn run(args: &MergeArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+    let path = match (&args.out, args.runs.as_slice()) {
+        (Some(out), _) => out.clone(),
+        (None, [run]) => run.clone(),
+        (None, _) => return Err(ShardsError::NoOut.into()),
+    };
+    let shards = shard::complete(&args.runs)?;
+    // A run that is there already is checked against this plan when it is opened.
+    let plan = shards.first().map(|shard| shard.join(PLAN).display().to_string());
+    let args = as_a_run(args, plan);
+    let plan = Plan::resolve(&args)?;
+    let parts: Vec<PathBuf> = shards.iter().map(|shard| shard.join(PARTS)).collect();
+    let done = follow((&plan, &Extent::Merge(parts)), &path, &args, streams)?;
+    show(&done, &path, streams)
+}
+
+/// The run that the shards are of.
+fn as_a_run(args: &MergeArgs, plan: Option<String>) -> RunArgs {
+    RunArgs {
+        plan,
+        cache: args.cache.clone(),
+        no_cache: args.no_cache,
+        max_image_pixels: args.max_image_pixels,
+        threads: args.threads,
+        progress: args.progress,
+        device: args.device.clone(),
+        batch: 1,
+        exec_timeout: 600,
+        ..RunArgs::default()
+    }
+}

@@ -1,0 +1,211 @@
+//! How a pass goes over pictures: what a block gives is measured and put into the journal; when all of
+//! it is there, the numbers are made of the journal.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use candle_core::Device;
+use prismbench_core::Tokenizer;
+use prismbench_metrics::FeatureNetwork;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::journal::{Block, Journal, LOCAL, Origin, Recalled};
+use crate::pictures::{Pictures, Prepared, Skipped};
+use crate::seen::Seen;
+use crate::suite::joint_sha256;
+use crate::{Context, Measured, SuiteError};
+
+/// What is done with each block of a pass.
+pub(crate) trait Passing {
+    /// What a block gives besides features.
+    type State: Serialize + DeserializeOwned;
+
+    /// Measures a block: the costly part.
+    fn measure(
+        &mut self,
+        block: &[Prepared],
+        context: &mut Context<'_>,
+    ) -> Result<Block<Self::State>, SuiteError>;
+
+    /// Takes in what a block gave, in the order of the pictures.
+    fn take(
+        &mut self,
+        block: Recalled<'_, Self::State>,
+        state: Self::State,
+    ) -> Result<(), SuiteError>;
+}
+
+/// Where blocks come from.
+pub(crate) trait Source {
+    /// What decides them, by name.
+    fn origin(&self) -> Result<Origin, SuiteError>;
+
+    /// Tells it apart from other sources of one run, where there are several; part of a file's name.
+    fn key(&self) -> String;
+
+    /// Positions there are.
+    fn total(&self) -> u64;
+
+    /// Pictures at the positions of a range.
+    fn count(&self, range: &Range<u64>) -> u64;
+
+    /// Hands over the pictures at the positions of `range`, in blocks of the context's size, with those
+    /// that were left out on the way to each; returns those that were left out behind the last.
+    fn each(
+        &self,
+        range: Range<u64>,
+        how: (usize, &Device),
+        take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
+    ) -> Result<Vec<Skipped>, SuiteError>;
+}
+
+/// Measures what the journal `name` does not hold yet and hands everything in it to `passing`. `None`
+/// where other shards hold the rest.
+///
+/// # Errors
+/// What measuring a block gives, those of the journal, and [`SuiteError::Interrupted`].
+pub(crate) fn follow<P: Passing>(
+    passing: &mut P,
+    source: &dyn Source,
+    (name, own): (&str, Origin),
+    context: &mut Context<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Measured>, SuiteError> {
+    let mut origin = source.origin()?;
+    origin.extend(own);
+    origin.extend(of_context(context));
+    let name = format!("{name}{}", source.key());
+    let mut journal = context.journals.open(&name, (&origin, source.total()), warnings)?;
+    fill(passing, source, &mut journal, context)?;
+    if journal.is_shard() {
+        return Ok(None);
+    }
+    let mut seen = Seen::default();
+    journal.recall(|mut block: Recalled<'_, P::State>| {
+        seen.add(&block.pictures, std::mem::take(&mut block.skipped));
+        match block.state.take() {
+            Some(state) => passing.take(block, state),
+            None => Ok(()),
+        }
+    })?;
+    Ok(Some(seen.finish()))
+}
+
+fn fill<P: Passing>(
+    passing: &mut P,
+    source: &dyn Source,
+    journal: &mut Journal,
+    context: &mut Context<'_>,
+) -> Result<(), SuiteError> {
+    if journal.is_whole() {
+        return Ok(());
+    }
+    let total = source.count(&journal.range());
+    let (batch, device, missing) = (context.batch, context.device, journal.missing());
+    let measured = source.each(missing, (batch, device), &mut |pictures, skipped| {
+        let block = passing.measure(&pictures, context)?;
+        if block.failed {
+            context.observer.failed();
+        }
+        journal.push(&pictures, skipped, block)?;
+        let done = journal.done();
+        context.observer.progress(done, total);
+        if done < total && context.interrupted.load(Ordering::Relaxed) {
+            return Err(SuiteError::Interrupted { done, total });
+        }
+        Ok(())
+    });
+    match measured {
+        Ok(skipped) => Ok(journal.finish(skipped)?),
+        Err(error) => {
+            // What is there is worth keeping whatever went wrong, which is the error to tell.
+            let _ = journal.sync();
+            Err(error)
+        }
+    }
+}
+
+/// What decides a pass besides its pictures and what it does with them.
+fn of_context(context: &Context<'_>) -> Origin {
+    let fields = [
+        ("metrics", context.metrics.join(" ")),
+        ("seed", context.seed.to_string()),
+        ("layers", prismbench_kernels::nn::BITS.to_string()),
+        ("device", format!("{:?}", context.device.location())),
+        ("tool", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What decides the part of some tokenizers in a pass.
+pub(crate) fn of_tokenizers(subjects: &[&dyn Tokenizer]) -> Origin {
+    let subject = |(number, tokenizer): (usize, &&dyn Tokenizer)| {
+        let spec = tokenizer.spec();
+        let weights = spec.weights.iter().map(|file| format!(" {}", file.sha256));
+        (format!("tokenizer {}", number + 1), format!("{}{}", spec.id, weights.collect::<String>()))
+    };
+    subjects.iter().enumerate().map(subject).collect()
+}
+
+/// The same of a feature network.
+pub(crate) fn of_network(network: &dyn FeatureNetwork) -> (String, String) {
+    let resize = network.resize().map(|(_, value)| value).unwrap_or_default();
+    let weights = network.weights().iter().map(|file| format!(" {}", file.sha256));
+    (format!("network {}", network.id()), format!("{resize}{}", weights.collect::<String>()))
+}
+
+impl Measured {
+    /// Refuses a pass over no picture.
+    pub(crate) fn some(self, pictures: &Pictures<'_>) -> Result<Self, SuiteError> {
+        if self.ids.is_empty() {
+            let dataset = pictures.dataset.id().to_owned();
+            return Err(SuiteError::NothingLeft { dataset, skipped: self.skipped.len() });
+        }
+        Ok(self)
+    }
+}
+
+impl Source for Pictures<'_> {
+    fn origin(&self) -> Result<Origin, SuiteError> {
+        let fields = [
+            ("pictures", self.dataset.id().to_owned()),
+            ("part", self.part.name().to_owned()),
+            ("positions", self.total().to_string()),
+            ("protocol", self.protocol.canonical()),
+            ("bad pictures", format!("{:?}", self.on_bad)),
+            (LOCAL, self.dataset.stamp()),
+        ];
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Ok(fields.collect::<BTreeMap<_, _>>())
+    }
+
+    fn key(&self) -> String {
+        let (set, part) = (self.dataset.id(), self.part.name());
+        let all = joint_sha256(&[set, part, &self.protocol.canonical()]);
+        format!("-{}", &all[..8])
+    }
+
+    fn total(&self) -> u64 {
+        self.end()
+    }
+
+    fn count(&self, range: &Range<u64>) -> u64 {
+        self.part.count(range.end) - self.part.count(range.start)
+    }
+
+    fn each(
+        &self,
+        range: Range<u64>,
+        (batch, _): (usize, &Device),
+        take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
+    ) -> Result<Vec<Skipped>, SuiteError> {
+        let mut blocks = self.blocks_of(range, batch)?;
+        while let Some(block) = blocks.next_block()? {
+            let skipped = blocks.take_skipped(&block);
+            take(block, skipped)?;
+        }
+        Ok(blocks.into_skipped())
+    }
+}

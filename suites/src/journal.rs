@@ -1,0 +1,393 @@
+//! What a pass has measured so far, block by block, in files that outlive it.
+//!
+//! A pass writes what each block of pictures gave into a journal and makes its numbers of the journal
+//! alone. So a run that was stopped goes on behind the last whole block, a shard is a journal of some of
+//! the pictures, and a merge makes the numbers of all shards' journals: by the same code, with the same
+//! bits.
+
+mod error;
+mod frame;
+mod place;
+mod progress;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use prismbench_metrics::FeatureRows;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::pictures::{Prepared, Skipped};
+use crate::spool::StoredRows;
+use crate::store::Store;
+pub use error::JournalError;
+use frame::{Frame, HEADER};
+pub use place::Journals;
+pub(crate) use place::LOCAL;
+pub use progress::JournalProgress;
+
+/// Everything that decides what a journal holds, by name.
+pub(crate) type Origin = BTreeMap<String, String>;
+
+/// How much of the newest blocks a power cut may take.
+const SYNC: Duration = Duration::from_secs(2);
+/// Longest line about the origin of a journal, and longest description of a block, that is read.
+const MAX_LINE: u64 = 1 << 20;
+const MAX_HEAD: u64 = 1 << 28;
+
+/// The blocks of a pass, as far as they are measured.
+pub(crate) struct Journal {
+    /// In the order of the pictures; the last is written to.
+    parts: Vec<Part>,
+    /// Positions of the pictures that belong in it.
+    range: Range<u64>,
+    /// Whether other journals hold the rest.
+    is_shard: bool,
+    synced: Instant,
+}
+
+/// One file.
+struct Part {
+    store: Store,
+    /// `None` for one that is gone with the pass.
+    file: Option<(PathBuf, File)>,
+    frames: Vec<Frame>,
+    /// Frames that an earlier process wrote.
+    found: usize,
+    /// Where the next frame goes.
+    end: u64,
+}
+
+/// What a block of pictures gave.
+pub(crate) struct Block<S> {
+    pub(crate) state: S,
+    /// Features, a matrix for each layer, in an order that the pass knows.
+    pub(crate) rows: Vec<FeatureRows>,
+    /// Whether something failed that may go well another time.
+    pub(crate) failed: bool,
+}
+
+/// A picture that has been measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) index: u64,
+    pub(crate) id: String,
+    pub(crate) label: Option<u32>,
+    pub(crate) captions: Vec<String>,
+    pub(crate) original: Option<(u32, u32)>,
+    pub(crate) digest: [u8; 32],
+}
+
+/// What is written of a block besides features.
+#[derive(Serialize, Deserialize)]
+struct Head<S> {
+    pictures: Vec<Entry>,
+    skipped: Vec<Skipped>,
+    /// `None` at the end of a range, where only pictures that are left out may follow.
+    // In a tuple: a state that is itself nothing must not be taken for none.
+    state: Option<(S,)>,
+    /// Columns and rows of each layer's features.
+    layers: Vec<(u32, u32)>,
+}
+
+/// A block that has been read back.
+pub(crate) struct Recalled<'j, S> {
+    pub(crate) pictures: Vec<Entry>,
+    pub(crate) skipped: Vec<Skipped>,
+    pub(crate) state: Option<S>,
+    layers: Vec<StoredRows<'j>>,
+}
+
+impl Journal {
+    /// In a temporary file.
+    fn temporary(range: Range<u64>) -> Self {
+        let store = Store::temporary();
+        let part = Part { store, file: None, frames: Vec::new(), found: 0, end: 0 };
+        Self { parts: vec![part], range, is_shard: false, synced: Instant::now() }
+    }
+
+    /// In a file that is made where there is none. What is in it of the same origin stays, up to the
+    /// first block that is not whole or in which something failed. `said` hears why anything is left.
+    fn in_file(
+        path: &Path,
+        (origin, range): (&Origin, Range<u64>),
+        said: &mut Vec<String>,
+    ) -> Result<Self, JournalError> {
+        let at = |source| JournalError::File { path: path.to_owned(), source };
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(at)?;
+        let line = frame::origin_line(origin, &range).map_err(at)?;
+        let mut part = Part::read(path, file)?;
+        let found = part.origin_line().map_err(at)?;
+        if found.as_deref() == Some(line.as_slice()) {
+            part.end = line.len() as u64;
+            part.scan().map_err(at)?;
+            part.drop_damaged().map_err(at)?;
+            part.drop_failed();
+        } else {
+            if let Some(field) = found.and_then(|found| frame::differs(&found, origin)) {
+                said.push(format!(
+                    "what was measured before this run was stopped is measured again: {field} has changed"
+                ));
+            }
+            part.frames.clear();
+            part.set_len(0).map_err(at)?;
+            part.store.write(0, &[&line]).map_err(at)?;
+            part.end = line.len() as u64;
+        }
+        part.set_len(part.end).map_err(at)?;
+        part.found = part.frames.len();
+        Ok(Self { parts: vec![part], range, is_shard: false, synced: Instant::now() })
+    }
+
+    /// Positions of the pictures that are not measured yet.
+    pub(crate) fn missing(&self) -> Range<u64> {
+        let last = self.parts.iter().flat_map(|part| &part.frames).next_back();
+        match last {
+            Some(frame) if frame.is_end() => self.range.end..self.range.end,
+            Some(frame) => frame.next.clamp(self.range.start, self.range.end)..self.range.end,
+            None => self.range.clone(),
+        }
+    }
+
+    /// Positions of the pictures that belong in it.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// Whether every block is there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.parts.iter().all(|part| part.frames.last().is_some_and(Frame::is_end))
+    }
+
+    /// Whether other journals hold the rest of the pictures.
+    pub(crate) fn is_shard(&self) -> bool {
+        self.is_shard
+    }
+
+    /// Pictures that are measured or left out.
+    pub(crate) fn done(&self) -> u64 {
+        self.parts.iter().flat_map(|part| &part.frames).map(|frame| u64::from(frame.pictures)).sum()
+    }
+
+    /// Adds what a block gave, and the pictures that were left out on the way to it.
+    pub(crate) fn push<S: Serialize>(
+        &mut self,
+        pictures: &[Prepared],
+        skipped: Vec<Skipped>,
+        block: Block<S>,
+    ) -> Result<(), JournalError> {
+        let next = pictures.last().map_or(self.range.start, |picture| picture.index + 1);
+        let layer = |rows: &FeatureRows| (rows.width() as u32, rows.rows().len() as u32);
+        let head = Head {
+            pictures: pictures.iter().map(Entry::of).collect(),
+            skipped,
+            state: Some((block.state,)),
+            layers: block.rows.iter().map(layer).collect(),
+        };
+        let flags = if block.failed { frame::FAILED } else { 0 };
+        self.write(&head, (flags, next), &block.rows)
+    }
+
+    /// Says that no block follows.
+    pub(crate) fn finish(&mut self, skipped: Vec<Skipped>) -> Result<(), JournalError> {
+        let head = Head::<()> { pictures: Vec::new(), skipped, state: None, layers: Vec::new() };
+        self.write(&head, (frame::END, self.range.end), &[])?;
+        self.sync()
+    }
+
+    fn write<S: Serialize>(
+        &mut self,
+        head: &Head<S>,
+        (flags, next): (u32, u64),
+        rows: &[FeatureRows],
+    ) -> Result<(), JournalError> {
+        let pictures = (head.pictures.len() + head.skipped.len()) as u32;
+        let path = self.parts.last().and_then(|part| part.file.as_ref());
+        let path = path.map_or_else(PathBuf::new, |(path, _)| path.clone());
+        let at = |source| JournalError::File { path: path.clone(), source };
+        let head = rmp_serde::to_vec_named(head).map_err(|error| at(io::Error::other(error)))?;
+        let values = rows.iter().flat_map(|rows| rows.values());
+        let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
+        let frame = Frame::new((flags, pictures, next), &head, &bytes);
+        let Some(part) = self.parts.last_mut() else { return Ok(()) };
+        part.store.write(part.end, &[&frame.header(), &head, &bytes]).map_err(at)?;
+        let frame = frame.at(part.end);
+        part.end = frame.end();
+        part.frames.push(frame);
+        if self.synced.elapsed() > SYNC {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until what was written is on the disk.
+    pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
+        for (path, file) in self.parts.iter().filter_map(|part| part.file.as_ref()) {
+            let at = |source| JournalError::File { path: path.clone(), source };
+            file.sync_data().map_err(at)?;
+        }
+        self.synced = Instant::now();
+        Ok(())
+    }
+
+    /// Reads the blocks back, in order. Blocks of an earlier process are checked against their sha256.
+    pub(crate) fn recall<S: DeserializeOwned, E: From<JournalError>>(
+        &self,
+        mut take: impl FnMut(Recalled<'_, S>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for part in &self.parts {
+            for (number, frame) in part.frames.iter().enumerate() {
+                take(part.recall(frame, number < part.found)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    pub(crate) fn of(picture: &Prepared) -> Self {
+        Self {
+            index: picture.index,
+            id: picture.id.clone(),
+            label: picture.label,
+            captions: picture.captions.clone(),
+            original: picture.original,
+            digest: picture.digest,
+        }
+    }
+}
+
+impl<'j, S> Recalled<'j, S> {
+    /// The names of the pictures, as rows are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.pictures.iter().map(|picture| picture.id.as_str())
+    }
+
+    pub(crate) fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.pictures.iter().map(|picture| picture.digest)
+    }
+
+    /// The features of layer number `place`, one row for each picture.
+    pub(crate) fn layer(&self, place: usize) -> io::Result<&StoredRows<'j>> {
+        self.layers.get(place).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+}
+
+impl Part {
+    fn read(path: &Path, file: File) -> Result<Self, JournalError> {
+        let at = |source| JournalError::File { path: path.to_owned(), source };
+        let store = Store::of(file.try_clone().map_err(at)?);
+        let file = Some((path.to_owned(), file));
+        Ok(Self { store, file, frames: Vec::new(), found: 0, end: 0 })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.as_ref().map_or(Ok(self.end), |(_, file)| Ok(file.metadata()?.len()))
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), |(_, file)| file.set_len(length))
+    }
+
+    /// The line about its origin; `None` where there is no whole one.
+    fn origin_line(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; self.len()?.min(MAX_LINE) as usize];
+        self.store.read(0, &mut bytes)?;
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        Ok(end.map(|end| bytes[..=end].to_vec()))
+    }
+
+    /// Finds the blocks that follow from `end` on, without reading what is in them.
+    fn scan(&mut self) -> io::Result<()> {
+        let length = self.len()?;
+        let mut header = [0; HEADER];
+        while self.end + HEADER as u64 <= length {
+            self.store.read(self.end, &mut header)?;
+            let Some(frame) = Frame::read(&header, self.end) else { break };
+            if frame.head_length > MAX_HEAD || frame.end() > length {
+                break;
+            }
+            self.end = frame.end();
+            self.frames.push(frame);
+            if frame.is_end() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of the newest blocks as long as they are not what was written: a power cut may leave the
+    /// length of a file and not its bytes.
+    fn drop_damaged(&mut self) -> io::Result<()> {
+        while let Some(frame) = self.frames.last() {
+            if self.head(frame)?.is_some() && self.are_rows_whole(frame)? {
+                break;
+            }
+            self.end = frame.start;
+            self.frames.pop();
+        }
+        Ok(())
+    }
+
+    /// Lets go of everything from the first block on in which something failed.
+    fn drop_failed(&mut self) {
+        if let Some(first) = self.frames.iter().position(|frame| frame.has_failed()) {
+            self.end = self.frames[first].start;
+            self.frames.truncate(first);
+        }
+    }
+
+    /// What is written of a block besides features; `None` where that is not what was written.
+    fn head(&self, frame: &Frame) -> io::Result<Option<Vec<u8>>> {
+        let mut head = vec![0; frame.head_length as usize];
+        self.store.read(frame.start + HEADER as u64, &mut head)?;
+        Ok(frame.is_head(&head).then_some(head))
+    }
+
+    fn are_rows_whole(&self, frame: &Frame) -> io::Result<bool> {
+        let mut hash = frame::Hashing::default();
+        self.store.copy_to(frame.rows(), frame.rows_length, &mut hash)?;
+        hash.flush()?;
+        Ok(frame.are_rows(hash))
+    }
+
+    fn recall<S: DeserializeOwned>(
+        &self,
+        frame: &Frame,
+        check_rows: bool,
+    ) -> Result<Recalled<'_, S>, JournalError> {
+        let path = || self.file.as_ref().map_or_else(PathBuf::new, |(path, _)| path.clone());
+        let at = |source| JournalError::File { path: path(), source };
+        let damaged =
+            |problem: String| JournalError::Damaged { path: path(), offset: frame.start, problem };
+        let head = self.head(frame).map_err(at)?;
+        let head = head.ok_or_else(|| damaged("its sha256 is another".to_owned()))?;
+        if check_rows && !self.are_rows_whole(frame).map_err(at)? {
+            return Err(damaged("the sha256 of its features is another".to_owned()));
+        }
+        let head: Head<S> =
+            rmp_serde::from_slice(&head).map_err(|error| damaged(error.to_string()))?;
+        let mut start = frame.rows();
+        let mut layers = Vec::with_capacity(head.layers.len());
+        for &(columns, rows) in &head.layers {
+            if rows as usize != head.pictures.len() {
+                let pictures = head.pictures.len();
+                return Err(damaged(format!("it has {rows} rows for {pictures} pictures")));
+            }
+            layers.push(StoredRows { store: &self.store, start, columns: columns as usize });
+            start += u64::from(columns) * u64::from(rows) * size_of::<f32>() as u64;
+        }
+        if start != frame.end() {
+            return Err(damaged("its features are more or fewer than it says".to_owned()));
+        }
+        let Head { pictures, skipped, state, .. } = head;
+        Ok(Recalled { pictures, skipped, state: state.map(|(state,)| state), layers })
+    }
+}
