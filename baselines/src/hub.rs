@@ -1,10 +1,12 @@
 mod fetch;
+mod transfer;
 
 pub use fetch::FetchError;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hf_hub::{Cache, Repo, RepoType};
 
@@ -20,13 +22,19 @@ pub struct Hub {
     endpoint: String,
     token: Option<String>,
     offline: bool,
+    /// How long nothing may come in a transfer.
+    patience: Duration,
 }
+
+/// Far beyond what a connection that works is silent.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Hub {
     /// The cache in this folder, and the hub at an address: `https://huggingface.co`.
     #[must_use]
     pub fn new(cache: impl Into<PathBuf>, endpoint: impl Into<String>) -> Self {
-        Self { cache: cache.into(), endpoint: endpoint.into(), token: None, offline: false }
+        let (cache, endpoint) = (cache.into(), endpoint.into());
+        Self { cache, endpoint, token: None, offline: false, patience: PATIENCE }
     }
 
     /// As Python's library has it. The cache is `HF_HUB_CACHE`, else `HF_HOME/hub`, else
@@ -58,6 +66,7 @@ impl Hub {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             token: token.filter(|token| !token.is_empty()),
             offline: is_set("HF_HUB_OFFLINE") || is_set("TRANSFORMERS_OFFLINE"),
+            patience: PATIENCE,
         }
     }
 
@@ -71,6 +80,9 @@ impl Hub {
     /// copy of it is here.
     #[must_use]
     pub fn find(&self, file: &HubFile, revision: Option<&str>) -> Option<PathBuf> {
+        if !fetch::is_within(revision.unwrap_or(MAIN)) {
+            return None;
+        }
         let place = self.place(file, revision);
         place.is_file().then_some(place)
     }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use candle_core::Device;
 use prismbench_core::{ImageBatch, Tokenizer, TokenizerError};
+use prismbench_data::Limits;
 use prismbench_kernels::nn::Arithmetic;
 
 use crate::dct::Dct;
@@ -56,6 +57,8 @@ pub struct OpenOptions {
     pub hub: Hub,
     /// How long a program of the user's may go without taking or giving a byte.
     pub exec_timeout: Duration,
+    /// What finished reconstructions may be.
+    pub limits: Limits,
 }
 
 impl OpenOptions {
@@ -67,7 +70,7 @@ impl OpenOptions {
     pub fn on(device: &Device) -> Self {
         let (device, hub) = (device.clone(), Hub::from_environment());
         let (arithmetic, exec_timeout) = (Arithmetic::Fast, Self::EXEC_TIMEOUT);
-        Self { device, arithmetic, hub, exec_timeout }
+        Self { device, arithmetic, hub, exec_timeout, limits: Limits::default() }
     }
 }
 
@@ -90,7 +93,7 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
             return Ok(Opened::Unfitted(Box::new(fit)));
         }
         Kind::Exec { command } => Box::new(Exec::open(id, &command, options.exec_timeout, device)?),
-        Kind::Recon { path } => Box::new(Recon::open(id, &path, device)?),
+        Kind::Recon { path } => Box::new(Recon::open(id, &path, (device, options.limits))?),
         Kind::Model(model) => {
             let opening = Opening {
                 id,

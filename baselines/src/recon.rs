@@ -9,7 +9,7 @@ use prismbench_core::{
     Encoding, ImageBatch, LatentShape, Latents, RgbImage, SampleKey, Tokenizer, TokenizerError,
     TokenizerSpec,
 };
-use prismbench_data::{DataError, DataSpec, Dataset, Pending};
+use prismbench_data::{DataError, DataSpec, Dataset, Limits, OpenParquet, Pending, open_within};
 use rayon::prelude::*;
 
 mod names;
@@ -90,8 +90,13 @@ impl Recon {
     ///
     /// # Errors
     /// [`TokenizerError::Reconstruction`] when there is nothing that can be listed.
-    pub(crate) fn open(id: String, path: &Path, device: Device) -> Result<Self, TokenizerError> {
-        let pictures = prismbench_data::open(&DataSpec::Path(path.to_owned()))
+    pub(crate) fn open(
+        id: String,
+        path: &Path,
+        (device, limits): (Device, Limits),
+    ) -> Result<Self, TokenizerError> {
+        let no_parquet: OpenParquet = |files| Err(DataError::NoParquet { id: files.id });
+        let pictures = open_within(&DataSpec::Path(path.to_owned()), no_parquet, limits)
             .map_err(|cause| failed(&id, cause.into()))?;
         let names = Names::of(pictures.as_ref());
         let source = "reconstructions that were made elsewhere".to_owned();

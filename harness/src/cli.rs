@@ -8,6 +8,7 @@ use prismbench_reports::ReportError;
 
 use crate::device::DeviceChoice;
 use crate::error::Failure;
+use crate::feature_cache::CacheLimit;
 use crate::shard::ShardChoice;
 use crate::{Exit, Streams, cmd};
 pub(crate) use submit::{KubernetesArgs, Scheduler, SlurmArgs, SubmitArgs};
@@ -128,6 +129,9 @@ pub(crate) struct RunArgs {
     /// Leave pictures out that cannot be used; count and name them
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Most pixels of one picture; larger ones are refused before they are decoded [default: 178956970, as Pillow]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_image_pixels: Option<u64>,
     /// Keep arrays beside the records: reconstructions, latents; features of the originals; samples
     /// that were decoded or drawn here
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
@@ -142,6 +146,10 @@ pub(crate) struct RunArgs {
     /// Neither use nor keep features of the originals from run to run
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// What kept features may hold, as in 20GB: beyond it those go that were not used for longest
+    /// [default: PRISMBENCH_CACHE_LIMIT, else no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) cache_limit: Option<CacheLimit>,
     /// Measure anew even if the run folder is there
     #[arg(long)]
     pub(crate) force: bool,
@@ -208,12 +216,19 @@ pub(crate) struct StatsArgs {
     /// Leave pictures out that cannot be used
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Most pixels of one picture; larger ones are refused before they are decoded [default: 178956970, as Pillow]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_image_pixels: Option<u64>,
     /// Where features are kept from run to run and weights are looked for
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
     /// Neither use nor keep features
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// What kept features may hold, as in 20GB: beyond it those go that were not used for longest
+    /// [default: PRISMBENCH_CACHE_LIMIT, else no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) cache_limit: Option<CacheLimit>,
     /// Pictures that go through the network at once; no number depends on it
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = batch)]
     pub(crate) batch: usize,
@@ -241,6 +256,9 @@ pub(crate) struct MergeArgs {
     /// Neither use nor keep features from run to run
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// Most pixels of one picture, as the shards had it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_image_pixels: Option<u64>,
     /// Threads; no number depends on it [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -387,9 +405,14 @@ pub(crate) struct ReproduceArgs {
     /// Moments that samples of generators are compared with
     #[arg(long, value_name = "FILE")]
     pub(crate) reference: Option<PathBuf>,
-    /// Features of other pictures, as `run --save features` wrote them, to try as a wrong reference
+    /// Features of other pictures, as `run --save features` wrote them, to try as a wrong reference; for
+    /// samples, other moments
     #[arg(long, value_name = "FILE")]
     pub(crate) wrong_reference: Option<PathBuf>,
+    /// Keep drawn samples, 10 GB for 50,000 of 256 pixels, so that other evaluators can be tried on them;
+    /// --tokenizer NAME=samples:DATA judges finished ones
+    #[arg(long)]
+    pub(crate) keep_samples: bool,
     /// The protocol of a row, which replaces that of the plan
     #[arg(short, long, value_name = "NAME")]
     pub(crate) protocol: Option<String>,
@@ -399,6 +422,9 @@ pub(crate) struct ReproduceArgs {
     /// Leave pictures out that cannot be used
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Most pixels of one picture; larger ones are refused before they are decoded [default: 178956970, as Pillow]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_image_pixels: Option<u64>,
     /// Do not try other protocols where a number does not agree
     #[arg(long)]
     pub(crate) no_explain: bool,
@@ -411,6 +437,10 @@ pub(crate) struct ReproduceArgs {
     /// Neither use nor keep features
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// What kept features may hold, as in 20GB: beyond it those go that were not used for longest
+    /// [default: PRISMBENCH_CACHE_LIMIT, else no limit]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) cache_limit: Option<CacheLimit>,
     /// Pictures that go through a tokenizer at once; no number depends on it
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = batch)]
     pub(crate) batch: usize,

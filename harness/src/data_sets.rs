@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use prismbench_data::{DataError, DataSpec, Dataset, SplitSpec, Splits, open_with};
+use prismbench_data::{DataError, DataSpec, Dataset, Limits, SplitSpec, Splits, open_within};
 use prismbench_suites::Learns;
 
 /// What `--data` names: pictures, or pictures to learn from and others to measure on.
@@ -26,27 +26,27 @@ pub(crate) struct DataSets {
 }
 
 /// Opens a data set, be it Parquet or not.
-pub(crate) fn open(spec: &DataSpec) -> Result<Box<dyn Dataset>, DataError> {
-    open_with(spec, prismbench_parquet::open)
+pub(crate) fn open(spec: &DataSpec, limits: Limits) -> Result<Box<dyn Dataset>, DataError> {
+    open_within(spec, prismbench_parquet::open, limits)
 }
 
-fn one(spec: &DataSpec) -> Result<DataSets, DataError> {
-    Ok(DataSets { measured: open(spec)?, training: None })
+fn one(spec: &DataSpec, limits: Limits) -> Result<DataSets, DataError> {
+    Ok(DataSets { measured: open(spec, limits)?, training: None })
 }
 
 impl DataChoice {
     /// Opens the sets; a single one in its own splits where something is learnt and it has them.
-    pub(crate) fn open(&self, learns: Learns) -> Result<DataSets, DataError> {
+    pub(crate) fn open(&self, learns: Learns, limits: Limits) -> Result<DataSets, DataError> {
         let pair = match self {
             Self::Pair(pair) => pair.clone(),
-            Self::One(spec) if learns == Learns::Nothing => return one(spec),
+            Self::One(spec) if learns == Learns::Nothing => return one(spec, limits),
             Self::One(spec) => match SplitSpec::of(spec) {
                 Ok(pair) => pair,
-                Err(DataError::Unsplittable { .. }) => return one(spec),
+                Err(DataError::Unsplittable { .. }) => return one(spec, limits),
                 Err(error) => return Err(error),
             },
         };
-        let Splits { train, test } = pair.open(open)?;
+        let Splits { train, test } = pair.open(|spec| open(spec, limits))?;
         Ok(DataSets { measured: test, training: Some(train) })
     }
 

@@ -167,6 +167,7 @@ impl Failure {
                 FitError::Pictures(PictureError::Data(error)) => of_data(error),
                 _ => Exit::Usage,
             },
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Missing,
             Self::Write { .. } | Self::Output(_) => Exit::Missing,
             Self::Report(ReportError::Write { .. } | ReportError::Output(_)) => Exit::Missing,
             Self::Report(ReportError::Frame { .. }) => Exit::Internal,

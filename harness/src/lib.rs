@@ -10,6 +10,7 @@ mod device;
 mod doctor;
 mod error;
 mod exit;
+mod feature_cache;
 mod judged;
 mod networks;
 mod output;

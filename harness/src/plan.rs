@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use prismbench_baselines::{GeneratorRef, TokenizerRef};
 use prismbench_core::{BadSetting, Concern, LabelRule, Protocol, Quantiser, Sampling, nearest};
-use prismbench_data::DataSpec;
+use prismbench_data::{DataSpec, Limits};
 use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
 use sha2::{Digest, Sha256};
 
@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     /// Where features and weights are kept, if not where the environment says. No number depends
     /// on it, and it is not part of the text.
     pub(crate) cache: Option<PathBuf>,
+    /// What pictures may be.
+    pub(crate) limits: Limits,
     pub(crate) limit: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) on_bad: OnBad,
@@ -101,7 +103,7 @@ pub(crate) enum PlanError {
 impl Plan {
     /// The plan that the arguments name, with their changes.
     pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
-        Ok(Self { cache: args.cache.clone(), ..resolve(named(args)?)? })
+        Ok(Self { cache: args.cache.clone(), limits: limits(args), ..resolve(named(args)?)? })
     }
 
     /// The same, and as the text of a plan file that means it wherever it lies: paths start at `base`, an
@@ -110,7 +112,7 @@ impl Plan {
         let mut file = named(args)?;
         file.set_beside(base);
         let text = toml::to_string(&file).map_err(|error| unwritable(&file, &error))?;
-        Ok((Self { cache: args.cache.clone(), ..resolve(file)? }, text))
+        Ok((Self { cache: args.cache.clone(), limits: limits(args), ..resolve(file)? }, text))
     }
 
     /// The plan that a run folder keeps. Its paths are as they were given, not beside it; and it names every
@@ -129,14 +131,19 @@ impl Plan {
     pub(crate) fn written(table: &toml::Table, args: &RunArgs) -> Result<Self, Failure> {
         let mut file = parse("made here", &table.to_string())?;
         override_with(&mut file, args)?;
-        let cache = args.cache.clone();
-        Ok(Self { cache, named_metrics: Vec::new(), ..resolve(file)? })
+        let (cache, limits) = (args.cache.clone(), limits(args));
+        Ok(Self { cache, limits, named_metrics: Vec::new(), ..resolve(file)? })
     }
 
     /// First digits of the sha256 of the resolved plan.
     pub(crate) fn hash(&self) -> String {
         Sha256::digest(&self.text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// What pictures may be, which decides no number and is no part of the plan's text.
+fn limits(args: &RunArgs) -> Limits {
+    args.max_image_pixels.map_or_else(Limits::default, Limits::of_pixels)
 }
 
 /// The plan file that the arguments name, with their changes.
@@ -203,6 +210,7 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         reference: file.reference.map(PathBuf::from),
         allow_unlike_reference: file.allow_unlike_reference,
         cache: None,
+        limits: Limits::default(),
         limit: file.limit,
         seed: file.seed,
         on_bad,

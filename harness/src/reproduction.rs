@@ -17,7 +17,7 @@ use crate::error::Failure;
 use file::{Contents, PartFile};
 pub(crate) use pictures::Given;
 pub(crate) use reproducer::Reproducer;
-use suspects::{SUSPECTS, Suspicion, UNTRIABLE};
+use suspects::{OF_SAMPLES, SUSPECTS, Suspicion, UNTRIABLE};
 
 /// Plans that are part of the program.
 const EMBEDDED: [(&str, &str); 3] = [
@@ -25,6 +25,9 @@ const EMBEDDED: [(&str, &str); 3] = [
     ("uae", include_str!("../../suites/plans/uae.toml")),
     ("openvision3", include_str!("../../suites/plans/openvision3.toml")),
 ];
+
+/// How a subject begins that is samples which somebody has drawn.
+const SAMPLES: &str = "samples:";
 
 /// What is to come out again.
 #[derive(Debug)]
@@ -64,8 +67,8 @@ pub(crate) struct DrawnBy {
 #[derive(Clone, Debug)]
 pub(crate) struct Number {
     pub(crate) target: Target,
-    /// Tokenizers or generators: the first is measured, the others are tried where it does not agree.
-    /// Empty where this build has none.
+    /// Tokenizers, generators or finished samples (`samples:DATA`): the first is measured, the others are tried
+    /// where it does not agree. Empty where this build has none.
     pub(crate) subjects: Vec<String>,
 }
 
@@ -217,7 +220,8 @@ impl Number {
             return true;
         }
         let Some(given) = behind(&self.target.tokenizer) else { return false };
-        let is_reference = given.parse::<prismbench_baselines::TokenizerRef>().is_ok();
+        let is_reference = given.starts_with(SAMPLES)
+            || given.parse::<prismbench_baselines::TokenizerRef>().is_ok();
         let reference = match self.subjects.first() {
             Some(model) if !is_reference => format!("{}={given}", id(model)),
             _ => given,

@@ -85,7 +85,7 @@ impl Runner<'_, '_> {
         }
         for data in &plan.data {
             for suite in plan.suites.iter().filter(|suite| !judges(suite.as_ref())) {
-                let sets = data.open(suite.learns())?;
+                let sets = data.open(suite.learns(), self.plan.limits)?;
                 for (protocol, networks) in plan.protocols.iter().zip(networks) {
                     let (pictures, training) = self.pictures(&sets, suite.as_ref(), protocol);
                     let text_tower = self.text_tower(suite.as_ref(), protocol)?;
@@ -147,7 +147,8 @@ impl Runner<'_, '_> {
     fn options(&self, protocol: &Protocol) -> OpenOptions {
         let exec_timeout = Duration::from_secs(self.args.exec_timeout);
         let arithmetic = networks::arithmetic(protocol);
-        OpenOptions { arithmetic, exec_timeout, ..OpenOptions::on(&self.device) }
+        let limits = self.plan.limits;
+        OpenOptions { arithmetic, exec_timeout, limits, ..OpenOptions::on(&self.device) }
     }
 
     fn passes(&mut self, job: &Job<'_>) -> Result<(), Failure> {
@@ -182,7 +183,7 @@ impl Runner<'_, '_> {
             Opened::Ready(tokenizer) => (tokenizer, String::new()),
             Opened::Unfitted(fit) => match &self.plan.fit {
                 Fit::On(spec) => {
-                    let dataset = data_sets::open(spec)?;
+                    let dataset = data_sets::open(spec, self.plan.limits)?;
                     let variant = "fit apart".to_owned();
                     let all = Pictures {
                         dataset: dataset.as_ref(),

@@ -116,9 +116,13 @@ fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
         exec_timeout,
         progress,
         device,
+        max_image_pixels,
+        cache_limit,
     } = args;
-    let run = vec![format!("--batch={batch}"), format!("--exec-timeout={exec_timeout}")];
+    let mut run = vec![format!("--batch={batch}"), format!("--exec-timeout={exec_timeout}")];
+    run.extend(cache_limit.map(|limit| format!("--cache-limit={}", limit.bytes())));
     let mut flags = vec![format!("--device={device}")];
+    flags.extend(max_image_pixels.map(|pixels| format!("--max-image-pixels={pixels}")));
     if let Some(cache) = cache {
         flags.push(format!("--cache={}", text("--cache", base.join(cache))?));
     }
@@ -167,7 +171,8 @@ mod tests {
         let data = vec!["pictures".to_owned(), "synthetic:1:8".to_owned()];
         let weights = vec!["inception=w/i.safetensors".to_owned()];
         let suites = vec!["reconstruction".to_owned()];
-        let args = RunArgs { data, weights, suites, cache: Some("c".into()), ..args() };
+        let (cache, max_image_pixels) = (Some("c".into()), Some(9));
+        let args = RunArgs { data, weights, suites, cache, max_image_pixels, ..args() };
         let submission = submission(&args).unwrap();
         let table: toml::Table = submission.plan_text.parse().unwrap();
         assert_eq!(table["data"].to_string(), "[\"/base/pictures\", \"synthetic:1:8\"]");
@@ -179,7 +184,11 @@ mod tests {
         let run = submission.run_arguments("/p.toml");
         assert!(run.contains(&"--cache=/base/c".to_owned()), "{run:?}");
         assert_eq!(run[..2], ["run", "/p.toml"]);
-        assert_eq!(submission.merge_arguments()[2..], ["--device=cpu", "--cache=/base/c"]);
+        assert!(run.contains(&"--max-image-pixels=9".to_owned()), "{run:?}");
+        assert_eq!(
+            submission.merge_arguments()[2..],
+            ["--device=cpu", "--max-image-pixels=9", "--cache=/base/c"]
+        );
     }
 
     #[test]

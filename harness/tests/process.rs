@@ -3,6 +3,11 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[expect(dead_code, reason = "other tests use other sizes")]
+#[path = "../../baselines/tests/it/generator_weights.rs"]
+mod generator_weights;
+#[path = "../../baselines/tests/it/planned.rs"]
+mod planned;
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;
 
@@ -325,4 +330,51 @@ fn shards_are_merged_whose_plan_left_metrics_open_and_names_pictures_beside_the_
         records.lines().count()
     };
     assert_eq!(count("parts"), count("whole"));
+}
+
+/// The tiny DiT^DH draws latents of `dct:2`, 6 x 4 x 4, which decode to pictures of 32 pixels.
+#[test]
+fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let generator = at("tiny.safetensors");
+    planned::write(&generator, &generator_weights::generator(generator_weights::TINY));
+    let weights = inception(folder.path());
+    let draw = |name: &str, batch: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", "--set", "size=32", "-t", "dct:2", "--data", "synthetic:4:12"]);
+        command.args(["--sampling", "heun2:4,cfg:1.5", "--labels", "uniform", "-n", "40"]);
+        command.args(["-m", "gfid", "-m", "is", "--batch", batch, "--save", "samples"]);
+        command.arg("--generator").arg(format!("ditdh={}", generator.display()));
+        command.arg("--weights").arg(format!("inception={}", weights.display()));
+        command.arg("--cache").arg(at(name).join("cache")).arg("--out").arg(at(name).join("run"));
+        command.args(["--progress", "none"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let finish = |name: &str, batch: &str| {
+        let done = draw(name, batch).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    finish("straight", "5");
+    let parts = at("killed/run/parts");
+    let samples = || match parts.is_dir() {
+        true => fs::metadata(only(&parts).join("samples")).map_or(0, |file| file.len()),
+        false => 0,
+    };
+    let mut child = draw("killed", "5").spawn().unwrap();
+    while samples() < 15 * 32 * 32 * 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!at("killed/run/records.jsonl").exists(), "killed too late");
+    // The rest is drawn in other batches.
+    finish("killed", "3");
+    let read = |name: &str, file: &str| fs::read(at(name).join("run").join(file)).unwrap();
+    assert_eq!(read("straight", "records.jsonl"), read("killed", "records.jsonl"));
+    let saved =
+        |name: &str| fs::read(only(&at(name).join("run/arrays")).join("samples.npz")).unwrap();
+    assert!(saved("straight") == saved("killed"));
+    assert!(!parts.exists(), "nothing is left lying about");
 }

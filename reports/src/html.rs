@@ -4,7 +4,6 @@
 //! (`html/*.js`) sorts, filters and draws what `#data` holds. Equal contents give equal bytes.
 
 mod axes;
-mod base64;
 mod board;
 mod cells;
 mod cited;

@@ -77,7 +77,7 @@ impl Tokenizer for Idle {
     }
 
     fn decode(&self, _: &Latents) -> Result<ImageBatch, TokenizerError> {
-        Err(TokenizerError::Unsupported { id: self.0.id.clone(), what: "decoder" })
+        Err(TokenizerError::Unsupported { tokenizer: self.0.id.clone(), capability: "decoder" })
     }
 
     fn features(&self, images: &ImageBatch, _: FeatureTap) -> Result<Features, TokenizerError> {

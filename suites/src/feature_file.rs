@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use prismbench_metrics::{Features, Tap};
 use sha2::{Digest, Sha256};
@@ -89,6 +90,14 @@ impl FeatureFile {
         let row_of = digests.as_chunks().0.iter().copied().zip(0..).collect();
         let (path, file) = (path.to_owned(), Mutex::new(file.into_inner()));
         Ok(Self { path, origin: Origin(origin), rows, row_of, pictures_sha256, layers, file })
+    }
+
+    /// Says to whoever clears the cache that this entry is read, now and while it is open.
+    pub(crate) fn mark_as_used(&self) {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file system without locks or times loses nothing but the order in which entries go.
+        let _ = file.try_lock_shared();
+        let _ = file.set_modified(SystemTime::now());
     }
 
     /// Refuses a file whose rows do not compare with those of `origin`, naming the first field

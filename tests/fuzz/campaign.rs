@@ -19,9 +19,6 @@ pub(crate) const MEMORY: usize = 256 << 20;
 /// bytes can hold one.
 pub(crate) const PICTURES: usize = 3 << 30;
 
-/// Inputs of a target that may end the program in a library named by [`Target::known`].
-const KNOWN: usize = 20;
-
 /// Seconds that one input may take before it counts as a hang: thousands of times what any takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -38,27 +35,11 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 
 /// Runs a target in a child and fails with the input that it does not survive.
 pub(crate) fn survives(name: &str) {
-    let target = targets::named(name);
-    let (mut first, end) = (setting(FIRST, 0), setting(FIRST, 0) + setting(INPUTS, 10_000));
-    for _ in 0..=KNOWN {
-        let (status, last, said) = run(name, first, end - first);
-        if status.success() {
-            assert_eq!(last, Some(end - 1), "{name}: inputs were left out");
-            return;
-        }
-        let at = last.map_or_else(|| "a seed".to_owned(), |number| format!("input {number}"));
-        let known = target.known.is_some_and(|library| said.contains(library));
-        assert!(known, "{name}: {at} ends the program ({status}):\n{said}");
-        // Past the capture of tests that pass.
-        let library = target.known.unwrap_or_default();
-        let _ =
-            writeln!(std::io::stderr(), "left out: {name}: {at} ends the program within {library}");
-        first = last.map_or(end, |number| number + 1);
-        if first == end {
-            return;
-        }
-    }
-    panic!("{name}: more than {KNOWN} inputs end the program");
+    let (first, inputs) = (setting(FIRST, 0), setting(INPUTS, 10_000));
+    let (status, last, said) = run(name, first, inputs);
+    let at = last.map_or_else(|| "a seed".to_owned(), |number| format!("input {number}"));
+    assert!(status.success(), "{name}: {at} ends the program ({status}):\n{said}");
+    assert_eq!(last, Some(first + inputs - 1), "{name}: inputs were left out");
 }
 
 /// How a child ended, its last input, and what it said last.

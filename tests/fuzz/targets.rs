@@ -9,13 +9,14 @@ use prismbench::{Exit, Streams, main_from};
 use prismbench_baselines::{OpenOptions, Opened, TokenizerRef};
 use prismbench_core::{Encoding, ImageBatch, RgbImage};
 use prismbench_data::{DataSpec, LatentFiles, decode, open_with};
-use prismbench_reports::{Baseline, read_records};
+use prismbench_reports::{Baseline, read_exported, read_records, read_samples};
 use prismbench_suites::MomentsFile;
 use prismbench_weights::{Expected, WeightsFile};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use zip::CompressionMethod;
 
 use crate::campaign::{MEMORY, PICTURES};
+use crate::journals;
 use crate::seeds::{bytes, files, floats, npy, npz};
 
 /// A reader of files.
@@ -30,9 +31,6 @@ pub(crate) struct Target {
     pub(crate) feed: fn(&Path) -> bool,
     /// Bytes that it may hold at once.
     pub(crate) memory: usize,
-    /// A place in somebody else's library that is known to end the program, by memory that a file
-    /// claims: it cannot be caught.
-    pub(crate) known: Option<&'static str>,
 }
 
 type Seeds = fn() -> Vec<Vec<u8>>;
@@ -43,7 +41,7 @@ const fn of(
     seeds: Seeds,
     feed: fn(&Path) -> bool,
 ) -> Target {
-    Target { name, file, seeds, feed, memory: MEMORY, known: None }
+    Target { name, file, seeds, feed, memory: MEMORY }
 }
 
 const fn holding_pictures(
@@ -66,11 +64,7 @@ pub(crate) const TARGETS: &[Target] = &[
     of("latents", "x.npz", arrays, latents),
     of("idx", "train-images-idx3-ubyte", digits, idx),
     holding_pictures("tar", "x.tar", shards, is_data_set),
-    Target {
-        // A run of definition levels has the length that it claims.
-        known: Some("polars_parquet::arrow::read::deserialize"),
-        ..holding_pictures("parquet", "x.parquet", tables, is_data_set)
-    },
+    holding_pictures("parquet", "x.parquet", tables, is_data_set),
     holding_pictures("captions", "captions.json", listings, captions),
     holding_pictures("pictures", "x.png", pictures, picture),
     of("safetensors", "x.safetensors", tensors, weights),
@@ -78,7 +72,9 @@ pub(crate) const TARGETS: &[Target] = &[
     of("plans", "plan.toml", plans, plan),
     of("baselines", "baseline.toml", baselines, baseline),
     of("records", "records.jsonl", records, record),
+    of("exports", "x.parquet", exports, export),
     of("frames", "frames", frames, program),
+    of("journals", "x.journal", journals::seeds, journals::feed),
 ];
 
 /// Data sets are walked from end to end; a sample that cannot be read leaves the others alone.
@@ -295,6 +291,27 @@ fn records() -> Vec<Vec<u8>> {
 
 fn record(path: &Path) -> bool {
     read_records(path).is_ok_and(|file| file.cut_short.is_none())
+}
+
+/// Tables of a run in Parquet: values of single images, a baseline with lists, and an export.
+fn exports() -> Vec<Vec<u8>> {
+    let (folder, _) = run();
+    let [run, baseline, export] =
+        ["run", "baseline.parquet", "export.parquet"].map(|name| folder.path().join(name));
+    let [from, to, out] = [&run, &baseline, &export].map(|path| path.to_str().unwrap());
+    assert_eq!(prismbench(&["gate", from, "--baseline", to, "--update"]), Exit::Done);
+    assert_eq!(prismbench(&["table", from, "--format", "parquet", "--out", out]), Exit::Done);
+    [run.join("samples.parquet"), baseline, export].map(|path| fs::read(path).unwrap()).to_vec()
+}
+
+/// Read as each of the three, one of which it is.
+fn export(path: &Path) -> bool {
+    let [samples, baseline, records] = [
+        read_samples(path).is_ok(),
+        Baseline::read(path).is_ok(),
+        read_exported(path, "*").is_ok(),
+    ];
+    samples || baseline || records
 }
 
 /// What a program answers to `hello`, `encode` and `decode`.

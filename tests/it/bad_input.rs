@@ -55,6 +55,54 @@ fn a_truncated_picture_stops_the_run_and_skip_bad_counts_it() {
     assert_eq!(provenance["pictures"][0]["skipped"][0]["id"], "b.png");
 }
 
+/// A bitmap whose header claims more pixels than memory has bytes for.
+fn bomb(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut header = b"BM".to_vec();
+    header.extend([0x100_0036_u32, 0, 54, 40, 30_000, 30_000].map(u32::to_le_bytes).concat());
+    header.extend([1_u16, 24].map(u16::to_le_bytes).concat());
+    header.extend([0; 64]);
+    fs::write(path, header).unwrap();
+}
+
+#[test]
+fn pictures_beyond_the_limit_are_refused_and_a_flag_moves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    bomb(&folder.path().join("bomb/a.bmp"));
+    let refused = run_on(folder.path(), "bomb", &[]).expect(Exit::Usage).err;
+    let told = "30000x30000 pixels; at most 178956970 are decoded (--max-image-pixels)";
+    assert!(refused.contains(told), "{refused}");
+    // Let through, the decoder says what it is.
+    let more = ["--max-image-pixels", "900000000"];
+    let refused = run_on(folder.path(), "bomb", &more).expect(Exit::Usage).err;
+    assert!(!refused.contains("--max-image-pixels"), "{refused}");
+
+    png(&folder.path().join("data/a.png"), 300, 260);
+    let limited = |pixels: &str, exit| {
+        run_on(folder.path(), "data", &["--force", "--max-image-pixels", pixels]).expect(exit)
+    };
+    let refused = limited("77999", Exit::Usage).err;
+    assert!(refused.contains("300x260 pixels; at most 77999"), "{refused}");
+    limited("78000", Exit::Done);
+    // It decides no number: the run is the same one.
+    let plan = fs::read_to_string(folder.path().join("run/plan.toml")).unwrap();
+    assert!(!plan.contains("78000"), "{plan}");
+
+    // Finished reconstructions, which come by another way.
+    png(&folder.path().join("made/a.png"), 256, 256);
+    let recon = format!("recon:{}", folder.path().join("made").display());
+    let judged = |pixels: &str| {
+        let data = folder.path().join("data");
+        let arguments = ["--data", data.to_str().unwrap(), "-t", &recon, "-m", "psnr", "--force"];
+        run_in(folder.path(), &[&arguments[..], &["--max-image-pixels", pixels]].concat())
+    };
+    judged("78000").expect(Exit::Done);
+    png(&folder.path().join("made/a.png"), 500, 500);
+    judged("78000").expect(Exit::Partial);
+    let reason = records(&folder.path().join("run"))[0]["reason"].to_string();
+    assert!(reason.contains("500x500 pixels; at most 78000"), "{reason}");
+}
+
 #[test]
 fn a_folder_of_bad_pictures_alone_measures_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which of our packages each package may depend on.
-const MAP: [(&str, &[&str]); 11] = [
+const MAP: [(&str, &[&str]); 12] = [
     ("prismbench-kernels", &[]),
     ("prismbench-core", &[]),
     ("prismbench-data", &["core"]),
-    ("prismbench-parquet", &["core", "data"]),
+    ("prismbench-pages", &[]),
+    ("prismbench-parquet", &["core", "data", "pages"]),
     ("prismbench-weights", &["core"]),
     ("prismbench-metrics", &["core", "kernels", "weights"]),
     ("prismbench-baselines", &["core", "data", "kernels", "weights"]),
     ("prismbench-suites", &["core", "data", "kernels", "metrics"]),
-    ("prismbench-reports", &["core", "metrics"]),
+    ("prismbench-reports", &["core", "metrics", "pages"]),
     (
         "prismbench",
         &[

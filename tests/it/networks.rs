@@ -212,6 +212,40 @@ fn features_are_kept_and_saved_and_serve_as_a_reference_of_the_same_protocol_onl
 }
 
 #[test]
+fn kept_features_beyond_their_budget_go_and_those_of_use_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let entries = || {
+        let cache = fs::read_dir(folder.path().join("cache/features")).unwrap();
+        let mut names: Vec<_> = cache.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let of = |data: &str, more: &[&str]| {
+        let arguments =
+            ["--data", data, "--set", "size=64", "-t", "dct:4", "-m", "rfid", "--force"];
+        run(folder.path(), &[&arguments[..], more].concat()).expect(Exit::Done).err
+    };
+    of("synthetic:5:24", &[]);
+    let first = entries();
+    of("synthetic:6:24", &[]);
+    assert_eq!(entries().len(), 2);
+    // The first is of use again, so the second is the older one; one fits.
+    let size = fs::metadata(folder.path().join("cache/features").join(&first[0])).unwrap().len();
+    let budget = format!("{}B", size + size / 2);
+    let said = of("synthetic:5:24", &["--cache-limit", &budget]);
+    assert_eq!(entries(), first);
+    assert!(said.contains("removed 1 of the kept features"), "{said}");
+    let said = of("synthetic:5:24", &["--cache-limit", &budget]);
+    assert!(!said.contains("removed"), "{said}");
+    let refused = run(folder.path(), &["--cache-limit", "much"]).expect(Exit::Usage).err;
+    assert!(refused.contains("expected a size like 20GB"), "{refused}");
+    let cache = folder.path().join("cache");
+    let doctor = ["doctor", "--quick", "--cache", cache.to_str().unwrap()];
+    let told = crate::program::prismbench(&doctor).text();
+    assert!(told.contains("features") && told.contains("1 entry"), "{told}");
+}
+
+#[test]
 fn a_file_that_is_no_reference_is_told_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("reference");

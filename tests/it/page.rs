@@ -6,6 +6,7 @@
 )]
 
 mod browser;
+mod readers;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use prismbench::Exit;
 use serde_json::Value;
 
-use crate::program::{Ran, prismbench};
+use crate::networks::weights;
+use crate::program::{Ran, png, prismbench};
 
 /// A folder with a plan and the runs that come of it.
 struct Paper {
@@ -200,4 +201,131 @@ fn embedded_plans_run_anywhere_and_mistakes_are_named() {
     assert!(err(&["rae", "--tokenizer", "unitok=x"]).contains("replaces nothing in the plan"));
     assert!(err(&["sd-vae"]).contains("give more words or a key"));
     prismbench(&["reproduce", "no/such/plan.toml"]).expect(Exit::Missing);
+}
+
+/// Arguments with generated weights of Inception and a cache of the test's own; `@` stands for the folder.
+fn with_inception(folder: &Path, arguments: &[&str]) -> Ran {
+    let inception = format!("inception={}", weights().join("inception.safetensors").display());
+    let always = ["--weights", &inception, "--cache", "@cache", "--progress", "none"];
+    let here = |argument: &&str| argument.replace('@', &format!("{}/", folder.display()));
+    let all: Vec<String> = arguments.iter().chain(&always).map(here).collect();
+    prismbench(&all.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The first value of a run that went well.
+fn first_value(folder: &Path, run: &str) -> f64 {
+    let records = std::fs::read_to_string(folder.join(run).join("records.jsonl")).unwrap();
+    let record: Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    record["value"].as_f64().unwrap()
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split(' ').collect()
+}
+
+/// Pictures that are far from scenes: so few would else lie within each other's noise.
+fn gradients(folder: &Path) {
+    (0..24).for_each(|at| png(&folder.join(format!("{at}.png")), 64 + at, 64 + 3 * at));
+}
+
+/// Features of pictures, as `run --save features` writes them.
+fn features(folder: &Path, data: &str, name: &str) -> PathBuf {
+    let run =
+        format!("run --data {data} -t dct:16 -m rfid --set size=64 --save features --out @{name}");
+    with_inception(folder, &words(&run)).expect(Exit::Done);
+    let arrays = std::fs::read_dir(folder.join(name).join("arrays")).unwrap();
+    let mut files = arrays.map(|entry| entry.unwrap().path().join("features.safetensors"));
+    files.find(|path| path.is_file()).unwrap()
+}
+
+#[test]
+fn a_wrong_reference_explains_the_number_that_was_measured_against_it_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    gradients(&folder.path().join("gradients"));
+    let [wrong, other] = [("@gradients", "wrong"), ("synthetic:8:24", "other")]
+        .map(|(data, name)| features(folder.path(), data, name).display().to_string());
+    let run =
+        "run --data synthetic:5:24 -t dct:4 -m rfid --set size=64 --out @published --reference";
+    with_inception(folder.path(), &[&words(run)[..], &[&wrong]].concat()).expect(Exit::Done);
+    let value = first_value(folder.path(), "published");
+    let plan = format!(
+        "format = 1\nname = 'paper'\n[[part]]\nsuite = 'reconstruction'\ndataset = 'scenes'\n\
+         data = 'synthetic:5:24'\nn = 24\nprotocol = 'default'\nset = {{ size = 64 }}\n\
+         [[part.value]]\ntokenizer = 'dct:4'\nmetric = 'rfid'\nvalue = '{value:.3}'\n"
+    );
+    std::fs::write(folder.path().join("paper.toml"), plan).unwrap();
+    let reproduced = |reference: &str, exit| {
+        let fixed = words("reproduce @paper.toml --out @runs --format json --wrong-reference");
+        with_inception(folder.path(), &[&fixed[..], &[reference]].concat()).expect(exit)
+    };
+    let row = &rows(&reproduced(&wrong, Exit::Regressed))[0];
+    assert_eq!(row["verdict"], "MISMATCH", "{row}");
+    assert_eq!(row["explanation"]["change"], format!("the reference {wrong}"), "{row}");
+    let row = &rows(&reproduced(&other, Exit::Regressed))[0];
+    assert!(row["explanation"].is_null(), "{row}");
+    let tried = row["suspects"].as_array().unwrap();
+    let tried = tried.iter().find(|suspect| suspect["change"] == format!("the reference {other}"));
+    assert!(tried.unwrap()["value"].as_f64().is_some(), "{tried:?}");
+    let missing = folder.path().join("nowhere.safetensors").display().to_string();
+    let said = reproduced(&missing, Exit::Missing).err;
+    assert!(said.contains("cannot read `") && said.contains("nowhere.safetensors"), "{said}");
+    assert!(!said.contains("trying"), "before anything is measured: {said}");
+}
+
+#[test]
+fn another_evaluator_or_reference_of_samples_is_tried_where_they_are_at_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = "run --data synthetic:3:24 -t dct:16 -m psnr --set size=64 --save reconstructions --out @made";
+    with_inception(folder.path(), &words(made)).expect(Exit::Done);
+    let arrays = std::fs::read_dir(folder.path().join("made/arrays")).unwrap();
+    let files = arrays.map(|entry| entry.unwrap().path());
+    let files =
+        files.filter(|folder| folder.file_name().unwrap().to_str().unwrap().contains("dct"));
+    let samples = files.map(|folder| folder.join("reconstructions.npz")).next().unwrap();
+    gradients(&folder.path().join("gradients"));
+    for (data, name) in [("synthetic:4:24", "right.npz"), ("@gradients", "wrong.npz")] {
+        let stats = format!("stats {data} -o @{name} --set size=64");
+        with_inception(folder.path(), &words(&stats)).expect(Exit::Done);
+    }
+    let judged = |metric: &str, how: &str| {
+        let run = format!("run -m {metric} --set size=64 --force --out @published --samples");
+        let samples = samples.display().to_string();
+        let all = [&words(&run)[..], &[&samples], &words(how)].concat();
+        with_inception(folder.path(), &all).expect(Exit::Done);
+        first_value(folder.path(), "published")
+    };
+    let score = judged("is", "--reference @right.npz --set inception-score=adm");
+    let distance = judged("gfid", "--reference @wrong.npz");
+    let own = judged("sfid", "--reference @right.npz");
+    let mut plan =
+        "format = 1\nname = 'paper'\n[[part]]\nsuite = 'generation'\ndataset = 'scenes'\n\
+        n = 24\nprotocol = 'default'\nset = { size = 64 }\ndecoder = 'dct:16'\n"
+            .to_owned();
+    for (metric, value) in [("is", score), ("gfid", distance), ("sfid", own)] {
+        plan += &format!(
+            "[[part.value]]\ntokenizer = 'theirs'\nmetric = '{metric}'\nvalue = '{value:.4}'\n"
+        );
+    }
+    plan += &format!("[part.tokenizers]\ntheirs = ['samples:{}']\n", samples.display());
+    std::fs::write(folder.path().join("paper.toml"), plan).unwrap();
+    let command = "reproduce @paper.toml --out @runs --format json --reference @right.npz \
+        --wrong-reference @wrong.npz";
+    let command: Vec<&str> = command.split_whitespace().collect();
+    let ran = with_inception(folder.path(), &command).expect(Exit::Regressed);
+    let told: Vec<_> = rows(&ran)
+        .iter()
+        .map(|row| {
+            let change = row["explanation"]["change"].as_str().map(str::to_owned);
+            (row["verdict"].as_str().unwrap().to_owned(), change)
+        })
+        .collect();
+    let wrong = format!("the reference {}", folder.path().join("wrong.npz").display());
+    let expected = [
+        ("MISMATCH", Some("inception-score = adm")),
+        ("MISMATCH", Some(wrong.as_str())),
+        ("MATCH", None),
+    ];
+    let expected: Vec<_> =
+        expected.map(|(verdict, change)| (verdict.to_owned(), change.map(str::to_owned))).into();
+    assert_eq!(told, expected, "{}", ran.text());
 }

@@ -1,13 +1,17 @@
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::{Component, Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use hf_hub::Cache;
-use hf_hub::api::Progress;
-use hf_hub::api::sync::{ApiBuilder, ApiError};
 use prismbench_weights::sha256_of_file;
 
-use super::{Hub, MAIN, is_hash, repository};
+use super::transfer::{Announced, Client, TransferError, point};
+use super::{Hub, MAIN, repository};
 use crate::HubFile;
+
+/// How often, a second apart, a lock is asked for that another process has.
+const LOCK_ATTEMPTS: usize = 5;
 
 /// Why a file could not be had from the hub.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,22 @@ pub enum FetchError {
         repository: &'static str,
         /// Branch, tag or commit.
         revision: String,
+    },
+    /// A path or revision that would leave the cache.
+    #[error("`{found}` is no path or revision within {repository}")]
+    Outside {
+        /// The repository.
+        repository: &'static str,
+        /// The path or revision.
+        found: String,
+    },
+    /// Another process is at it.
+    #[error("another process fetches `{path}` of {repository}")]
+    Locked {
+        /// Path within the repository.
+        path: &'static str,
+        /// The repository.
+        repository: &'static str,
     },
     /// The hub wants to know who asks.
     #[error("the hub does not give `{path}` of {repository} to everybody")]
@@ -82,6 +102,8 @@ impl FetchError {
             Self::Denied { repository, .. } => format!(
                 "accept its licence at https://huggingface.co/{repository} and set HF_TOKEN"
             ),
+            Self::Outside { .. } => "name a branch, tag or commit behind the `@`".into(),
+            Self::Locked { .. } => "wait for it; the file is then here".into(),
             Self::Changed { .. } => "it was removed; fetch it again".into(),
             Self::Failed { .. } => "the same command goes on where the download stopped".into(),
         }
@@ -107,65 +129,60 @@ impl Hub {
             return Err(FetchError::Offline { path, repository: name, cache });
         }
         let repository = repository(file, revision);
-        let failed = |error| self.explain(file, repository.revision(), error);
-        let cache = Cache::new(self.cache.clone());
-        let api = ApiBuilder::from_cache(cache.clone())
-            .with_endpoint(self.endpoint.clone())
-            .with_token(self.token.clone())
-            .with_retries(3)
-            .build()
-            .map_err(failed)?;
-        let repo = api.repo(repository.clone());
-        let announced = api.metadata(&repo.url(path)).map_err(failed)?;
-        // Both become parts of paths.
-        if !is_hash(announced.etag()) || !is_hash(announced.commit_hash()) {
-            return Err(failed(ApiError::InvalidHeader("etag or commit")));
+        for text in [path, repository.revision()] {
+            if !is_within(text) {
+                let found = text.to_owned();
+                return Err(FetchError::Outside { repository: name, found });
+            }
         }
-        let shown = Shown { done: 0, total: 0, progress };
-        let found = repo.download_with_progress(path, shown).map_err(failed)?;
-        let blob = cache.repo(repository.clone()).blob_path(announced.etag());
-        self.check(file, &blob, &announced).inspect_err(|_| {
-            // What is wrong must not be taken for right by whoever looks next.
-            let _ = fs::remove_file(&blob);
-            let _ = fs::remove_file(&found);
-        })?;
-        Ok(found)
+        let failed = |error| self.explain(file, repository.revision(), error);
+        let client = Client::new(&self.endpoint, self.token.as_deref(), self.patience);
+        let (of, at) = (repository.url(), repository.url_revision());
+        let url = format!("{}/{of}/resolve/{at}/{path}", self.endpoint);
+        let announced = client.announced(&url).map_err(failed)?;
+        let cached = Cache::new(self.cache.clone()).repo(repository.clone());
+        let blob = cached.blob_path(&announced.etag);
+        let place = cached.pointer_path(&announced.commit).join(path);
+        let io = |error| self.failed(file, Box::new(error));
+        fs::create_dir_all(blob.parent().unwrap_or(&self.cache)).map_err(io)?;
+        let lock = lock(&blob.with_extension("lock")).map_err(io)?;
+        let Some(_lock) = lock else { return Err(FetchError::Locked { path, repository: name }) };
+        if !blob.is_file() {
+            let part = blob.with_extension("part");
+            client.fill(&url, &part, (announced.size, progress)).map_err(failed)?;
+            self.check(file, &part, &announced).inspect_err(|_| {
+                // What is wrong must not be gone on with by whoever tries next.
+                let _ = fs::remove_file(&part);
+            })?;
+            fs::rename(&part, &blob).map_err(io)?;
+        }
+        point(&blob, &place, path.matches('/').count()).map_err(io)?;
+        cached.create_ref(&announced.commit).map_err(io)?;
+        Ok(place)
     }
 
-    fn check(
-        &self,
-        file: &HubFile,
-        blob: &Path,
-        announced: &hf_hub::api::sync::Metadata,
-    ) -> Result<(), FetchError> {
+    fn check(&self, file: &HubFile, came: &Path, announced: &Announced) -> Result<(), FetchError> {
         let HubFile { repository, path } = *file;
         let failed = |error: std::io::Error| self.failed(file, Box::new(error));
         let changed = |expected, found| FetchError::Changed { path, repository, expected, found };
-        let size = fs::metadata(blob).map_err(failed)?.len();
-        if size != announced.size() as u64 {
-            return Err(changed(format!("{} bytes", announced.size()), format!("{size} bytes")));
+        let size = fs::metadata(came).map_err(failed)?.len();
+        if size != announced.size {
+            return Err(changed(format!("{} bytes", announced.size), format!("{size} bytes")));
         }
         // Large files are announced by their sha256, small ones by a git hash of 40 digits.
-        if announced.etag().len() == 64 {
-            let found = sha256_of_file(blob).map_err(failed)?;
-            if found != announced.etag() {
-                let expected = format!("the sha256 {}", announced.etag());
+        if announced.etag.len() == 64 {
+            let found = sha256_of_file(came).map_err(failed)?;
+            if found != announced.etag {
+                let expected = format!("the sha256 {}", announced.etag);
                 return Err(changed(expected, format!("the sha256 {found}")));
             }
         }
         Ok(())
     }
 
-    fn explain(&self, file: &HubFile, revision: &str, error: ApiError) -> FetchError {
+    fn explain(&self, file: &HubFile, revision: &str, error: TransferError) -> FetchError {
         let HubFile { repository, path } = *file;
-        let status = match &error {
-            ApiError::RequestError(error) => match error.as_ref() {
-                ureq::Error::StatusCode(status) => Some(*status),
-                _ => None,
-            },
-            _ => None,
-        };
-        match status {
+        match error.status() {
             Some(404) => FetchError::NotFound { path, repository, revision: revision.to_owned() },
             Some(401 | 403) => FetchError::Denied { path, repository },
             _ => self.failed(file, Box::new(error)),
@@ -182,23 +199,23 @@ impl Hub {
     }
 }
 
-/// Tells how far a download is.
-struct Shown<'a> {
-    done: u64,
-    total: u64,
-    progress: &'a mut dyn FnMut(u64, u64),
+/// Whether a path or revision stays where it is put: names and `/` alone.
+pub(super) fn is_within(text: &str) -> bool {
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    let has_names = !text.is_empty() && !text.contains(['\\', ':', '?', '#', '%', ' ']);
+    has_names && Path::new(text).components().all(is_plain)
 }
 
-impl Progress for Shown<'_> {
-    fn init(&mut self, size: usize, _: &str) {
-        // Called anew for every attempt, which then says what is there already.
-        (self.done, self.total) = (0, size as u64);
+/// The lock of a file that is being fetched; nothing where another process keeps it.
+fn lock(path: &Path) -> std::io::Result<Option<File>> {
+    let file = File::create(path)?;
+    for attempt in 0..=LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+            Err(fs::TryLockError::WouldBlock) if attempt == LOCK_ATTEMPTS => break,
+            Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_secs(1)),
+        }
     }
-
-    fn update(&mut self, size: usize) {
-        self.done += size as u64;
-        (self.progress)(self.done, self.total);
-    }
-
-    fn finish(&mut self) {}
+    Ok(None)
 }

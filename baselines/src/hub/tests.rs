@@ -1,6 +1,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use prismbench_weights::sha256;
 
@@ -75,11 +76,38 @@ struct Served {
     etag: String,
     /// Instead of the file, if not 200.
     status: u16,
+    /// Where a redirect of the file leads.
+    location: String,
+    /// What happens in the middle of a body.
+    trouble: Trouble,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Trouble {
+    None,
+    /// The connection is closed after so many bytes.
+    Cut(usize),
+    /// Nothing comes any more after so many bytes, and the connection stays.
+    Stall(usize),
+    /// A byte is another one.
+    Alter,
+    /// Ranges are not known: every answer is the whole file.
+    NoRanges,
 }
 
 impl Served {
     fn new(content: &[u8]) -> Self {
-        Self { content: content.to_vec(), etag: sha256(content), status: 200 }
+        Self {
+            content: content.to_vec(),
+            etag: sha256(content),
+            status: 200,
+            location: String::new(),
+            trouble: Trouble::None,
+        }
+    }
+
+    fn with(self, trouble: Trouble) -> Self {
+        Self { trouble, ..self }
     }
 }
 
@@ -96,7 +124,9 @@ impl Server {
                 let request = read(&stream);
                 // Before the answer: whoever has that finds the request here.
                 seen.lock().unwrap().push(request.clone());
-                answer(stream, &request, &served);
+                let served = served.clone();
+                // A stalled answer keeps no other waiting.
+                std::thread::spawn(move || answer(stream, &request, &served));
             }
         });
         Self { endpoint, requests }
@@ -122,22 +152,40 @@ fn answer(mut stream: TcpStream, request: &str, served: &Served) {
         range.as_deref().and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
     let first: usize = first.parse().unwrap();
     let last = last.parse().unwrap_or(served.content.len() - 1);
+    let mut content = served.content.clone();
+    let is_probe = (first, last) == (0, 0);
+    if served.trouble == Trouble::Alter && !is_probe {
+        content[served.content.len() / 2] ^= 1;
+    }
+    let known = format!("ETag: \"{}\"\r\nX-Repo-Commit: {COMMIT}\r\n", served.etag);
     let (head, body) = match served.status {
+        200 if served.trouble == Trouble::NoRanges && !is_probe => {
+            (format!("HTTP/1.1 200 OK\r\n{known}"), &content[..])
+        }
         200 => {
-            let body = &served.content[first..=last];
             let total = served.content.len();
             let head = format!(
-                "HTTP/1.1 206 Partial Content\r\nETag: \"{}\"\r\nX-Repo-Commit: {COMMIT}\r\n\
-                 Content-Range: bytes {first}-{last}/{total}\r\n",
-                served.etag
+                "HTTP/1.1 206 Partial Content\r\n{known}Content-Range: bytes {first}-{last}/{total}\r\n"
             );
-            (head, body)
+            (head, &content[first..=last])
+        }
+        status @ 300..400 => {
+            let location = &served.location;
+            (format!("HTTP/1.1 {status} There\r\n{known}Location: {location}\r\n"), &b""[..])
         }
         status => (format!("HTTP/1.1 {status} No\r\n"), &b""[..]),
     };
     let end = format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     stream.write_all((head + &end).as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
+    let sent = match served.trouble {
+        Trouble::Cut(bytes) | Trouble::Stall(bytes) => bytes.min(body.len()),
+        _ => body.len(),
+    };
+    // Whoever asked may be gone.
+    let _ = stream.write_all(&body[..sent]);
+    if matches!(served.trouble, Trouble::Stall(_)) && sent < body.len() {
+        std::thread::sleep(Duration::from_secs(30));
+    }
 }
 
 fn fetch(hub: &Hub, revision: Option<&str>) -> Result<(PathBuf, Vec<(u64, u64)>), FetchError> {
@@ -220,4 +268,160 @@ fn what_the_hub_does_not_give_is_answered_with_what_helps() {
     let offline = Hub { offline: true, ..Hub::new(folder.path(), "http://127.0.0.1:9") };
     let error = fetch(&offline, None).unwrap_err();
     assert!(error.to_string().contains("HF_HUB_OFFLINE"), "{error}");
+}
+
+/// Bytes that are no others' neighbours.
+fn content() -> Vec<u8> {
+    (0..50_000_u32).map(|i| (i % 251) as u8).collect()
+}
+
+fn failure(error: &FetchError) -> String {
+    let cause = std::error::Error::source(error).map_or(String::new(), ToString::to_string);
+    format!("{error}: {cause}")
+}
+
+/// Files below a folder whose names end so.
+fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.to_str().unwrap().ends_with(end) => found.push(path),
+                false => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_transfer_that_is_cut_goes_on_by_itself_and_what_came_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::new(&content());
+    // Each answer ends after 20,000 bytes: three make the file.
+    let server = Server::start(served.clone().with(Trouble::Cut(20_000)));
+    let (path, steps) = fetch(&Hub::new(folder.path(), &server.endpoint), None).unwrap();
+    assert_eq!(fs::read(path).unwrap(), content());
+    assert_eq!(steps.last(), Some(&(50_000, 50_000)));
+    let requests = server.requests().to_lowercase();
+    assert!(requests.contains("range: bytes=20000-") && requests.contains("range: bytes=40000-"));
+
+    // Nothing comes at all: it is given up, and the next attempt goes on.
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(served.clone().with(Trouble::Cut(0)));
+    let hub = Hub::new(folder.path(), &server.endpoint);
+    let error = fetch(&hub, None).unwrap_err();
+    assert!(matches!(error, FetchError::Failed { .. }), "{error}");
+    assert!(error.remedy().contains("goes on where the download stopped"));
+    assert_eq!(hub.find(&FILE, None), None);
+    let server = Server::start(served);
+    let (path, _) = fetch(&Hub::new(folder.path(), &server.endpoint), None).unwrap();
+    assert_eq!(fs::read(path).unwrap(), content());
+}
+
+#[test]
+fn a_transfer_that_stalls_is_given_up_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::new(&content());
+    let server = Server::start(served.clone().with(Trouble::Stall(20_000)));
+    let mut hub = Hub::new(folder.path(), &server.endpoint);
+    hub.patience = Duration::from_millis(200);
+    // Every attempt brings something, so the file comes whole all the same.
+    let (path, _) = fetch(&hub, None).unwrap();
+    assert_eq!(fs::read(path).unwrap(), content());
+
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(served.with(Trouble::Stall(0)));
+    let mut hub = Hub::new(folder.path(), &server.endpoint);
+    hub.patience = Duration::from_millis(200);
+    let error = failure(&fetch(&hub, None).unwrap_err());
+    assert!(error.contains("nothing came for 0.2 s"), "{error}");
+    assert_eq!(hub.find(&FILE, None), None);
+}
+
+#[test]
+fn an_altered_transfer_is_thrown_away_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Served::new(&content()).with(Trouble::Alter));
+    let hub = Hub::new(folder.path(), &server.endpoint);
+    let error = fetch(&hub, None).unwrap_err();
+    assert!(matches!(error, FetchError::Changed { .. }), "{error}");
+    assert!(error.to_string().contains("should have the sha256"), "{error}");
+    // Neither taken for right nor gone on with.
+    assert_eq!(hub.find(&FILE, None), None);
+    assert!(files(folder.path(), ".part").is_empty());
+    assert!(files(folder.path(), "weights.safetensors").is_empty());
+}
+
+#[test]
+fn a_server_that_knows_no_ranges_gives_the_file_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = folder.path().join("models--owner--name/blobs");
+    fs::create_dir_all(&blobs).unwrap();
+    fs::write(blobs.join(format!("{}.part", sha256(&content()))), [9; 777]).unwrap();
+    let server = Server::start(Served::new(&content()).with(Trouble::NoRanges));
+    let (path, _) = fetch(&Hub::new(folder.path(), &server.endpoint), None).unwrap();
+    assert_eq!(fs::read(path).unwrap(), content());
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_to_nobody_it_redirects_to() {
+    for status in [301, 302, 303, 307, 308] {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Server::start(Served::new(&content()));
+        let location = format!("{}/signed?key=1", storage.endpoint);
+        let server = Server::start(Served { status, location, ..Served::new(&content()) });
+        let mut hub = Hub::new(folder.path(), &server.endpoint);
+        hub.token = Some("hf_secret".to_owned());
+        let (path, _) = fetch(&hub, None).unwrap();
+        assert_eq!(fs::read(path).unwrap(), content());
+        let (asked, elsewhere) = (server.requests().to_lowercase(), storage.requests());
+        assert!(asked.contains("authorization: bearer hf_secret"), "{asked}");
+        assert!(elsewhere.contains("/signed?key=1"), "{elsewhere}");
+        let elsewhere = elsewhere.to_lowercase();
+        assert!(
+            !elsewhere.contains("authorization") && !elsewhere.contains("hf_secret"),
+            "{elsewhere}"
+        );
+    }
+}
+
+#[test]
+fn redirects_in_circles_or_to_nowhere_end() {
+    let folder = tempfile::tempdir().unwrap();
+    for (location, expected) in [
+        ("/again", "redirected more than"),
+        ("ftp://elsewhere/x", "no address to follow"),
+        ("file:///etc/passwd", "no address to follow"),
+        ("//elsewhere/x", "no address to follow"),
+    ] {
+        let location = location.to_owned();
+        let server = Server::start(Served { status: 302, location, ..Served::new(b"x") });
+        let error = fetch(&Hub::new(folder.path(), &server.endpoint), None).unwrap_err();
+        assert!(failure(&error).contains(expected), "{}", failure(&error));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn paths_and_revisions_that_would_leave_the_cache_are_refused_before_anything_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(Served::new(&content()));
+    let hub = Hub::new(folder.path(), &server.endpoint);
+    for path in ["../escaped", "a/../../escaped", "/etc/passwd", ""] {
+        let file = HubFile { repository: "owner/name", path };
+        let error = hub.fetch(&file, None, &mut |_, _| {}).unwrap_err();
+        assert!(matches!(error, FetchError::Outside { .. }), "{path}: {error}");
+    }
+    for revision in ["../../escaped", "/", "a?b", "a#b"] {
+        let error = fetch(&hub, Some(revision)).unwrap_err();
+        assert!(matches!(error, FetchError::Outside { .. }), "{revision}: {error}");
+        assert_eq!(hub.find(&FILE, Some(revision)), None);
+    }
+    assert_eq!(server.requests(), "");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(fetch(&hub, Some("refs/pr/1")).is_ok());
 }

@@ -9,7 +9,7 @@ use prismbench_core::Sample;
 
 use super::decode;
 use super::split::Split;
-use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod error;
 mod json;
@@ -29,6 +29,7 @@ pub(super) struct Coco {
     id: String,
     folder: PathBuf,
     pictures: Vec<Captioned>,
+    limits: Limits,
 }
 
 impl Coco {
@@ -41,6 +42,7 @@ impl Coco {
         id: &str,
         (captions, folder): (&Path, &Path),
         split: Option<Split>,
+        limits: Limits,
     ) -> Result<Self, DataError> {
         let failed = |cause| DataError::Captions { path: captions.to_owned(), cause };
         let listing = read(captions)?;
@@ -71,11 +73,11 @@ impl Coco {
             let folder = folder.to_owned();
             return Err(failed(CaptionsError::Missing { first, count, folder }));
         }
-        Ok(Self { id: id.to_owned(), folder: folder.to_owned(), pictures })
+        Ok(Self { id: id.to_owned(), folder: folder.to_owned(), pictures, limits })
     }
 
     fn load(&self, index: u64, picture: &Captioned) -> Result<Sample, DataError> {
-        let image = decode::read(&self.folder.join(&picture.path))?;
+        let image = decode::read(&self.folder.join(&picture.path), self.limits)?;
         let (id, captions) = (picture.id.clone(), picture.captions.clone());
         Ok(Sample { index, id, image, label: None, captions })
     }

@@ -22,7 +22,7 @@ use std::path::Path;
 
 use prismbench_core::RgbImage;
 
-use super::DataError;
+use super::{DataError, Limits};
 
 mod convert;
 mod gif;
@@ -31,13 +31,6 @@ mod raster;
 mod tiff;
 
 pub(super) use convert::grey_to_rgb;
-
-/// Most pixels of one picture: beyond this Pillow raises `DecompressionBombError` (twice its
-/// `MAX_IMAGE_PIXELS`), so nothing that the reference pipelines can read is refused.
-pub(super) const MAX_PIXELS: u64 = 178_956_970;
-
-/// Most bytes that a decoder may allocate for a picture of [`MAX_PIXELS`]: four 16-bit channels.
-const MAX_BYTES: u64 = MAX_PIXELS * 8;
 
 /// Why one file is no picture that can be measured.
 #[derive(Debug, thiserror::Error)]
@@ -52,13 +45,17 @@ pub enum DecodeError {
     /// A valid file of a kind that is not read.
     #[error("{0} is not supported; convert it to PNG")]
     Unsupported(String),
-    /// The header claims more pixels than any picture worth measuring has.
-    #[error("its header claims {width}x{height} pixels; at most {MAX_PIXELS} are decoded")]
+    /// The header claims more pixels than are wanted.
+    #[error(
+        "its header claims {width}x{height} pixels; at most {most} are decoded (--max-image-pixels)"
+    )]
     TooLarge {
         /// Columns.
         width: u64,
         /// Rows.
         height: u64,
+        /// The limit.
+        most: u64,
     },
     /// The file ends before the picture does.
     #[error("it is cut short")]
@@ -69,7 +66,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    fn damaged(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(super) fn damaged(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Damaged(error.into())
     }
 }
@@ -78,45 +75,39 @@ impl DecodeError {
 ///
 /// # Errors
 /// [`DataError::Unreadable`], whatever keeps it from being read: other pictures are as they are.
-pub(super) fn read(path: &Path) -> Result<RgbImage, DataError> {
+pub(super) fn read(path: &Path, limits: Limits) -> Result<RgbImage, DataError> {
     fs::read(path)
         .map_err(DecodeError::File)
-        .and_then(|bytes| decode(&bytes))
+        .and_then(|bytes| limits.decode(&bytes))
         .map_err(|cause| DataError::Unreadable { path: path.to_owned(), cause })
 }
 
-/// Decodes the bytes of one file with the bits of Pillow's `Image.open(f).convert("RGB")`.
+/// [`Limits::decode`] within the limits that there are unless others are asked for.
 ///
 /// # Errors
 /// Any [`DecodeError`] but [`DecodeError::File`].
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    within(bytes, Limits::default())
+}
+
+pub(super) fn within(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
     // The decoders are other people's, and panic on some damaged files (found by mutating good
     // ones). They see nothing but `bytes`, so a panic leaves nothing behind.
-    std::panic::catch_unwind(|| dispatch(bytes))
+    std::panic::catch_unwind(|| dispatch(bytes, limits))
         .unwrap_or_else(|_| Err(DecodeError::damaged("the decoder lost its way")))
 }
 
-fn dispatch(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+fn dispatch(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
     match bytes {
-        [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes),
-        [b'G', b'I', b'F', b'8', ..] => gif::decode(bytes),
-        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::decode(bytes),
-        [0x89, b'P', b'N', b'G', ..] => raster::decode_png(bytes),
-        [b'B', b'M', ..] => raster::decode_bmp(bytes),
+        [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes, limits),
+        [b'G', b'I', b'F', b'8', ..] => gif::decode(bytes, limits),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => tiff::decode(bytes, limits),
+        [0x89, b'P', b'N', b'G', ..] => raster::decode_png(bytes, limits),
+        [b'B', b'M', ..] => raster::decode_bmp(bytes, limits),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
-            raster::decode_webp(bytes)
+            raster::decode_webp(bytes, limits)
         }
         _ => Err(DecodeError::UnknownFormat),
-    }
-}
-
-/// Refuses a picture by its header, before anything of its size is allocated.
-fn check_size(width: impl Into<u64>, height: impl Into<u64>) -> Result<(), DecodeError> {
-    let (width, height) = (width.into(), height.into());
-    match width.checked_mul(height) {
-        Some(0) => Err(DecodeError::damaged("its header claims a side of 0 pixels")),
-        Some(pixels) if pixels <= MAX_PIXELS => Ok(()),
-        _ => Err(DecodeError::TooLarge { width, height }),
     }
 }
 

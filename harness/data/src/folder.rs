@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::Sample;
 
 use super::decode;
-use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod listing;
 
@@ -21,6 +21,7 @@ pub(super) struct Folder {
     root: PathBuf,
     files: Vec<File>,
     classes: Vec<String>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -46,7 +47,13 @@ impl Folder {
         let label = |id: &str| classes.binary_search(&class(id)?).ok().map(|label| label as u32);
         let files =
             listing.ids.into_iter().map(|id| File { label: label(&id), id }).collect::<Vec<_>>();
-        Ok(Self { id: root.display().to_string(), root: root.to_owned(), files, classes })
+        Ok(Self {
+            id: root.display().to_string(),
+            root: root.to_owned(),
+            files,
+            classes,
+            limits: Limits::default(),
+        })
     }
 
     /// A set of one picture, whose id is its file name.
@@ -65,6 +72,7 @@ impl Folder {
             root: path.parent().map(Path::to_owned).unwrap_or_default(),
             files: vec![File { id, label: None }],
             classes: Vec::new(),
+            limits: Limits::default(),
         })
     }
 
@@ -73,8 +81,13 @@ impl Folder {
         Self { id: id.to_owned(), ..self }
     }
 
+    /// The same set with other limits of its pictures.
+    pub(super) fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     fn load(&self, index: u64, file: &File) -> Result<Sample, DataError> {
-        let image = decode::read(&self.root.join(&file.id))?;
+        let image = decode::read(&self.root.join(&file.id), self.limits)?;
         let id = file.id.clone();
         Ok(Sample { index, id, image, label: file.label, captions: Vec::new() })
     }

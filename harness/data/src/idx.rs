@@ -6,16 +6,13 @@ use prismbench_core::{RgbImage, Sample};
 
 use super::decode::grey_to_rgb;
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod error;
 
 use array::Array;
 pub use error::IdxError;
-
-/// Most pixels of one picture, as for files.
-const MAX_PIXELS: u64 = super::decode::MAX_PIXELS;
 
 /// Grey pictures and their classes in the two files of MNIST and the sets that took its format over:
 /// `idx3-ubyte` with N pictures and `idx1-ubyte` with N labels, plain or gzipped.
@@ -62,10 +59,14 @@ impl Idx {
     ///
     /// # Errors
     /// [`DataError::Idx`] and [`DataError::Io`].
-    pub(super) fn open(id: &str, images: &Path, labels: &Path) -> Result<Self, DataError> {
+    pub(super) fn open(
+        id: &str,
+        (images, labels): (&Path, &Path),
+        limits: Limits,
+    ) -> Result<Self, DataError> {
         let array = Array::find(images, 3)?;
         let (len, height, width) =
-            picture_shape(array.sides()).map_err(|cause| failed(images, cause))?;
+            picture_shape(array.sides(), limits).map_err(|cause| failed(images, cause))?;
         let labels = read_labels(images, labels, len)?;
         let pictures = Rows::new(Pictures { path: images.to_owned(), array }, height * width);
         Ok(Self { id: id.to_owned(), pictures, len, height, width, labels })
@@ -133,10 +134,16 @@ fn read_labels(images: &Path, labels: &Path, len: u64) -> Result<Vec<u8>, DataEr
 }
 
 /// `(N, H, W)` of sides that can be those of pictures.
-fn picture_shape(sides: &[u64]) -> Result<(u64, usize, usize), IdxError> {
+fn picture_shape(sides: &[u64], limits: Limits) -> Result<(u64, usize, usize), IdxError> {
     match *sides {
         [len, height, width] if len > 0 => match height.checked_mul(width) {
-            Some(1..=MAX_PIXELS) => Ok((len, height as usize, width as usize)),
+            Some(pixels) if pixels > 0 && pixels <= limits.pixels() => {
+                Ok((len, height as usize, width as usize))
+            }
+            // What the limit of every program refuses is damage.
+            Some(pixels) if pixels > 0 && pixels <= Limits::PIXELS => {
+                Err(IdxError::TooLarge { height, width, most: limits.pixels() })
+            }
             _ => Err(IdxError::Shape { found: sides.to_vec() }),
         },
         _ => Err(IdxError::Shape { found: sides.to_vec() }),

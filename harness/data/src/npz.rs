@@ -8,7 +8,7 @@ use prismbench_core::{RgbImage, Sample};
 use zip::ZipArchive;
 
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod arrays;
@@ -18,9 +18,6 @@ mod error;
 pub(super) use array::Array;
 pub use arrays::{Floats, NpzArrays};
 pub use error::NpzError;
-
-/// Most pixels of one picture, as for files.
-const MAX_PIXELS: u64 = super::decode::MAX_PIXELS;
 
 /// Pictures in an `.npz`: `arr_0`, u8 `[N, H, W, 3]` in C order, with labels in `arr_1` (N integers)
 /// and names in `ids` (N texts) where they are there.
@@ -69,17 +66,18 @@ impl Npz {
     ///
     /// # Errors
     /// [`DataError::Npz`] and [`DataError::Io`].
-    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+    pub(super) fn open(path: &Path, limits: Limits) -> Result<Self, DataError> {
         let file = File::open(path).map_err(|cause| DataError::io(path, cause))?;
-        Self::read(path, file).map_err(|cause| DataError::Npz { path: path.to_owned(), cause })
+        Self::read(path, file, limits)
+            .map_err(|cause| DataError::Npz { path: path.to_owned(), cause })
     }
 
-    fn read(path: &Path, file: File) -> Result<Self, NpzError> {
+    fn read(path: &Path, file: File, limits: Limits) -> Result<Self, NpzError> {
         let file_len = file.metadata().map_err(NpzError::Read)?.len();
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(NpzError::Zip)?;
         let pictures = Array::find(&mut archive, "arr_0", file_len)?
             .ok_or_else(|| NpzError::NoPictures { found: array::names(&archive) })?;
-        let (len, height, width) = picture_shape(&pictures)?;
+        let (len, height, width) = picture_shape(&pictures, limits)?;
         let labels = Array::find(&mut archive, "arr_1", file_len)?
             .map(|array| column::labels(&array, path, len))
             .transpose()?;
@@ -143,7 +141,7 @@ impl Dataset for Npz {
 }
 
 /// `(N, H, W)` of an array that can hold pictures.
-fn picture_shape(pictures: &Array) -> Result<(u64, usize, usize), NpzError> {
+fn picture_shape(pictures: &Array, limits: Limits) -> Result<(u64, usize, usize), NpzError> {
     pictures.expect_type("u1", "8-bit pictures, as `pictures.astype(numpy.uint8)` gives")?;
     let wrong = || NpzError::Shape {
         array: pictures.name().to_owned(),
@@ -152,10 +150,11 @@ fn picture_shape(pictures: &Array) -> Result<(u64, usize, usize), NpzError> {
     };
     let &[len, height, width, 3] = pictures.shape() else { return Err(wrong()) };
     match height.checked_mul(width) {
-        Some(1..=MAX_PIXELS) if len > 0 => Ok((len, height as usize, width as usize)),
-        Some(pixels) if pixels > MAX_PIXELS => Err(NpzError::TooLarge { height, width }),
-        None => Err(NpzError::TooLarge { height, width }),
-        Some(_) => Err(wrong()),
+        Some(pixels) if pixels > 0 && pixels <= limits.pixels() && len > 0 => {
+            Ok((len, height as usize, width as usize))
+        }
+        Some(pixels) if pixels <= limits.pixels() => Err(wrong()),
+        _ => Err(NpzError::TooLarge { height, width, most: limits.pixels() }),
     }
 }
 

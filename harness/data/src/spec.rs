@@ -8,7 +8,7 @@ use super::split::Split;
 mod folder_kind;
 mod opening;
 
-pub use opening::{OpenParquet, ParquetFiles, open, open_with};
+pub use opening::{OpenParquet, ParquetFiles, open, open_with, open_within};
 
 /// What `--data` takes: a path, or a kind with what it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use prismbench_core::Sample;
 
-use super::decode::{self, DecodeError};
-use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
+use super::decode::DecodeError;
+use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
 
 mod annotation;
 mod error;
@@ -40,6 +40,7 @@ pub(super) struct WebDataset {
     shards: Vec<Shard>,
     records: Vec<Record>,
     classes: Vec<String>,
+    limits: Limits,
 }
 
 /// One `.tar`.
@@ -55,7 +56,7 @@ impl WebDataset {
     ///
     /// # Errors
     /// [`DataError::Shard`], [`DataError::Io`] and [`DataError::NotFound`].
-    pub(super) fn open(id: &str, paths: Vec<PathBuf>) -> Result<Self, DataError> {
+    pub(super) fn open(id: &str, paths: Vec<PathBuf>, limits: Limits) -> Result<Self, DataError> {
         let classes = paths.first().map_or(Ok(Vec::new()), |path| read_names(path))?;
         let mut shards: Vec<Shard> = Vec::with_capacity(paths.len());
         let mut records = Vec::new();
@@ -74,7 +75,7 @@ impl WebDataset {
         }
         match shards.first() {
             Some(shard) if records.is_empty() => Err(failed(&shard.path, ShardError::Empty)),
-            _ => Ok(Self { id: id.to_owned(), shards, records, classes }),
+            _ => Ok(Self { id: id.to_owned(), shards, records, classes, limits }),
         }
     }
 
@@ -91,7 +92,9 @@ impl WebDataset {
         let mut read = |part: &Part| {
             part.read(&mut file).map_err(|cause| unreadable(part, DecodeError::File(cause)))
         };
-        let image = decode::decode(&read(&record.picture)?)
+        let image = self
+            .limits
+            .decode(&read(&record.picture)?)
             .map_err(|cause| unreadable(&record.picture, cause))?;
         let mut annotations = Annotations::default();
         for part in &record.annotations {

@@ -5,7 +5,7 @@ use std::path::Path;
 use polars::error::PolarsResult;
 use polars::prelude::{BinaryChunked, Column, DataFrame, DataType, Int64Chunked, Series};
 use prismbench_core::Sample;
-use prismbench_data::{DataError, decode};
+use prismbench_data::{DataError, Limits};
 
 use super::ParquetError;
 use super::columns::Columns;
@@ -69,7 +69,7 @@ impl Chunk {
 
 impl Row {
     /// Decodes the picture and checks what is known about it; `classes` is the number of class names, 0
-    /// where there are none.
+    /// where there are none, and `limits` what a picture may be.
     ///
     /// # Errors
     /// Errors of one sample; `place` is the file and the row in it.
@@ -77,13 +77,14 @@ impl Row {
         self,
         (index, id): (u64, String),
         place: &Path,
-        classes: usize,
+        (classes, limits): (usize, Limits),
     ) -> Result<Sample, DataError> {
         let wrong = |problem: String| DataError::Annotation { path: place.to_owned(), problem };
         let picture = self.picture.ok_or_else(|| {
             wrong("it has no bytes of a picture; embed pictures that lie apart".to_owned())
         })?;
-        let image = decode(&picture)
+        let image = limits
+            .decode(&picture)
             .map_err(|cause| DataError::Unreadable { path: place.to_owned(), cause })?;
         let label = match self.label {
             // What the library `datasets` writes where a class is not known.

@@ -64,6 +64,12 @@ impl Columns {
         Ok(Self { image, label, captions, classes: classes.unwrap_or_default() })
     }
 
+    /// Whether this is one of them.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let more = self.label.iter().chain(&self.captions);
+        std::iter::once(&self.image).chain(more).any(|column| column == name)
+    }
+
     /// The names of all of them.
     pub(super) fn names(&self) -> Vec<String> {
         let more = self.label.iter().chain(&self.captions);

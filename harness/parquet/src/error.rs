@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use polars::error::PolarsError;
+use prismbench_pages::{PageError, WidthError};
 
 /// Why a Parquet file cannot be read as pictures.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,12 @@ pub enum ParquetError {
         /// What is wrong.
         problem: String,
     },
+    /// A column's pages claim what they do not hold.
+    #[error("its pages do not hold together")]
+    Pages(#[source] PageError),
+    /// A column's values take as much memory as the file likes.
+    #[error("a column is of a type that is not read")]
+    Width(#[source] WidthError),
     /// There is no column of pictures.
     #[error("it has no column `image` of structs {{bytes, path}} (it has: {found})")]
     NoImage {

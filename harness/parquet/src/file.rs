@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use polars::error::PolarsResult;
 use polars::prelude::{
     DataFrame, FileMetadataRef, ParallelStrategy, ParquetReader, SerReader as _,
 };
 use prismbench_data::DataError;
+use prismbench_pages::{check_group, check_widths};
 
 use super::ParquetError;
 use super::columns::Columns;
@@ -22,6 +23,8 @@ pub(super) struct ParquetFile {
     pub(super) path: PathBuf,
     pub(super) columns: Columns,
     pub(super) groups: Vec<RowGroup>,
+    /// Row groups whose pages were checked.
+    checked: Vec<AtomicBool>,
     footer: FileMetadataRef,
 }
 
@@ -45,10 +48,15 @@ impl ParquetFile {
             let notes = footer.key_value_metadata.iter().flatten();
             let hub = notes.filter(|note| note.key == "huggingface");
             let hub = hub.filter_map(|note| note.value.as_deref()).next();
-            Ok((Columns::find(&schema, hub)?, groups, footer))
+            let columns = Columns::find(&schema, hub)?;
+            check_widths(&schema, |name| columns.has(name)).map_err(ParquetError::Width)?;
+            Ok((columns, groups, footer))
         };
         match guarded(read) {
-            Ok((columns, groups, footer)) => Ok(Self { path, columns, groups, footer }),
+            Ok((columns, groups, footer)) => {
+                let checked = groups.iter().map(|_| AtomicBool::default()).collect();
+                Ok(Self { path, columns, groups, checked, footer })
+            }
             Err(cause) => Err(failed(&path, cause)),
         }
     }
@@ -56,7 +64,8 @@ impl ParquetFile {
     /// The columns of rows `start..start + len`.
     pub(super) fn read(&self, start: u64, len: u64) -> Result<DataFrame, DataError> {
         let file = File::open(&self.path).map_err(|cause| DataError::io(&self.path, cause))?;
-        let read = || -> PolarsResult<DataFrame> {
+        let read = || -> Result<DataFrame, ParquetError> {
+            self.check_pages(&file, (start, start + len))?;
             let mut reader = ParquetReader::new(file);
             reader.set_metadata(self.footer.clone());
             reader
@@ -65,8 +74,25 @@ impl ParquetFile {
                 // The only way of Polars that passes over the row groups before the slice.
                 .read_parallel(ParallelStrategy::RowGroups)
                 .finish()
+                .map_err(ParquetError::Polars)
         };
-        guarded(|| read().map_err(ParquetError::Polars)).map_err(|cause| failed(&self.path, cause))
+        guarded(read).map_err(|cause| failed(&self.path, cause))
+    }
+
+    /// Checks the pages of the row groups of rows `start..end`, each once.
+    fn check_pages(&self, mut file: &File, (start, end): (u64, u64)) -> Result<(), ParquetError> {
+        let mut first = 0;
+        for (at, (group, checked)) in self.groups.iter().zip(&self.checked).enumerate() {
+            let rows = first..first + group.rows;
+            first = rows.end;
+            if rows.end <= start || rows.start >= end || checked.load(Ordering::Relaxed) {
+                continue;
+            }
+            check_group(&mut file, &self.footer, at, |name| self.columns.has(name))
+                .map_err(ParquetError::Pages)?;
+            checked.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prismbench_data::{
-    DataError, Dataset, ParquetFiles, Pending, Samples, Stamp, check_range, numbered,
+    DataError, Dataset, Limits, ParquetFiles, Pending, Samples, Stamp, check_range, numbered,
 };
 
 use super::ParquetError;
@@ -26,6 +26,7 @@ pub(super) struct ParquetSet {
     files: Vec<ParquetFile>,
     spans: Vec<Span>,
     len: u64,
+    limits: Limits,
     kept: Mutex<Option<(usize, Arc<Chunk>)>>,
 }
 
@@ -41,7 +42,9 @@ struct Span {
 }
 
 impl ParquetSet {
-    pub(super) fn open(ParquetFiles { id, paths }: ParquetFiles) -> Result<Self, DataError> {
+    pub(super) fn open(
+        ParquetFiles { id, paths, limits }: ParquetFiles,
+    ) -> Result<Self, DataError> {
         let mut files: Vec<ParquetFile> = Vec::with_capacity(paths.len());
         let mut spans = Vec::new();
         let mut len = 0;
@@ -56,7 +59,7 @@ impl ParquetSet {
         }
         match files.first() {
             Some(file) if len == 0 => Err(failed(&file.path, ParquetError::Empty)),
-            _ => Ok(Self { id, files, spans, len, kept: Mutex::default() }),
+            _ => Ok(Self { id, files, spans, len, limits, kept: Mutex::default() }),
         }
     }
 
@@ -85,8 +88,8 @@ impl ParquetSet {
         let row = chunk.row(at as usize).map_err(|cause| failed(&file.path, cause))?;
         let id = numbered(index, self.len);
         let place = file.path.join(format!("row {}", span.row + at));
-        let classes = file.columns.classes.len();
-        Ok(Pending::new(index, id.clone(), move || row.sample((index, id), &place, classes)))
+        let known = (file.columns.classes.len(), self.limits);
+        Ok(Pending::new(index, id.clone(), move || row.sample((index, id), &place, known)))
     }
 }
 

@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use prismbench_core::Sample;
-use prismbench_data::{DataError, Dataset, SplitSpec, open_with};
+use prismbench_data::{DataError, Dataset, Limits, SplitSpec, open_with, open_within};
 
 const LABELS: [Option<u32>; 7] = [Some(2), Some(0), Some(1), None, Some(2), None, Some(0)];
 
@@ -166,6 +166,34 @@ fn damage_between_the_ends_ends_the_walk() {
     let error = walk.next().unwrap().unwrap_err();
     assert!(!error.is_sample() && chain(&error).contains("bad-zeros.parquet"), "{error}");
     assert!(walk.next().is_none());
+}
+
+/// Found by `tests/fuzz`: a page with a count below zero, at which Polars asks for 2^61 bytes and the program ends.
+#[test]
+fn a_page_that_claims_a_count_below_zero_ends_the_walk() {
+    let set = open_golden("bad-count.parquet").unwrap();
+    let mut walk = set.samples(0..set.len()).unwrap();
+    let text = chain(&walk.next().unwrap().unwrap_err());
+    assert!(
+        text.contains("bad-count.parquet")
+            && text.contains("of row group 0: page 1 claims -61 values"),
+        "{text}"
+    );
+    assert!(walk.next().is_none());
+}
+
+#[test]
+fn pictures_beyond_the_limit_are_refused_one_by_one() {
+    let spec = golden("snappy.parquet").display().to_string().parse().unwrap();
+    let load = |pixels: u64| {
+        let limits = Limits::of_pixels(pixels);
+        let set = open_within(&spec, super::open, limits).unwrap();
+        let pending = set.samples(0..1).unwrap().next().unwrap().unwrap();
+        pending.load().map(|_| ())
+    };
+    load(12).unwrap();
+    let error = load(11).unwrap_err();
+    assert!(error.is_sample() && chain(&error).contains("--max-image-pixels"), "{error}");
 }
 
 #[test]

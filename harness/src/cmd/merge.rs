@@ -30,6 +30,7 @@ fn as_a_run(args: &MergeArgs) -> RunArgs {
     RunArgs {
         cache: args.cache.clone(),
         no_cache: args.no_cache,
+        max_image_pixels: args.max_image_pixels,
         threads: args.threads,
         progress: args.progress,
         device: args.device.clone(),

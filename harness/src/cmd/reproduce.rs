@@ -12,8 +12,14 @@ pub(crate) fn run(args: &ReproduceArgs, streams: &mut Streams<'_>) -> Result<Exi
     let mut plan = ReproductionPlan::find(&args.what, args.protocol.as_deref())?;
     plan.replace(&args.tokenizers)?;
     let given = Given::read(&args.data, &plan)?;
+    // Of use after hours only: a file that is missing is said at once.
+    for path in args.reference.iter().chain(&args.wrong_reference) {
+        let opened = std::fs::File::open(path);
+        opened.map_err(|source| Failure::Read { path: path.clone(), source })?;
+    }
     let mut rows = Vec::new();
-    let mut reproducer = Reproducer { plan: &plan.name, args, given: &given, streams };
+    let mut reproducer =
+        Reproducer { plan: &plan.name, args, given: &given, streams, kept: Vec::new() };
     for part in &plan.parts {
         rows.extend(reproducer.part(part)?);
     }

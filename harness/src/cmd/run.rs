@@ -6,6 +6,7 @@ use prismbench_suites::{Journals, Suite};
 
 use crate::cli::RunArgs;
 use crate::error::Failure;
+use crate::feature_cache::{self, CacheLimit};
 use crate::networks;
 use crate::plan::Plan;
 use crate::provenance::Status;
@@ -143,6 +144,7 @@ pub(crate) fn follow(
     let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
     let is_whole = !failures && !folder.records().iter().any(failed);
     folder.end(if is_whole { Status::Complete } else { Status::Stopped })?;
+    trim_cache(plan, args, streams);
     let records = folder.records().to_vec();
     Ok(Done { anew: records.len() != found, records, failures })
 }
@@ -174,11 +176,28 @@ pub(crate) fn divisible(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Keeps the features of earlier runs within their budget, if there is one.
+pub(crate) fn trim_cache(plan: &Plan, args: &RunArgs, streams: &mut Streams<'_>) {
+    let limit = match CacheLimit::of(args.cache_limit) {
+        Ok(limit) => limit,
+        Err(problem) => return streams.say(&format!("warning: {problem}; nothing was removed")),
+    };
+    let folder = networks::cache_folder(plan).filter(|_| !args.no_cache);
+    let Some((folder, limit)) = folder.zip(limit) else { return };
+    let removed = feature_cache::trim(&folder.join("features"), limit);
+    if removed.entries > 0 {
+        let (entries, size) = (removed.entries, removed.bytes as f64 / 1e6);
+        streams.say(&format!(
+            "removed {entries} of the kept features, {size:.1} MB, for --cache-limit"
+        ));
+    }
+}
+
 /// What must hold before anything is made: every data set is there.
 pub(crate) fn check(plan: &Plan) -> Result<(), Failure> {
     for data in &plan.data {
         for suite in &plan.suites {
-            data.open(suite.learns())?;
+            data.open(suite.learns(), plan.limits)?;
         }
     }
     Ok(())

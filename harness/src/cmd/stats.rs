@@ -6,6 +6,7 @@ use prismbench_suites::{
 };
 
 use crate::cli::{RunArgs, StatsArgs};
+use crate::cmd::run::trim_cache;
 use crate::data_sets::DataChoice;
 use crate::error::Failure;
 use crate::networks;
@@ -23,7 +24,8 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
         let metric = other.clone();
         return Err(Failure::NoMomentsFor { metric });
     }
-    let plan = Plan::resolve(&as_a_run(args))?;
+    let as_run = as_a_run(args);
+    let plan = Plan::resolve(&as_run)?;
     let (Some(protocol), Some(data)) = (plan.protocols.first(), plan.data.first()) else {
         return Ok(Exit::Internal);
     };
@@ -36,6 +38,7 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     for warning in &statistics.warnings {
         streams.say(&format!("warning: {warning}"));
     }
+    trim_cache(&plan, &as_run, streams);
     statistics.write(&args.out).map_err(|error| failed(args, error.into()))?;
     streams.say(&format!("moments of {} pictures", statistics.count));
     writeln!(streams.out, "{}", args.out.display()).map_err(Failure::Output)?;
@@ -48,7 +51,7 @@ fn take(
     (networks, protocol, data): (&Networks, &Protocol, &DataChoice),
     streams: &mut Streams<'_>,
 ) -> Result<Statistics, Failure> {
-    let sets = data.open(GenerationSuite.learns())?;
+    let sets = data.open(GenerationSuite.learns(), plan.limits)?;
     let pictures = Pictures {
         dataset: sets.measured.as_ref(),
         part: Part::All,
@@ -110,7 +113,10 @@ fn as_a_run(args: &StatsArgs) -> RunArgs {
         weights: args.weights.clone(),
         limit: args.limit,
         skip_bad: args.skip_bad,
+        max_image_pixels: args.max_image_pixels,
         cache: args.cache.clone(),
+        no_cache: args.no_cache,
+        cache_limit: args.cache_limit,
         ..RunArgs::default()
     }
 }

@@ -7,6 +7,7 @@ use prismbench_metrics::EIGENVALUES_BY;
 
 use super::Check;
 use crate::device::Gpu;
+use crate::feature_cache::{self, CacheLimit, VARIABLE};
 use crate::provenance;
 
 /// In the order in which they are shown.
@@ -22,6 +23,9 @@ pub(super) fn all(threads: usize, cache: Option<&Path>) -> Vec<Check> {
             "set HOME or PRISMBENCH_CACHE; without, features and weights are not kept",
         ),
     });
+    if let Some(folder) = cache {
+        checks.push(features(&folder.join("features"), CacheLimit::of(None)));
+    }
     checks.push(folder_of("hub cache", Hub::from_environment().cache()));
     if let Some(folder) = std::env::var_os("PRISMBENCH_WEIGHTS").filter(|text| !text.is_empty()) {
         let folder = Path::new(&folder);
@@ -116,6 +120,30 @@ fn gpu(gpu: &Gpu) -> Check {
         format!("{found}, {library}"),
         "this build computes on the CPU alone: build with `--features cuda` to use it",
     )
+}
+
+/// Features that are kept from run to run, and what they may hold.
+fn features(folder: &Path, limit: Result<Option<CacheLimit>, String>) -> Check {
+    let held = feature_cache::held(folder);
+    let entries = if held.entries == 1 { "entry" } else { "entries" };
+    let found = format!("{} {entries}, {:.1} MB", held.entries, held.bytes as f64 / 1e6);
+    match limit {
+        Err(problem) => Check::bad("features", problem, "write a size like 20GB, or unset it"),
+        Ok(None) => {
+            Check::good("features", format!("{found}, without a limit (--cache-limit, {VARIABLE})"))
+        }
+        Ok(Some(limit)) => {
+            let of = format!("{found} of {:.1} MB", limit.bytes() as f64 / 1e6);
+            match held.bytes > limit.bytes() {
+                false => Check::good("features", of),
+                true => Check::note(
+                    "features",
+                    of,
+                    "the next run removes what was not used for longest",
+                ),
+            }
+        }
+    }
 }
 
 /// Files below a folder and their bytes, and whether more can be written.

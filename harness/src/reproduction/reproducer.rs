@@ -6,7 +6,7 @@ use prismbench_core::{Protocol, Record};
 use prismbench_reports::{Agreement, Reproduction, Suspect, Target, Trial};
 use prismbench_suites::{SuiteError, suites};
 
-use super::{DrawnBy, Given, Part, SUSPECTS, Suspicion, UNTRIABLE};
+use super::{DrawnBy, Given, OF_SAMPLES, Part, SAMPLES, SUSPECTS, Suspicion, UNTRIABLE};
 use crate::cli::{ReproduceArgs, RunArgs};
 use crate::cmd::run::measure;
 use crate::error::Failure;
@@ -24,6 +24,8 @@ pub(crate) struct Reproducer<'a, 's> {
     pub(crate) args: &'a ReproduceArgs,
     pub(crate) given: &'a Given,
     pub(crate) streams: &'a mut Streams<'s>,
+    /// Samples that were drawn and kept: title of the part, generator, file.
+    pub(crate) kept: Vec<(String, String, PathBuf)>,
 }
 
 /// What is other than in the plan.
@@ -110,11 +112,20 @@ impl Reproducer<'_, '_> {
         (rows, members): (&[Reproduction], &[usize]),
     ) -> Result<Vec<(usize, Suspect)>, Failure> {
         let mut found = Vec::new();
-        if part.drawn.is_some() {
-            return Ok(found);
+        if part.drawn.is_some() && self.finished(part, subject).is_none() {
+            let reason =
+                "the samples were not kept; --keep-samples keeps them to try it".to_owned();
+            let evaluator = |&at: &usize| {
+                let (change, effect) = ("another evaluator".to_owned(), "any way".to_owned());
+                let trial = Trial::Untried { reason: reason.clone() };
+                (at, Suspect { change, effect, trial })
+            };
+            return Ok(members.iter().map(evaluator).collect());
         }
         let fields = protocol(part)?.fields();
-        for suspicion in SUSPECTS {
+        let decides =
+            |suspicion: &&Suspicion| part.drawn.is_none() || OF_SAMPLES.contains(&suspicion.field);
+        for suspicion in SUSPECTS.iter().filter(decides) {
             let concerned: Vec<usize> = members
                 .iter()
                 .copied()
@@ -163,7 +174,13 @@ impl Reproducer<'_, '_> {
                 trial: trial(target, &measured),
             });
         }
-        let wrong = self.args.wrong_reference.as_deref().filter(|_| metric == ["rfid"]);
+        let wrong = self.args.wrong_reference.as_deref().filter(|_| match &part.drawn {
+            None => metric == ["rfid"],
+            Some(_) => {
+                let has_moments = metric == ["gfid"] || metric == ["sfid"];
+                has_moments && self.finished(part, &row.subject).is_some()
+            }
+        });
         if let Some(path) = wrong {
             let measured = self.measure(part, &row.subject, &metric, Change::Reference(path))?;
             found.push(Suspect {
@@ -201,13 +218,36 @@ impl Reproducer<'_, '_> {
         let measured = Plan::written(&table, &args).and_then(|plan| {
             let runs = self.args.out.clone().unwrap_or_else(|| PathBuf::from("runs"));
             let path = runs.join(format!("{}-{}", plan.name, plan.hash()));
-            measure(&plan, &path, &args, self.streams)
+            measure(&plan, &path, &args, self.streams).map(|done| (done, path))
         });
         match measured {
-            Ok(done) => Ok(Ok(done.records)),
+            Ok((done, path)) => {
+                self.keep(part, subject, &path);
+                Ok(Ok(done.records))
+            }
             Err(failure) if concerns_one(&failure, change) => Ok(Err(in_a_line(&failure))),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The finished samples of a subject, as data: given so, or drawn before and kept.
+    fn finished(&self, part: &Part, subject: &str) -> Option<String> {
+        let kept = |(title, name, path): &(String, String, PathBuf)| {
+            (*title == part.title && name == subject).then(|| path.display().to_string())
+        };
+        let given = subject.strip_prefix(SAMPLES).map(str::to_owned);
+        given.or_else(|| self.kept.iter().find_map(kept))
+    }
+
+    /// Remembers where the samples of a run are, if it kept them.
+    fn keep(&mut self, part: &Part, subject: &str, run: &Path) {
+        if !self.args.keep_samples || self.finished(part, subject).is_some() {
+            return;
+        }
+        let arrays = std::fs::read_dir(run.join("arrays")).into_iter().flatten().flatten();
+        let files = arrays.map(|entry| entry.path().join("samples.npz"));
+        let file = files.into_iter().find(|path| path.is_file());
+        self.kept.extend(file.map(|path| (part.title.clone(), subject.to_owned(), path)));
     }
 
     /// The plan file of one run; an error says what is missing.
@@ -240,12 +280,14 @@ impl Reproducer<'_, '_> {
                 if let Ok(data) = data {
                     table.insert("data".to_owned(), list(&[&data]));
                 }
-                table.insert("generators".to_owned(), list(&[subject]));
-                let DrawnBy { decoder, sampling, guide, labels } = drawn;
-                table.insert("tokenizers".to_owned(), list(&[decoder]));
-                for (key, text) in [("sampling", sampling), ("guide", guide), ("labels", labels)] {
-                    if let Some(text) = text {
-                        table.insert(key.to_owned(), text.as_str().into());
+                match self.finished(part, subject) {
+                    Some(samples) => drop(table.insert("samples".to_owned(), list(&[&samples]))),
+                    None => {
+                        table.insert("generators".to_owned(), list(&[subject]));
+                        drawing(drawn, &mut table);
+                        if self.args.keep_samples {
+                            table.insert("save".to_owned(), list(&["samples"]));
+                        }
                     }
                 }
             }
@@ -270,13 +312,26 @@ impl Reproducer<'_, '_> {
             weights: args.weights.clone(),
             limit: args.limit,
             skip_bad: args.skip_bad,
+            max_image_pixels: args.max_image_pixels,
             cache: args.cache.clone(),
             no_cache: args.no_cache,
+            cache_limit: args.cache_limit,
             batch: args.batch,
             threads: args.threads,
             exec_timeout: args.exec_timeout,
             progress: args.progress,
             ..RunArgs::default()
+        }
+    }
+}
+
+/// What a plan file says of how samples are drawn.
+fn drawing(drawn: &DrawnBy, table: &mut toml::Table) {
+    let DrawnBy { decoder, sampling, guide, labels } = drawn;
+    table.insert("tokenizers".to_owned(), vec![decoder.as_str()].into());
+    for (key, text) in [("sampling", sampling), ("guide", guide), ("labels", labels)] {
+        if let Some(text) = text {
+            table.insert(key.to_owned(), text.as_str().into());
         }
     }
 }

@@ -15,7 +15,10 @@ pub(crate) struct Suspicion {
 const IMAGES: &[&str] = &["psnr", "ssim", "ms-ssim", "lpips", "rfid", "sfid"];
 const CROPPED: &[&str] = &["psnr", "ssim", "ms-ssim", "lpips", "rfid", "sfid", "top1"];
 const OF_8_BIT: &[&str] = &["psnr", "ssim", "ms-ssim", "lpips"];
-const FRECHET: &[&str] = &["rfid", "sfid"];
+const FRECHET: &[&str] = &["rfid", "sfid", "gfid"];
+
+/// Fields that decide what is made of finished samples; the others made them.
+pub(crate) const OF_SAMPLES: &[&str] = &["inception", "inception-score", "precision-recall"];
 
 const fn suspect(
     (field, value): (&'static str, &'static str),
@@ -81,6 +84,14 @@ pub(crate) const SUSPECTS: &[Suspicion] = &[
         FRECHET,
         "Inception's input with antialiasing (torchmetrics 1.8)",
     ),
+    suspect(("inception-score", "adm"), &["is"], "ADM's score: blocks of 5,000 as they come"),
+    suspect(("inception-score", "tfid"), &["is"], "torch-fidelity's score: ten shuffled splits"),
+    suspect(
+        ("precision-recall", "adm-fp16"),
+        &["precision", "recall"],
+        "ADM's distances in half precision",
+    ),
+    suspect(("precision-recall", "exact"), &["precision", "recall"], "exact distances"),
     suspect(("pooling", "mean"), &["top1"], "mean of the patch tokens"),
     suspect(("pooling", "cls"), &["top1"], "the class token"),
     suspect(("pooling", "cls+mean"), &["top1"], "class token and mean of the patch tokens"),
@@ -100,6 +111,11 @@ pub(crate) const UNTRIABLE: &[(&[&str], &str, &str)] = &[
         &["rfid", "sfid"],
         "a reference of uncropped pictures",
         "more, 0.7 in one thread; a folder of them is no set of pairs",
+    ),
+    (
+        &["gfid"],
+        "moments of uncropped or of validation pictures as the reference",
+        "any way; such moments can be tried with --wrong-reference FILE",
     ),
     (
         &["gfid", "is", "sfid", "precision", "recall"],

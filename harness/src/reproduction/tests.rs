@@ -21,10 +21,17 @@ fn embedded_plans_name_known_tokenizers_protocols_metrics_and_published_rows() {
                 drawn.guide.iter().for_each(|guide| drop(guide.parse::<GeneratorRef>().unwrap()));
             }
             let subjects = part.numbers.iter().filter(|number| !number.subjects.is_empty()).count();
-            assert!(subjects > 0 || part.title.contains("2601.15369v2 Table 3"), "{}", part.title);
+            let without = ["2601.15369v2 Table 3", "2601.15369v2 Table 6", "2512.19693v5 Table 4a"];
+            let is_without = without.iter().any(|table| part.title.contains(table));
+            assert!(subjects > 0 || is_without, "{}", part.title);
             for Number { target, subjects } in &part.numbers {
-                let row = rows.iter().find(|row| row.key == target.key).unwrap();
-                assert!((row.value - target.value).abs() < 1e-15);
+                // Counts are published under no suite and metric of this build.
+                let is_it = |row: &&PublishedRow| match target.key.as_str() {
+                    "" => row.suite == "efficiency" && target.source.starts_with(&row.source),
+                    key => row.key == key,
+                };
+                let same = |row: &PublishedRow| (row.value - target.value).abs() < 1e-15;
+                assert!(rows.iter().filter(is_it).any(same), "{target:?}");
                 assert!(!target.tolerance.from.is_empty());
                 for subject in subjects {
                     match &part.drawn {

@@ -50,13 +50,13 @@ impl Runner<'_, '_> {
         let moments = plan.reference.as_deref().map(open_moments).transpose()?;
         let inside = match &moments {
             Some(file) if file.has_pictures() => {
-                Some(data_sets::open(&DataSpec::Path(file.path().to_owned()))?)
+                Some(data_sets::open(&DataSpec::Path(file.path().to_owned()), self.plan.limits)?)
             }
             _ => None,
         };
         let mut sets: Vec<Option<Box<dyn Dataset>>> = Vec::new();
         for data in &plan.data {
-            sets.push(Some(data.open(GenerationSuite.learns())?.measured));
+            sets.push(Some(data.open(GenerationSuite.learns(), self.plan.limits)?.measured));
         }
         if sets.is_empty() {
             sets.push(None);
@@ -100,7 +100,7 @@ impl Runner<'_, '_> {
         if self.is_judged(&row, comparison) {
             return Ok(());
         }
-        let dataset = data_sets::open(spec)?;
+        let dataset = data_sets::open(spec, self.plan.limits)?;
         let pictures = Pictures {
             dataset: dataset.as_ref(),
             part: Part::All,
@@ -242,7 +242,7 @@ impl Runner<'_, '_> {
         {
             (Opened::Ready(tokenizer), _) => tokenizer,
             (Opened::Unfitted(fit), Fit::On(spec)) => {
-                let dataset = data_sets::open(spec)?;
+                let dataset = data_sets::open(spec, self.plan.limits)?;
                 let all = Pictures {
                     dataset: dataset.as_ref(),
                     part: Part::All,

@@ -36,12 +36,19 @@ pub(super) fn table(at: usize, board: &Leaderboard, contents: Contents<'_>) -> S
     let (head, legend) = (head(board), legend(board, !published.is_empty()));
     let (notes, provenance) = (notes.written(), provenance(board, contents.records));
     let caption = text(&caption(board));
+    // Out of its place, in a list of tables, one ranking is told from another by what stands above it.
+    let of = told_apart(board);
     format!(
         "<h2 id=\"board-{at}-title\">{heading}</h2>\n<p class=\"facts\">{facts}</p>\n\
          <div class=\"scroll\" role=\"region\" aria-labelledby=\"board-{at}-title\" tabindex=\"0\">\n\
-         <table class=\"values\" id=\"board-{at}-table\">\n<caption>{caption}</caption>\n{head}{body}</table>\n</div>\n\
+         <table class=\"values\" id=\"board-{at}-table\">\n<caption>{caption}{of}</caption>\n{head}{body}</table>\n</div>\n\
          {legend}{notes}{provenance}"
     )
+}
+
+/// What tells the tables of a board from those of others, for those who do not see where they stand.
+pub(super) fn told_apart(board: &Leaderboard) -> String {
+    format!("<span class=\"sr\">: {}, {}</span>", text(&heading(board)), text(&facts(board)))
 }
 
 fn caption(board: &Leaderboard) -> String {

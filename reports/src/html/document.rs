@@ -1,8 +1,9 @@
 //! The frame of the page: head, policy, landmarks, script.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::base64::base64;
 use super::escape::text;
 
 const STYLE: &str = include_str!("page.css");
@@ -64,7 +65,7 @@ impl Page {
 /// What the page may do: run its own script, wear its own style, show pictures that it holds. Nothing else,
 /// whatever a name in it says.
 fn policy() -> String {
-    let hash = |text: &str| format!("'sha256-{}'", base64(&Sha256::digest(text)));
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
         hash(SCRIPT),

@@ -1,10 +1,11 @@
 //! Contact sheets: what a tokenizer makes of its worst, its usual and its best pictures.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 
 use prismbench_core::Unit;
 
-use super::base64::base64;
 use super::escape::text;
 use crate::contact::{ContactSheet, SampleRank, SheetContent, SheetSample, Thumbnail};
 use crate::leaderboard::{Leaderboard, Subject};
@@ -129,7 +130,7 @@ fn figure(sample: &SheetSample, unit: Unit) -> String {
 
 /// `alt` is escaped already.
 fn img(picture: &Thumbnail, alt: &str) -> String {
-    let (width, height, data) = (picture.width, picture.height, base64(&picture.png));
+    let (width, height, data) = (picture.width, picture.height, STANDARD.encode(&picture.png));
     format!(
         "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" height=\"{height}\" alt=\"{alt}\" loading=\"lazy\">"
     )

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use prismbench_core::Unit;
 
+use super::board::told_apart;
 use super::escape::text;
 use super::images::{Known, values};
 use crate::leaderboard::Leaderboard;
@@ -67,11 +68,12 @@ fn table(at: usize, board: &Leaderboard, known: &Known<'_>) -> String {
     }
     let heads: String =
         SHARES.iter().map(|(name, _)| format!("<th scope=\"col\">{name}</th>")).collect();
+    let of = told_apart(board);
     format!(
         "<details class=\"summary\">\n<summary>Distribution of the values in numbers</summary>\n\
          <div class=\"scroll\" role=\"region\" aria-label=\"Distribution of the values\" tabindex=\"0\">\n\
          <table class=\"values\" id=\"board-{at}-summary\">\n<caption>Values of single images: the share of images at or \
-         below each</caption>\n<thead>\n<tr><th scope=\"col\">tokenizer</th>{heads}</tr>\n</thead>\n{bodies}</table>\n\
+         below each{of}</caption>\n<thead>\n<tr><th scope=\"col\">tokenizer</th>{heads}</tr>\n</thead>\n{bodies}</table>\n\
          </div>\n</details>\n"
     )
 }

@@ -68,7 +68,10 @@ impl Kept {
         if path.exists() {
             match FeatureFile::open(&path).and_then(|file| file.check(&self.origin).map(|()| file))
             {
-                Ok(file) => self.known = Some(file),
+                Ok(file) => {
+                    file.mark_as_used();
+                    self.known = Some(file);
+                }
                 Err(error) => {
                     warnings.push(format!("{error}; its features are computed again"));
                 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// The keys that WebDriver writes as private letters.
@@ -142,8 +144,33 @@ impl Browser {
         self.post(&format!("/element/{}/click", id.unwrap()), &json!({}));
     }
 
-    fn devtools(&self, command: &str, parameters: &Value) {
-        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
+    fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
+    }
+
+    /// What a screen reader is given: role and name of every element that it is told of.
+    pub(crate) fn accessibility_tree(&self) -> Vec<(String, String)> {
+        self.devtools("Accessibility.enable", &json!({}));
+        let mut tree = self.devtools("Accessibility.getFullAXTree", &json!({}));
+        let nodes = tree["nodes"].take();
+        let told = nodes.as_array().unwrap().iter().filter(|node| node["ignored"] == json!(false));
+        let text = |value: &Value| value["value"].as_str().unwrap_or_default().trim().to_owned();
+        told.map(|node| (text(&node["role"]), text(&node["name"]))).collect()
+    }
+
+    /// Shows the page as it is printed.
+    pub(crate) fn print(&self) {
+        // On a machine whose screen is dark.
+        let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
+        let paper = json!({ "media": "print", "features": features });
+        self.devtools("Emulation.setEmulatedMedia", &paper);
+    }
+
+    /// The page as a PDF, on paper of the size that its style asks for.
+    pub(crate) fn pdf(&self) -> Vec<u8> {
+        let wanted = json!({ "preferCSSPageSize": true, "printBackground": false });
+        let made = self.devtools("Page.printToPDF", &wanted);
+        STANDARD.decode(made["data"].as_str().unwrap()).unwrap()
     }
 
     pub(crate) fn set_width(&self, width: u32) {

@@ -3,19 +3,19 @@
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 use prismbench_core::RgbImage;
 
-use super::{DecodeError, check_size, convert, rgb_image};
+use super::{DecodeError, Limits, convert, rgb_image};
 
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     // The limit of this project is checked below, before the frame is allocated.
     options.set_memory_limit(MemoryLimit::Unlimited);
     let mut decoder = options.read_info(bytes).map_err(refused)?;
     let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
-    check_size(width as u64, height as u64)?;
+    limits.check(width as u64, height as u64)?;
     let global = decoder.global_palette().map(<[u8]>::to_vec);
     let frame = decoder.next_frame_info().map_err(refused)?.ok_or(DecodeError::CutShort)?;
-    check_size(frame.width, frame.height)?;
+    limits.check(frame.width, frame.height)?;
     let (left, top) = (usize::from(frame.left), usize::from(frame.top));
     let columns = usize::from(frame.width);
     let palette = frame.palette.clone().or(global);
@@ -27,7 +27,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     // Frames that reach beyond the screen widen it: so does Pillow.
     let (width, height) =
         (width.max(left + columns), height.max(top + frame_rows(&indices, columns)));
-    check_size(width as u64, height as u64)?;
+    limits.check(width as u64, height as u64)?;
     let mut screen = vec![free; width * height];
     for (row, line) in indices.chunks_exact(columns.max(1)).enumerate() {
         let start = (top + row) * width + left;

@@ -7,17 +7,18 @@ use libjpeg_turbo_rs::common::types::ComponentInfo;
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat};
 use prismbench_core::RgbImage;
 
-use super::{DecodeError, MAX_BYTES, MAX_PIXELS, check_size, convert, rgb_image};
+use super::{DecodeError, Limits, convert, rgb_image};
 
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-    let limits = DecodeLimits {
-        max_pixels: MAX_PIXELS,
-        max_memory: Some(MAX_BYTES),
+pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
+    let own = DecodeLimits {
+        // Checked below, where the header is read and nothing of the picture's size is allocated.
+        max_pixels: u64::MAX,
+        max_memory: Some(limits.bytes()),
         ..DecodeLimits::default()
     };
-    let mut decoder = Decoder::new_with_limits(bytes, limits).map_err(refused)?;
+    let mut decoder = Decoder::new_with_limits(bytes, own).map_err(refused)?;
     let header = decoder.header();
-    check_size(header.width, header.height)?;
+    limits.check(header.width, header.height)?;
     if header.precision != 8 {
         return Err(DecodeError::Unsupported(format!("a JPEG of {} bits", header.precision)));
     }

@@ -2,15 +2,15 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 use prismbench_core::RgbImage;
 
-use super::{DecodeError, MAX_BYTES, check_size, convert, rgb_image};
+use super::{DecodeError, Limits, convert, rgb_image};
 
-pub(super) fn decode_png(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+pub(super) fn decode_png(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
     // A grey PNG of 16 bits: the header, which comes first, has the depth and the colour type.
     let wide_grey = bytes.get(24..26) == Some(&[16, 0]);
-    let (width, height, image) = open(bytes, ImageFormat::Png)?;
+    let (width, height, image) = open(bytes, ImageFormat::Png, limits)?;
     let pixels = match image {
         DynamicImage::ImageLuma16(image) if wide_grey => {
             convert::grey_to_rgb(image.into_raw().into_iter().map(convert::clip_16))
@@ -24,18 +24,18 @@ pub(super) fn decode_png(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     rgb_image(width, height, pixels)
 }
 
-pub(super) fn decode_webp(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+pub(super) fn decode_webp(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
     // The container says how long it is; the decoder makes up the last few bytes of a lossy picture.
     let claimed = bytes.get(4..8).and_then(|size| size.try_into().ok()).map(u32::from_le_bytes);
     if claimed.is_none_or(|size| (bytes.len() as u64) < u64::from(size) + 8) {
         return Err(DecodeError::CutShort);
     }
-    let (width, height, image) = open(bytes, ImageFormat::WebP)?;
+    let (width, height, image) = open(bytes, ImageFormat::WebP, limits)?;
     rgb_image(width, height, plain(image)?)
 }
 
-pub(super) fn decode_bmp(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-    let (width, height, image) = open(bytes, ImageFormat::Bmp)?;
+pub(super) fn decode_bmp(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
+    let (width, height, image) = open(bytes, ImageFormat::Bmp, limits)?;
     let mut pixels = plain(image)?;
     // Pixels of 16 bits: the decoder rounds 5 and 6 bits to 8, Pillow truncates.
     if bytes.get(28..30) == Some(&[16, 0]) {
@@ -52,14 +52,18 @@ pub(super) fn decode_bmp(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
     rgb_image(width, height, pixels)
 }
 
-fn open(bytes: &[u8], format: ImageFormat) -> Result<(usize, usize, DynamicImage), DecodeError> {
+fn open(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: Limits,
+) -> Result<(usize, usize, DynamicImage), DecodeError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_BYTES);
-    reader.limits(limits);
+    let mut own = image::Limits::no_limits();
+    own.max_alloc = Some(limits.bytes());
+    reader.limits(own);
     let decoder = reader.into_decoder().map_err(refused)?;
     let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
+    limits.check(width, height)?;
     let image = DynamicImage::from_decoder(decoder).map_err(refused)?;
     Ok((width as usize, height as usize, image))
 }

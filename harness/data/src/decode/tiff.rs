@@ -3,20 +3,20 @@
 use std::io::Cursor;
 
 use prismbench_core::RgbImage;
-use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use super::{DecodeError, MAX_BYTES, check_size, convert, rgb_image};
+use super::{DecodeError, Limits, convert, rgb_image};
 
 mod orientation;
 mod palette;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
-    if let Some(image) = palette::decode(bytes)? {
+pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, DecodeError> {
+    if let Some(image) = palette::decode(bytes, limits)? {
         return Ok(image);
     }
-    let mut page = Page::open(bytes)?;
+    let mut page = Page::open(bytes, limits)?;
     let pixels = page.rgb()?;
     page.finish(pixels)
 }
@@ -30,12 +30,12 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut limits = Limits::default();
-        limits.decoding_buffer_size = MAX_BYTES as usize;
-        let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(refused)?.with_limits(limits);
+    fn open(bytes: &'a [u8], limits: Limits) -> Result<Self, DecodeError> {
+        let mut own = tiff::decoder::Limits::default();
+        own.decoding_buffer_size = usize::try_from(limits.bytes()).unwrap_or(usize::MAX);
+        let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(refused)?.with_limits(own);
         let (width, height) = decoder.dimensions().map_err(refused)?;
-        check_size(width, height)?;
+        limits.check(width, height)?;
         let colour = decoder.colortype().map_err(refused)?;
         Ok(Self { decoder, width: width as usize, height: height as usize, colour })
     }

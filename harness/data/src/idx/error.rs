@@ -19,6 +19,18 @@ pub enum IdxError {
         /// The sides claimed.
         found: Vec<u64>,
     },
+    /// The pictures are larger than is wanted.
+    #[error(
+        "its pictures are {width}x{height} pixels; at most {most} are read (--max-image-pixels)"
+    )]
+    TooLarge {
+        /// Rows.
+        height: u64,
+        /// Columns.
+        width: u64,
+        /// The limit.
+        most: u64,
+    },
     /// The header claims another size than the file has.
     #[error("its header claims {claimed} bytes of data and {there} are there")]
     Size {

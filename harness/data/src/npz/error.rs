@@ -1,7 +1,5 @@
 use std::io;
 
-use super::MAX_PIXELS;
-
 /// Why an `.npz` cannot be read as pictures.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -52,13 +50,17 @@ pub enum NpzError {
         /// The array.
         array: String,
     },
-    /// One picture of the claimed size would be larger than any worth measuring.
-    #[error("its pictures are {width}x{height} pixels; at most {MAX_PIXELS} are read")]
+    /// One picture of the claimed size would be larger than is wanted.
+    #[error(
+        "its pictures are {width}x{height} pixels; at most {most} are read (--max-image-pixels)"
+    )]
     TooLarge {
         /// Rows.
         height: u64,
         /// Columns.
         width: u64,
+        /// The limit.
+        most: u64,
     },
     /// The header claims more than the file can hold.
     #[error(

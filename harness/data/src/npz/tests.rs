@@ -50,7 +50,7 @@ fn every_way_that_numpy_writes_gives_the_same_pictures() {
     let plain = ["stored", "deflated", "version2", "zip64"];
     let full = ["stored-labels-ids", "deflated-labels-ids", "big-endian"];
     for name in plain.into_iter().chain(full) {
-        let set = Npz::open(&golden(&format!("{name}.npz"))).unwrap();
+        let set = Npz::open(&golden(&format!("{name}.npz")), Limits::default()).unwrap();
         assert_eq!(set.len(), LEN);
         let samples = load(&set, 0..LEN);
         assert_eq!(samples.len(), 5);
@@ -70,7 +70,7 @@ fn every_way_that_numpy_writes_gives_the_same_pictures() {
 #[test]
 fn a_range_gives_what_the_whole_walk_gives_there() {
     for name in ["stored-labels-ids.npz", "deflated-labels-ids.npz"] {
-        let set = Npz::open(&golden(name)).unwrap();
+        let set = Npz::open(&golden(name), Limits::default()).unwrap();
         let whole = load(&set, 0..LEN);
         for start in 0..=LEN {
             for end in start..=LEN {
@@ -87,7 +87,7 @@ fn a_range_gives_what_the_whole_walk_gives_there() {
 
 #[test]
 fn a_sample_may_be_loaded_on_another_thread_after_the_walk_has_gone_on() {
-    let set = Npz::open(&golden("deflated.npz")).unwrap();
+    let set = Npz::open(&golden("deflated.npz"), Limits::default()).unwrap();
     let pending: Vec<_> = set.samples(0..LEN).unwrap().collect();
     std::thread::scope(|scope| {
         for (i, pending) in pending.into_iter().enumerate().rev() {
@@ -100,8 +100,10 @@ fn a_sample_may_be_loaded_on_another_thread_after_the_walk_has_gone_on() {
 #[test]
 fn indices_are_padded_so_that_names_sort_like_them() {
     let file = hostile(Deflated, "(120, 1, 1, 3)", &[9; 360]);
-    let ids: Vec<String> =
-        load(&Npz::open(&file).unwrap(), 0..120).into_iter().map(|s| s.id).collect();
+    let ids: Vec<String> = load(&Npz::open(&file, Limits::default()).unwrap(), 0..120)
+        .into_iter()
+        .map(|s| s.id)
+        .collect();
     assert_eq!((ids[0].as_str(), ids[119].as_str()), ("000", "119"));
     assert!(ids.is_sorted());
 }
@@ -165,7 +167,7 @@ fn a_bomb_is_refused_by_its_claim_or_streamed_but_never_expanded() {
     // 64 MB of zeros in 64 KB of deflate: one picture of 22 megapixels is honest, and is read.
     let data = vec![0; 3 << 20];
     let file = hostile(Deflated, "(1, 1024, 1024, 3)", &data);
-    assert_eq!(load(&Npz::open(&file).unwrap(), 0..1)[0].image.pixels(), data);
+    assert_eq!(load(&Npz::open(&file, Limits::default()).unwrap(), 0..1)[0].image.pixels(), data);
     // The same bytes cannot hold what deflate cannot reach: 1032 times their number.
     let found = refusal(&hostile(Deflated, "(1024, 1024, 1024, 3)", &data));
     assert!(found.contains("claims 3221225472 bytes"), "{found}");
@@ -189,7 +191,7 @@ fn with_claimed_size(path: &Path, size: u32) {
 fn data_that_end_before_the_header_says_are_an_error_and_end_the_walk() {
     let file = hostile(Deflated, "(1000, 2, 2, 3)", &[7; 1200]);
     with_claimed_size(&file, 20_000);
-    let set = Npz::open(&file).unwrap();
+    let set = Npz::open(&file, Limits::default()).unwrap();
     let walk: Vec<_> = set.samples(0..1000).unwrap().collect();
     assert_eq!(walk.len(), 101, "a hundred pictures are there, then comes the error");
     let error = walk.into_iter().next_back().unwrap().unwrap_err();

@@ -11,7 +11,7 @@ use crate::idx::Idx;
 use crate::npz::Npz;
 use crate::split::Split;
 use crate::webdataset::{self, WebDataset};
-use crate::{DataError, Dataset, Synthetic};
+use crate::{DataError, Dataset, Limits, Synthetic};
 
 /// Opens Parquet files. The crate `prismbench-parquet` has the one there is; it stands apart because
 /// Polars takes longer to build than all else that knows data.
@@ -24,6 +24,8 @@ pub struct ParquetFiles {
     pub id: String,
     /// The files; at least one.
     pub paths: Vec<PathBuf>,
+    /// What their pictures may be.
+    pub limits: Limits,
 }
 
 /// Opens a data set of any kind but Parquet; see [`open_with`].
@@ -42,7 +44,19 @@ pub fn open(spec: &DataSpec) -> Result<Box<dyn Dataset>, DataError> {
 /// # Errors
 /// A [`DataError`] that is not [`DataError::is_sample`]: the set as a whole cannot be read.
 pub fn open_with(spec: &DataSpec, parquet: OpenParquet) -> Result<Box<dyn Dataset>, DataError> {
-    let opening = Opening { id: spec.to_string(), parquet };
+    open_within(spec, parquet, Limits::default())
+}
+
+/// [`open_with`] with other limits of the pictures.
+///
+/// # Errors
+/// Those of [`open_with`]; where all pictures have one size, one that is too large, too.
+pub fn open_within(
+    spec: &DataSpec,
+    parquet: OpenParquet,
+    limits: Limits,
+) -> Result<Box<dyn Dataset>, DataError> {
+    let opening = Opening { id: spec.to_string(), parquet, limits };
     match spec {
         DataSpec::Synthetic { count: 0, .. } => Err(DataError::BadSpec {
             found: opening.id,
@@ -52,9 +66,11 @@ pub fn open_with(spec: &DataSpec, parquet: OpenParquet) -> Result<Box<dyn Datase
         DataSpec::Path(path) => opening.path(path),
         DataSpec::Split { path, split } => opening.split(path, *split),
         DataSpec::Coco { captions, images, split } => {
-            Ok(Box::new(Coco::open(&opening.id, (captions, images), *split)?))
+            Ok(Box::new(Coco::open(&opening.id, (captions, images), *split, limits)?))
         }
-        DataSpec::Idx { images, labels } => Ok(Box::new(Idx::open(&opening.id, images, labels)?)),
+        DataSpec::Idx { images, labels } => {
+            Ok(Box::new(Idx::open(&opening.id, (images, labels), limits)?))
+        }
         DataSpec::WebDataset { shards, split } => opening.files(shards, *split, Kind::Shards),
         DataSpec::Parquet { files, split } => opening.files(files, *split, Kind::Parquet),
     }
@@ -65,6 +81,7 @@ struct Opening {
     /// As it was asked for.
     id: String,
     parquet: OpenParquet,
+    limits: Limits,
 }
 
 impl Opening {
@@ -82,17 +99,17 @@ impl Opening {
         }
         let extension = path.extension().and_then(|extension| extension.to_str());
         match extension.map(str::to_ascii_lowercase).as_deref() {
-            Some("npz") => Ok(Box::new(Npz::open(path)?)),
+            Some("npz") => Ok(Box::new(Npz::open(path, self.limits)?)),
             Some("tar") => self.files(path, None, Kind::Shards),
             Some("parquet") => self.files(path, None, Kind::Parquet),
             Some("bin") => Ok(Box::new(Cifar10::open(&self.id, vec![path.to_owned()])?)),
-            _ => Ok(Box::new(Folder::of_one(path)?)),
+            _ => Ok(Box::new(Folder::of_one(path)?.within(self.limits))),
         }
     }
 
     fn folder(&self, path: &Path) -> Result<Box<dyn Dataset>, DataError> {
         let empty = match Folder::open(path) {
-            Ok(folder) => return Ok(Box::new(folder.named(&self.id))),
+            Ok(folder) => return Ok(Box::new(folder.named(&self.id).within(self.limits))),
             Err(error @ DataError::Empty { .. }) => error,
             Err(error) => return Err(error),
         };
@@ -120,10 +137,12 @@ impl Opening {
         let kind = holding.kind;
         let files = holding.take(folder, split)?;
         match (kind, &files[..]) {
-            (Kind::Idx, [images, labels]) => Ok(Box::new(Idx::open(&self.id, images, labels)?)),
+            (Kind::Idx, [images, labels]) => {
+                Ok(Box::new(Idx::open(&self.id, (images, labels), self.limits)?))
+            }
             (Kind::Cifar10, _) => Ok(Box::new(Cifar10::open(&self.id, files)?)),
             (Kind::Parquet, _) => self.parquet(files),
-            (Kind::Shards, _) => Ok(Box::new(WebDataset::open(&self.id, files)?)),
+            (Kind::Shards, _) => Ok(Box::new(WebDataset::open(&self.id, files, self.limits)?)),
             (_, [folder, ..]) => self.folder(folder),
             (_, []) => Err(DataError::Empty { path: folder.to_owned(), ignored: 0 }),
         }
@@ -152,11 +171,11 @@ impl Opening {
             .map_err(|problem| DataError::Pattern { path: path.to_owned(), problem })?;
         match kind {
             Kind::Parquet => self.parquet(paths),
-            _ => Ok(Box::new(WebDataset::open(&self.id, paths)?)),
+            _ => Ok(Box::new(WebDataset::open(&self.id, paths, self.limits)?)),
         }
     }
 
     fn parquet(&self, paths: Vec<PathBuf>) -> Result<Box<dyn Dataset>, DataError> {
-        (self.parquet)(ParquetFiles { id: self.id.clone(), paths })
+        (self.parquet)(ParquetFiles { id: self.id.clone(), paths, limits: self.limits })
     }
 }

@@ -3,7 +3,7 @@ use tiff::ColorType;
 use tiff::decoder::DecodingResult;
 use tiff::tags::Tag;
 
-use super::{DecodeError, Page, convert, refused, unsupported};
+use super::{DecodeError, Limits, Page, convert, refused, unsupported};
 
 const PHOTOMETRIC: u16 = 262;
 const GREY: u16 = 1;
@@ -13,11 +13,11 @@ const PALETTE: u16 = 3;
 ///
 /// The `tiff` crate refuses palettes. Told that the samples are grey levels it hands out the
 /// indices, so a copy of the file is relabelled.
-pub(super) fn decode(bytes: &[u8]) -> Result<Option<RgbImage>, DecodeError> {
+pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Option<RgbImage>, DecodeError> {
     let Some((at, order)) = photometric(bytes) else { return Ok(None) };
     let mut relabelled = bytes.to_vec();
     relabelled[at..at + 2].copy_from_slice(&order.write(GREY));
-    let mut page = Page::open(&relabelled)?;
+    let mut page = Page::open(&relabelled, limits)?;
     let indices = match (page.colour, page.samples()?) {
         (ColorType::Gray(bits @ (1 | 2 | 4)), DecodingResult::U8(packed)) => {
             convert::unpack_bits(&packed, page.width, u32::from(bits))
