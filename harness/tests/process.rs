@@ -10,6 +10,8 @@ mod generator_weights;
 mod planned;
 #[path = "../../tests/oracle/recipe.rs"]
 mod recipe;
+#[path = "weights/inception.rs"]
+mod weights;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -17,8 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use prismbench_metrics::Inception;
-use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use weights::inception;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_prismbench");
 
@@ -101,24 +102,6 @@ fn a_table_for_a_full_device_is_an_error() {
     assert_eq!(output.status.code(), Some(5));
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("cannot write the result") && error.contains("free some"), "{error}");
-}
-
-/// Inception with generated weights.
-fn inception(folder: &Path) -> PathBuf {
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Inception::tensors()
-        .iter()
-        .map(|tensor| {
-            let values = recipe::tensor(tensor.name(), tensor.shape());
-            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            (tensor.name().to_owned(), tensor.shape().to_vec(), bytes)
-        })
-        .collect();
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-    });
-    let path = folder.join("inception.safetensors");
-    serialize_to_file(views, None, &path).unwrap();
-    path
 }
 
 /// The only entry of a folder.

@@ -8,17 +8,23 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "a campaign says how far it is")]
 
+#[path = "../../tests/oracle/recipe.rs"]
+mod recipe;
+#[path = "weights/inception.rs"]
+mod weights;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use prismbench_core::Stream;
+use weights::inception;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_prismbench");
 
-/// Small runs that together reach every suite that leaves journals; the network of `fd-random` is built in.
-/// `generation` needs weights: the test of killed runs in `process.rs` is its.
+/// Small runs that together reach every suite that leaves journals, but `generation`, which needs files; the
+/// network of `fd-random` is built in.
 const RUNS: [(&str, &[&str]); 4] = [
     ("reconstruction", &["-t", "dct:9", "-t", "jpeg:60", "-m", "psnr", "-m", "fd-random"]),
     ("probing", &["-t", "dct:9", "--set", "probe=probe/ridge"]),
@@ -85,13 +91,32 @@ fn kill_after(mut child: Child, time: Duration) -> bool {
     killed
 }
 
+/// Latents to be judged, made once, and Inception with generated weights.
+fn judged() -> (tempfile::TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("made");
+    let latents = Command::new(PROGRAM)
+        .args(["run", "--data", "synthetic:3:24", "-t", "dct:16", "--set", "size=64", "-m", "psnr"])
+        .args(["--save", "latents", "--progress", "none", "--out"])
+        .arg(&made)
+        .output();
+    ended(&latents.unwrap());
+    let latents = format!("raw:{}", wait_for(&made, "latents.npz").display());
+    let weights = inception(folder.path());
+    (folder, latents, format!("inception={}", weights.display()))
+}
+
 #[test]
 fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_left_over() {
     let kills: u64 = std::env::var("PRISMBENCH_KILLS").map_or(12, |text| text.parse().unwrap());
     let mut moments = Stream::new("kills", 9, 0);
     let mut killed = 0;
+    let (_folder, latents, inception) = judged();
+    let generation = ["-t", "dct:16", "--set", "size=64", "-m", "gfid", "-m", "is", "-m", "rfid"];
+    let files = ["--latents", latents.as_str(), "--weights", inception.as_str()];
+    let generation = [&generation[..], &files].concat();
     while killed < kills {
-        for run in RUNS {
+        for run in RUNS.into_iter().chain([("generation", generation.as_slice())]) {
             let (expected, columns, took) = straight(run);
             let folder = tempfile::tempdir().unwrap();
             // Up to three times on the way to the end of one run.
