@@ -34,7 +34,7 @@ const RUNS: [(&str, &[&str]); 4] = [
 
 fn command(folder: &Path, (suite, arguments): (&str, &[&str])) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(["run", "--data", "synthetic:3:90", "--suite", suite, "--set", "size=32"]);
+    command.args(["run", "--data", "synthetic:6:90", "--suite", suite, "--set", "size=32"]);
     command.args(arguments);
     command.args(["--batch", "3", "--progress", "none", "--no-cache", "--out"]);
     command.arg(folder.join("run"));

@@ -12,7 +12,7 @@ use crate::program::{Ran, png, prismbench, records, with_signal};
 /// Every suite that has shards but `generation`, which needs weights; what is learnt and what is drawn.
 const PLAN: [&str; 26] = [
     "--data",
-    "synthetic:5:75",
+    "synthetic:6:90",
     "-t",
     "dct:9",
     "-t",
