@@ -318,9 +318,10 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     };
     finish("straight", "5");
     let parts = at("killed/run/parts");
-    let samples = || match parts.is_dir() {
-        true => fs::metadata(only(&parts).join("samples")).map_or(0, |file| file.len()),
-        false => 0,
+    let samples = || {
+        let passes = fs::read_dir(&parts).into_iter().flatten().flatten();
+        let journals = passes.map(|pass| fs::metadata(pass.path().join("samples.journal")));
+        journals.flatten().map(|file| file.len()).sum::<u64>()
     };
     let mut child = draw("killed", "5").spawn().unwrap();
     while samples() < 15 * 32 * 32 * 3 {
