@@ -115,6 +115,17 @@ impl Plan {
         Ok((Self { cache: args.cache.clone(), limits: limits(args), ..resolve(file)? }, text))
     }
 
+    /// The plan that a run folder keeps. Its paths are as they were given, not beside it; and it names every
+    /// metric, whoever chose it, so that those whose networks are missing are left out with the reason: had
+    /// one been asked for, nothing would have been measured.
+    pub(crate) fn kept(path: &Path, args: &RunArgs) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+        let file = parse(&path.display().to_string(), &text)?;
+        let cache = args.cache.clone();
+        Ok(Self { cache, named_metrics: Vec::new(), ..resolve(file)? })
+    }
+
     /// A plan that another part of the program made, with the changes of the arguments. Metrics whose
     /// networks are missing are left out with the reason, although they are named.
     pub(crate) fn written(table: &toml::Table, args: &RunArgs) -> Result<Self, Failure> {

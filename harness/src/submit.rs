@@ -195,9 +195,8 @@ mod tests {
     fn the_plan_that_tasks_read_is_the_plan_that_was_submitted() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("plan.toml");
-        let save = vec!["latents".to_owned()];
         let set = vec!["size=64".to_owned(), "quantiser=truncate".to_owned()];
-        let args = RunArgs { data: vec!["./x y".to_owned()], save, set, limit: Some(5), ..args() };
+        let args = RunArgs { data: vec!["./x y".to_owned()], set, limit: Some(5), ..args() };
         let submission = submission(&args).unwrap();
         std::fs::write(&file, &submission.plan_text).unwrap();
         let again = RunArgs { plan: Some(file.display().to_string()), ..RunArgs::default() };
@@ -214,6 +213,8 @@ mod tests {
         assert!(message(RunArgs { force: true, ..args() }).contains("`--force`"));
         let profile = Some("trace".into());
         assert!(message(RunArgs { profile, ..args() }).contains("`--profile`"));
+        let save = vec!["latents".to_owned()];
+        assert!(message(RunArgs { save, ..args() }).contains("cannot be divided"));
         let out = Some("a\n#SBATCH --wrap=x".into());
         let message = message(RunArgs { out, ..args() });
         assert_eq!(message, "`--out` holds control characters: `/base/a\\n#SBATCH --wrap=x`");

@@ -262,6 +262,10 @@ fn a_submission_is_a_job_array_and_a_merge_job_that_depends_on_it() {
     let other = submit(folder.path(), out).args(["--seed", "1"]).output().unwrap();
     assert_eq!(other.status.code(), Some(2));
     assert!(String::from_utf8(other.stderr).unwrap().contains("holds another run"));
+    fs::create_dir_all(folder.path().join(out).join("shards/2-of-3")).unwrap();
+    let other = submit(folder.path(), out).output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8(other.stderr).unwrap().contains("holds parts of 3, and not of 4"));
 }
 
 #[test]
@@ -291,6 +295,41 @@ fn what_sbatch_says_against_it_is_handed_on() {
     assert!(half.contains("refused the merge job: no") && half.contains("`scancel 7`"), "{half}");
     sbatch(folder.path(), "echo 'Submitted batch job'");
     assert!(failed("d", 1).contains("which is no job id"));
+}
+
+/// The plan that a shard keeps names all metrics and paths from where the run was started.
+#[test]
+fn shards_are_merged_whose_plan_left_metrics_open_and_names_pictures_beside_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).args(["--progress", "none", "--cache"]).arg(at("cache"));
+        let output = command.current_dir(folder.path()).env_remove("PRISMBENCH_WEIGHTS").output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let arrays = ["-t", "dct:8", "--save", "reconstructions", "--out", "made"];
+    command(&[&["run", "--data", "synthetic:1:20", "-m", "psnr"][..], &arrays].concat());
+    // Two folders: the originals, and what the tokenizer made of them.
+    let mut folders = fs::read_dir(at("made/arrays")).unwrap().map(|entry| entry.unwrap().path());
+    let pictures = folders.find_map(|folder| {
+        let file = folder.join("reconstructions.npz");
+        file.is_file().then_some(file)
+    });
+    fs::rename(pictures.unwrap(), at("pictures.npz")).unwrap();
+    let run = ["run", "--data", "pictures.npz", "-t", "dct:8", "-s", "reconstruction"];
+    for shard in ["1/2", "2/2"] {
+        command(&[&run[..], &["--out", "parts", "--shard", shard]].concat());
+    }
+    command(&["merge", "parts"]);
+    command(&[&run[..], &["--out", "whole"]].concat());
+    let count = |name: &str| {
+        let records = fs::read_to_string(at(name).join("records.jsonl")).unwrap();
+        assert!(records.contains("no weights of the network"), "{records}");
+        records.lines().count()
+    };
+    assert_eq!(count("parts"), count("whole"));
 }
 
 /// The tiny DiT^DH draws latents of `dct:2`, 6 x 4 x 4, which decode to pictures of 32 pixels.

@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's own files are there")]
 
 mod campaign;
+mod journals;
 mod mutation;
 mod seeds;
 mod targets;
@@ -36,7 +37,7 @@ macro_rules! survives {
 survives! {
     npz latents idx tar parquet captions pictures
     safetensors pickles
-    plans baselines records exports frames
+    plans baselines records exports frames journals
 }
 
 /// What the tests above start.

@@ -16,6 +16,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use zip::CompressionMethod;
 
 use crate::campaign::{MEMORY, PICTURES};
+use crate::journals;
 use crate::seeds::{bytes, files, floats, npy, npz};
 
 /// A reader of files.
@@ -73,6 +74,7 @@ pub(crate) const TARGETS: &[Target] = &[
     of("records", "records.jsonl", records, record),
     of("exports", "x.parquet", exports, export),
     of("frames", "frames", frames, program),
+    of("journals", "x.journal", journals::seeds, journals::feed),
 ];
 
 /// Data sets are walked from end to end; a sample that cannot be read leaves the others alone.

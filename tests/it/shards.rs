@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use prismbench::Exit;
 use serde_json::Value;
 
-use crate::program::{Ran, png, prismbench, records, run_in, with_signal};
+use crate::program::{Ran, png, prismbench, records, with_signal};
 
 /// Every suite that has shards but `generation`, which needs weights; what is learnt and what is drawn.
 const PLAN: [&str; 26] = [
@@ -32,7 +32,7 @@ const PLAN: [&str; 26] = [
     "--set",
     "size=32",
     "--set",
-    "probe=probe/knn",
+    "probe=probe/ridge",
     "--set",
     "posterior=mode",
     "--progress",
@@ -56,7 +56,10 @@ fn merge(folder: &Path) -> Ran {
 }
 
 fn whole(folder: &Path, plan: &[&str]) -> Vec<Value> {
-    run_in(folder, plan).expect(Exit::Done);
+    let out = out(folder);
+    let mut arguments = vec!["run", "--out", &out];
+    arguments.extend(plan);
+    prismbench(&arguments).expect(Exit::Done);
     records(&folder.join("run"))
 }
 

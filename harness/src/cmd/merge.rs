@@ -17,18 +17,17 @@ pub(crate) fn run(args: &MergeArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     };
     let shards = shard::complete(&args.runs)?;
     // A run that is there already is checked against this plan when it is opened.
-    let plan = shards.first().map(|shard| shard.join(PLAN).display().to_string());
-    let args = as_a_run(args, plan);
-    let plan = Plan::resolve(&args)?;
+    let kept = shards.first().map(|shard| shard.join(PLAN)).unwrap_or_default();
+    let args = as_a_run(args);
+    let plan = Plan::kept(&kept, &args)?;
     let parts: Vec<PathBuf> = shards.iter().map(|shard| shard.join(PARTS)).collect();
     let done = follow((&plan, &Extent::Merge(parts)), &path, &args, streams)?;
     show(&done, &path, streams)
 }
 
 /// The run that the shards are of.
-fn as_a_run(args: &MergeArgs, plan: Option<String>) -> RunArgs {
+fn as_a_run(args: &MergeArgs) -> RunArgs {
     RunArgs {
-        plan,
         cache: args.cache.clone(),
         no_cache: args.no_cache,
         max_image_pixels: args.max_image_pixels,

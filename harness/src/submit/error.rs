@@ -14,6 +14,8 @@ pub(crate) enum SubmitError {
     Backslash { found: String },
     #[error("`{path}` lies outside of `{mount}`, where the claim is mounted")]
     Outside { path: String, mount: String },
+    #[error("`{run}` holds parts of {found}, and not of {asked}")]
+    Division { run: String, found: u32, asked: u32 },
     #[error("cannot start `sbatch`")]
     NoSlurm {
         #[source]
@@ -60,6 +62,9 @@ impl SubmitError {
                  choose fewer --shards"
                     .to_owned(),
             ),
+            Self::Division { found, .. } => Some(format!(
+                "`--shards {found}` goes on with them; otherwise choose another folder with --out"
+            )),
             Self::Program { .. } => Some("name it: `--program FILE`".to_owned()),
             Self::Outside { .. } => {
                 Some("give a path relative to it, or move it with --mount".to_owned())

@@ -10,6 +10,7 @@ use crate::cli::SlurmArgs;
 use crate::error::Failure;
 use crate::provenance::Status;
 use crate::run_folder::{Existing, RunFolder, replace};
+use crate::shard::shards;
 use crate::{Exit, Streams, cmd};
 use script::Scripts;
 
@@ -19,7 +20,7 @@ pub(crate) fn submit(args: &SlurmArgs, streams: &mut Streams<'_>) -> Result<Exit
         .map_err(|source| Failure::Read { path: PathBuf::from("."), source })?;
     let submission = Submission::new(&args.run, &here)?;
     let place = Place::new(&submission.out)?;
-    let scripts = Scripts::new(&submission, args, &here, &place.plan)?;
+    let scripts = Scripts::new(&submission, args, &here, [&place.plan, &place.logs])?;
     let array = array_options(args, &place)?;
     // Needed once the array has its id, and checked before.
     let merge = |id: &str| merge_options((args, &place), id, &submission);
@@ -27,6 +28,12 @@ pub(crate) fn submit(args: &SlurmArgs, streams: &mut Streams<'_>) -> Result<Exit
     if args.run.dry_run {
         let commands = [array, merge("ID")?];
         return print(&submission, &place, &scripts, &commands, streams);
+    }
+    if let Ok((_, found)) = shards(std::slice::from_ref(&place.run))
+        && found != args.shards
+    {
+        let (run, asked) = (submission.out, args.shards);
+        return Err(SubmitError::Division { run, found, asked }.into());
     }
     // Tasks may see folders that this machine does not, so that this is for them to decide.
     if let Err(failure) = cmd::run::check(&submission.plan) {

@@ -1,3 +1,5 @@
+use std::sync::atomic::AtomicBool;
+
 use serde_json::{Value, json};
 
 use super::super::Submission;
@@ -133,4 +135,34 @@ fn a_run_folder_that_would_vanish_with_its_pod_is_refused() {
         "`/tmp/run` lies outside of `/data`, where the claim is mounted"
     );
     assert!(failure.render().contains("--mount"), "{}", failure.render());
+}
+
+#[test]
+fn the_manifest_goes_to_a_file_that_is_not_there_yet_and_the_commands_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.json");
+    let args = KubernetesArgs { manifest: Some(file.clone()), ..args() };
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let interrupted = AtomicBool::new(false);
+    let mut hand_over = || {
+        let mut streams = Streams {
+            out: &mut out,
+            err: &mut err,
+            width: 100,
+            bar: false,
+            interrupted: &interrupted,
+        };
+        submit(&args, &mut streams)
+    };
+    assert_eq!(hand_over().unwrap(), Exit::Done);
+    assert!(hand_over().unwrap_err().to_string().contains("run.json"));
+    let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    schema::check(&written).unwrap();
+    let name = written["items"][1]["metadata"]["name"].as_str().unwrap();
+    let said = String::from_utf8(err).unwrap();
+    let wait = format!(
+        "kubectl --namespace team-a wait --for=condition=complete --timeout=-1s job/{name}\n"
+    );
+    assert!(said.contains(&wait) && said.contains(&format!("patch job/{name}-merge")), "{said}");
+    assert!(out.is_empty());
 }

@@ -10,9 +10,11 @@ use crate::cli::SlurmArgs;
 
 /// Times that a task which was killed starts again: by a kernel short of memory, by a node that fails.
 const KILLED: u32 = 3;
-/// Times that a task which its time limit stopped goes on. Each time it finishes a block at least, so this is
-/// to be reached by a mistake alone.
-const OUTLIVED: u32 = 1000;
+/// Times that a task starts again for any reason. One that its time limit stops has finished a block each time, so
+/// this is to be reached by a mistake alone.
+const STARTS: u32 = 1000;
+/// Where nobody said how many threads there are to be, as many as the task has cores.
+const THREADS: &str = r#" ${SLURM_CPUS_PER_TASK:+"--threads=$SLURM_CPUS_PER_TASK"}"#;
 
 /// Both scripts.
 pub(super) struct Scripts {
@@ -21,12 +23,12 @@ pub(super) struct Scripts {
 }
 
 impl Scripts {
-    /// `here` is where tasks start, as `exec:` may name programs from there.
+    /// `here` is where tasks start, as `exec:` may name programs from there; plan file and logs are paths.
     pub(super) fn new(
         submission: &Submission,
         args: &SlurmArgs,
         here: &Path,
-        plan_file: &str,
+        [plan_file, logs]: [&str; 2],
     ) -> Result<Self, SubmitError> {
         let program = match &args.program {
             Some(program) => here.join(program),
@@ -38,9 +40,12 @@ impl Scripts {
         let command = |arguments: Vec<String>| {
             quoted(std::iter::once(program.as_str()).chain(arguments.iter().map(String::as_str)))
         };
-        let run = command(submission.run_arguments(plan_file))?;
-        let merge = command(submission.merge_arguments())?;
-        Ok(Self { array: array(&here, &run, args.shards), merge: self::merge(&here, &merge) })
+        let threads = if args.run.threads.is_none() { THREADS } else { "" };
+        let run = command(submission.run_arguments(plan_file))? + threads;
+        let merge = command(submission.merge_arguments())? + threads;
+        let logs = quoted([logs])?;
+        let array = array([&here, &run, &logs], args.shards);
+        Ok(Self { array, merge: self::merge(&here, &merge) })
     }
 }
 
@@ -51,7 +56,7 @@ pub(super) fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Str
 }
 
 /// The shard is said outright: a task that is submitted again by itself cannot be taken for the whole run.
-fn array(here: &str, run: &str, shards: u32) -> String {
+fn array([here, run, logs]: [&str; 3], shards: u32) -> String {
     format!(
         r#"#!/bin/sh
 #SBATCH --requeue
@@ -66,12 +71,17 @@ srun --ntasks=1 ${{SLURM_CPUS_PER_TASK:+"--cpus-per-task=$SLURM_CPUS_PER_TASK"}}
     {run} \
     --shard "${{SLURM_ARRAY_TASK_ID:?is missing: submit this as a job array}}/{shards}"
 code=$?
-# 130: stopped after a block by the signal above, as the time limit is near. Beyond: killed. Slurm itself starts
-# tasks again when a node fails or another job goes first, and whoever cancels a task wants it to end.
-most=0
-[ "$code" -le 128 ] || most={KILLED}
-[ "$code" -ne 130 ] || most={OUTLIVED}
-if [ "$cancelled" = no ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt "$most" ]; then
+# 130: stopped after a block by the signal above, as the time limit is near. Beyond: killed, which is counted. Slurm
+# itself starts tasks again when a node fails or another job goes first; whoever cancels a task wants it to end.
+kills={logs}/"${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID.kills"
+again=no
+if [ "$code" -eq 130 ]; then
+    again=yes
+elif [ "$code" -gt 128 ]; then
+    echo "$code" >>"$kills"
+    [ "$(wc -l <"$kills")" -gt {KILLED} ] || again=yes
+fi
+if [ "$again$cancelled" = yesno ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {STARTS} ]; then
     echo "exit code $code: the task is put back into the queue" >&2
     scontrol requeue "$SLURM_JOB_ID" && sleep 60
 fi
@@ -120,7 +130,7 @@ mod tests {
     #[test]
     fn what_a_user_chose_stands_below_the_first_command_and_in_one_line() {
         let run = quoted(NASTY).unwrap();
-        let script = array(&quoted(["/a b'c"]).unwrap(), &run, 7);
+        let script = array([&quoted(["/a b'c"]).unwrap(), &run, "/logs"], 7);
         let (head, rest) = script.split_once("cancelled=no\n").unwrap();
         assert!(head.lines().all(|line| line.starts_with('#')), "{head}");
         assert!(!rest.contains("#SBATCH"), "{rest}");
@@ -130,9 +140,14 @@ mod tests {
         assert!(rest.contains("}/7\"\n"), "{rest}");
     }
 
-    /// What the script does with `srun` and `scontrol` that only say what they were called with.
-    fn play(code: u8, restarts: u8) -> (Option<i32>, String) {
+    /// What the script does with `srun` and `scontrol` that only say what they were called with, in a task that
+    /// was killed and started as often before.
+    fn play(code: u8, [kills, restarts]: [usize; 2]) -> (Option<i32>, String) {
         let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().display().to_string();
+        if kills > 0 {
+            std::fs::write(folder.path().join("70_3.kills"), "137\n".repeat(kills)).unwrap();
+        }
         for (name, body) in [
             ("srun", format!("echo srun \"$@\"; exit {code}")),
             ("scontrol", "echo scontrol \"$@\"; exit 1".to_owned()),
@@ -142,12 +157,13 @@ mod tests {
             let made = Command::new("chmod").arg("755").arg(&path).status().unwrap();
             assert!(made.success());
         }
-        let script = array("/", "prog run", 4);
-        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        let script = array(["/", "prog run", &at], 4);
+        let path = format!("{at}:/usr/bin:/bin");
         let output = Command::new("sh")
             .args(["-c", &script])
             .env("PATH", path)
             .env("SLURM_ARRAY_TASK_ID", "3")
+            .env("SLURM_ARRAY_JOB_ID", "70")
             .env("SLURM_JOB_ID", "77")
             .env("SLURM_RESTART_COUNT", restarts.to_string())
             .env_remove("SLURM_CPUS_PER_TASK")
@@ -160,12 +176,14 @@ mod tests {
     fn a_task_goes_back_into_the_queue_when_it_was_stopped_or_killed_and_not_when_it_failed() {
         let started = "srun --ntasks=1 prog run --shard 3/4\n";
         let again = format!("{started}scontrol requeue 77\n");
-        assert_eq!(play(0, 0), (Some(0), started.to_owned()));
+        assert_eq!(play(0, [0, 0]), (Some(0), started.to_owned()));
         for failed in [1, 2, 4, 5] {
-            assert_eq!(play(failed, 0), (Some(failed.into()), started.to_owned()));
+            assert_eq!(play(failed, [0, 0]), (Some(failed.into()), started.to_owned()));
         }
-        assert_eq!(play(130, 40), (Some(130), again.clone()));
-        assert_eq!(play(137, 2), (Some(137), again));
-        assert_eq!(play(137, 3), (Some(137), started.to_owned()));
+        // Those that the time limit stopped are no kills.
+        assert_eq!(play(130, [3, 40]), (Some(130), again.clone()));
+        assert_eq!(play(137, [2, 40]), (Some(137), again));
+        assert_eq!(play(137, [3, 3]), (Some(137), started.to_owned()));
+        assert_eq!(play(130, [0, 1000]), (Some(130), started.to_owned()));
     }
 }

@@ -1,0 +1,234 @@
+//! What a run survives: kills at any moment, disks that are full at any write, folders that cannot be
+//! written or vanish, two processes at once. Each time the same command ends it, with the same bits.
+//!
+//! Short by default. `PRISMBENCH_KILLS=200 cargo test --release --workspace --test survival -- --nocapture`
+//! is the long form; SCALING.md has its result.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "a campaign says how far it is")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use prismbench_core::Stream;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_prismbench");
+
+/// Small runs that together reach every suite that leaves journals; the network of `fd-random` is built in.
+/// `generation` needs weights: the test of killed runs in `process.rs` is its.
+const RUNS: [(&str, &[&str]); 4] = [
+    ("reconstruction", &["-t", "dct:9", "-t", "jpeg:60", "-m", "psnr", "-m", "fd-random"]),
+    ("probing", &["-t", "dct:9", "--set", "probe=probe/ridge"]),
+    ("retrieval", &["-t", "dct:9", "-m", "t2i-r5", "-m", "filtered-r5"]),
+    ("spectrum", &["-t", "dct:9", "-t", "pca:f8:7"]),
+];
+
+fn command(folder: &Path, (suite, arguments): (&str, &[&str])) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["run", "--data", "synthetic:3:90", "--suite", suite, "--set", "size=32"]);
+    command.args(arguments);
+    command.args(["--batch", "3", "--progress", "none", "--no-cache", "--out"]);
+    command.arg(folder.join("run"));
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn ended(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The records without the seconds, which no two runs share.
+fn records(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(folder.join("run/records.jsonl")).unwrap();
+    let without = |line: &str| {
+        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+        record.as_object_mut().unwrap().remove("seconds").unwrap();
+        record.to_string()
+    };
+    text.lines().map(without).collect()
+}
+
+/// What a straight run leaves in its folder: nothing else may lie there after any other.
+const LEFT: [&str; 5] = ["plan.toml", "records.jsonl", "run.json", "run.lock", "samples.parquet"];
+
+fn is_tidy(folder: &Path) {
+    let mut found: Vec<String> = fs::read_dir(folder.join("run"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    assert_eq!(found, LEFT);
+}
+
+/// A run that nothing happens to: its records, its samples, and how long it takes.
+fn straight(run: (&str, &[&str])) -> (Vec<String>, Vec<u8>, Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    ended(&command(folder.path(), run).output().unwrap());
+    let took = start.elapsed();
+    is_tidy(folder.path());
+    (records(folder.path()), samples(folder.path()), took)
+}
+
+fn samples(folder: &Path) -> Vec<u8> {
+    fs::read(folder.join("run/samples.parquet")).unwrap()
+}
+
+fn kill_after(mut child: Child, time: Duration) -> bool {
+    std::thread::sleep(time);
+    let killed = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    killed
+}
+
+#[test]
+fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_left_over() {
+    let kills: u64 = std::env::var("PRISMBENCH_KILLS").map_or(12, |text| text.parse().unwrap());
+    let mut moments = Stream::new("kills", 9, 0);
+    let mut killed = 0;
+    while killed < kills {
+        for run in RUNS {
+            let (expected, columns, took) = straight(run);
+            let folder = tempfile::tempdir().unwrap();
+            // Up to three times on the way to the end of one run.
+            for _ in 0..3 {
+                let child = command(folder.path(), run).spawn().unwrap();
+                killed += u64::from(kill_after(child, took.mul_f64(moments.uniform())));
+            }
+            ended(&command(folder.path(), run).output().unwrap());
+            assert_eq!(records(folder.path()), expected, "{}", run.0);
+            assert!(samples(folder.path()) == columns, "{}", run.0);
+            is_tidy(folder.path());
+        }
+        println!("{killed} kills");
+    }
+}
+
+/// A limit on the size of files stands in for a full disk: the same call fails the same way. It rises from
+/// nothing until everything fits, so that every write fails once.
+#[test]
+fn a_disk_that_is_full_at_any_write_is_named_and_the_run_ends_when_there_is_room() {
+    for run in RUNS {
+        let (expected, columns, _) = straight(run);
+        let (mut limit, mut refused) = (0_u64, 0);
+        loop {
+            let folder = tempfile::tempdir().unwrap();
+            let limited = command(folder.path(), run);
+            let words = limited.get_args().map(|word| word.to_str().unwrap());
+            let words: Vec<String> = words.map(|word| format!("'{word}'")).collect();
+            // Blocks of 512 or 1024 bytes.
+            let script =
+                format!("trap '' XFSZ; ulimit -f {limit}; exec '{PROGRAM}' {}", words.join(" "));
+            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+            if output.status.success() {
+                break;
+            }
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(5), "{} at {limit}: {error}", run.0);
+            assert!(error.contains("free some space"), "{} at {limit}: {error}", run.0);
+            refused += 1;
+            ended(&command(folder.path(), run).output().unwrap());
+            assert_eq!(records(folder.path()), expected, "{} at {limit}", run.0);
+            assert!(samples(folder.path()) == columns, "{} at {limit}", run.0);
+            is_tidy(folder.path());
+            limit += 1 + limit / 2;
+        }
+        assert!(refused > 2, "{}: only {refused} limits were too small", run.0);
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named() {
+    for place in ["/proc/prismbench", "/dev/null/run"] {
+        let mut command = command(Path::new(place), RUNS[0]);
+        let output = command.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{error}");
+        assert!(error.contains(&format!("cannot write `{place}")), "{error}");
+    }
+}
+
+/// Waits until a file lies below a folder whose name ends so.
+fn wait_for(folder: &Path, end: &str) -> PathBuf {
+    fn find(folder: &Path, end: &str) -> Option<PathBuf> {
+        fs::read_dir(folder).ok()?.filter_map(Result::ok).find_map(|entry| {
+            let path = entry.path();
+            let is_it = path.to_str().is_some_and(|name| name.ends_with(end));
+            if is_it { Some(path) } else { find(&path, end) }
+        })
+    }
+    for _ in 0..20_000 {
+        if let Some(found) = find(folder, end) {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("nothing that ends with {end} in {}", folder.display());
+}
+
+#[test]
+fn a_folder_that_is_removed_under_way_ends_the_run_and_not_the_next_one() {
+    let (expected, ..) = straight(RUNS[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let child = command(folder.path(), RUNS[0]).spawn().unwrap();
+    wait_for(folder.path(), ".journal");
+    fs::remove_dir_all(folder.path().join("run")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    // A run that had come to its last write by then may have ended well; nothing else may have.
+    if output.status.code() != Some(0) {
+        assert_eq!(output.status.code(), Some(5), "{error}");
+        assert!(error.contains("cannot write"), "{error}");
+    }
+    let _ = fs::remove_dir_all(folder.path().join("run"));
+    ended(&command(folder.path(), RUNS[0]).output().unwrap());
+    assert_eq!(records(folder.path()), expected);
+}
+
+#[test]
+fn of_two_processes_on_one_run_the_second_is_refused_and_the_first_goes_on() {
+    let (expected, ..) = straight(RUNS[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let first = command(folder.path(), RUNS[0]).spawn().unwrap();
+    wait_for(folder.path(), ".journal");
+    let second = command(folder.path(), RUNS[0]).output().unwrap();
+    let error = String::from_utf8(second.stderr).unwrap();
+    ended(&first.wait_with_output().unwrap());
+    assert_eq!(records(folder.path()), expected);
+    // Beside a quick first one the second may have come after its end.
+    if second.status.code() != Some(0) {
+        assert_eq!(second.status.code(), Some(2), "{error}");
+        assert!(error.contains("is being written by another process"), "{error}");
+    }
+}
+
+/// Shards that begin in the same moment make one run folder between them.
+#[test]
+fn shards_that_begin_at_once_share_a_folder_and_the_environment_numbers_them() {
+    let (expected, columns, _) = straight(RUNS[0]);
+    for (rank, size) in [("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"), ("RANK", "WORLD_SIZE")] {
+        let folder = tempfile::tempdir().unwrap();
+        let spawn = |number: u32| {
+            let mut command = command(folder.path(), RUNS[0]);
+            command.env(rank, number.to_string()).env(size, "4").spawn().unwrap()
+        };
+        let children: Vec<Child> = (0..4).map(spawn).collect();
+        for (child, number) in children.into_iter().zip(1..) {
+            let output = child.wait_with_output().unwrap();
+            ended(&output);
+            let error = String::from_utf8(output.stderr).unwrap();
+            let first = format!("shard {number} of 4 ({rank})");
+            assert_eq!(error.lines().next(), Some(first.as_str()), "{error}");
+        }
+        let run = folder.path().join("run");
+        let mut merge = Command::new(PROGRAM);
+        merge.args(["merge", "--progress", "none", "--no-cache"]).arg(&run);
+        ended(&merge.output().unwrap());
+        assert_eq!(records(folder.path()), expected);
+        assert!(samples(folder.path()) == columns);
+    }
+}
