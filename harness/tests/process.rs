@@ -343,7 +343,14 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     let draw = |name: &str, batch: &str| {
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--set", "size=32", "-t", "dct:2", "--data", "synthetic:4:12"]);
-        command.args(["--sampling", "heun2:4,cfg:1.5,shift:none", "--labels", "uniform", "-n", "40"]);
+        command.args([
+            "--sampling",
+            "heun2:4,cfg:1.5,shift:none",
+            "--labels",
+            "uniform",
+            "-n",
+            "40",
+        ]);
         command.args(["-m", "gfid", "-m", "is", "--batch", batch, "--save", "samples"]);
         command.arg("--generator").arg(format!("ditdh={}", generator.display()));
         command.arg("--weights").arg(format!("inception={}", weights.display()));
