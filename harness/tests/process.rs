@@ -326,7 +326,14 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     let draw = |name: &str, batch: &str| {
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--set", "size=32", "-t", "dct:2", "--data", "synthetic:4:12"]);
-        command.args(["--sampling", "heun2:4,cfg:1.5", "--labels", "uniform", "-n", "40"]);
+        command.args([
+            "--sampling",
+            "heun2:4,cfg:1.5,shift:none",
+            "--labels",
+            "uniform",
+            "-n",
+            "40",
+        ]);
         command.args(["-m", "gfid", "-m", "is", "--batch", batch, "--save", "samples"]);
         command.arg("--generator").arg(format!("ditdh={}", generator.display()));
         command.arg("--weights").arg(format!("inception={}", weights.display()));
@@ -340,9 +347,10 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     };
     finish("straight", "5");
     let parts = at("killed/run/parts");
-    let samples = || match parts.is_dir() {
-        true => fs::metadata(only(&parts).join("samples")).map_or(0, |file| file.len()),
-        false => 0,
+    let samples = || {
+        let passes = fs::read_dir(&parts).into_iter().flatten().flatten();
+        let journals = passes.map(|pass| fs::metadata(pass.path().join("samples.journal")));
+        journals.flatten().map(|file| file.len()).sum::<u64>()
     };
     let mut child = draw("killed", "5").spawn().unwrap();
     while samples() < 15 * 32 * 32 * 3 {

@@ -34,9 +34,10 @@ impl Limits {
         decode::within(bytes, self)
     }
 
-    /// Most bytes that a decoder may allocate for one picture: four 16-bit channels.
-    pub(super) const fn bytes(self) -> u64 {
-        self.pixels.saturating_mul(8)
+    /// Most bytes that a decoder may allocate for one picture: four 16-bit channels, and of a small one what
+    /// it has beside them.
+    pub(super) fn bytes(self) -> u64 {
+        self.pixels.saturating_mul(8).max(64 << 20)
     }
 
     /// Refuses a picture by its header, before anything of its size is allocated.

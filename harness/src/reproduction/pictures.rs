@@ -17,6 +17,13 @@ impl Given {
         plan: &ReproductionPlan,
     ) -> Result<Self, ReproductionError> {
         let names = plan.datasets();
+        // Those that the plan brings along need no others.
+        let mut needed: Vec<&String> = Vec::new();
+        for part in plan.parts.iter().filter(|part| part.data.is_none()) {
+            if !needed.contains(&&part.dataset) {
+                needed.push(&part.dataset);
+            }
+        }
         let mut pictures = BTreeMap::new();
         for text in given {
             let named = names.iter().find_map(|name| {
@@ -25,10 +32,11 @@ impl Given {
                     text.strip_prefix(name.as_str())?.strip_prefix('=')?.to_owned(),
                 ))
             });
-            let (name, data) = match (named, names.as_slice()) {
-                (Some(named), _) => named,
-                (None, [only]) => (only.clone(), text.clone()),
-                (None, _) => {
+            let (name, data) = match (named, needed.as_slice(), names.as_slice()) {
+                (Some(named), ..) => named,
+                (None, [only], _) => ((*only).clone(), text.clone()),
+                (None, [], [only]) => (only.clone(), text.clone()),
+                (None, ..) => {
                     return Err(ReproductionError::WhichData { found: text.clone(), names });
                 }
             };

@@ -62,6 +62,8 @@ fn embedded_plans_hold_every_reconstruction_row_of_their_tables() {
             .iter()
             .flat_map(|part| &part.numbers)
             .map(|number| number.target.key.as_str())
+            // Numbers of the plan's own have none.
+            .filter(|key| !key.is_empty())
             .collect();
         let mut distinct = keys.clone();
         distinct.sort_unstable();
@@ -172,4 +174,9 @@ fn pictures_are_named_where_a_plan_has_several_sets() {
     let plan = ReproductionPlan::find(row, None).unwrap();
     let given = Given::read(&["val".to_owned()], &plan).unwrap();
     assert_eq!(given.of(&plan.parts[0]), Ok("val".to_owned()));
+    // The scenes that operations are counted on come with the plan.
+    let plan = ReproductionPlan::find("rae", None).unwrap();
+    let given = Given::read(&["val".to_owned()], &plan).unwrap();
+    assert_eq!(given.of(&plan.parts[0]), Ok("val".to_owned()));
+    assert_eq!(given.of(plan.parts.last().unwrap()), Ok("synthetic:1:1".to_owned()));
 }
