@@ -150,9 +150,9 @@ pub(crate) struct RunArgs {
     /// Write a trace of the run's stages, which Perfetto (ui.perfetto.dev) opens, and say how busy each was
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
-    /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceChoice,
+    /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
     /// Print the resolved plan and measure nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -194,6 +194,9 @@ pub(crate) struct StatsArgs {
     /// Leave pictures out that cannot be used
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Where the networks compute: cpu, or cuda:N in a build that has it [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
     /// Where features are kept from run to run and weights are looked for
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,

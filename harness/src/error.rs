@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use prismbench_baselines::{FetchError, OpenError, ReconError};
 use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice};
+use prismbench_kernels::accelerator::DeviceFailure;
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
 use prismbench_suites::{
@@ -101,8 +102,14 @@ pub(crate) enum FitError {
 
 const SKIP_BAD: &str = "`--skip-bad` leaves such pictures out, counts and names them";
 
+const LOST: &str = "look at `nvidia-smi` and `dmesg`; when the device is back, the same command goes on";
+const FULL: &str = "a smaller --batch, or end the other programs that `nvidia-smi` lists; the same command goes on";
+
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
+        if DeviceFailure::at_the_bottom_of(self).is_some() {
+            return Exit::Missing;
+        }
         match self {
             Self::Plan(PlanError::Read { .. }) | Self::Report(ReportError::Missing { .. }) => {
                 Exit::Missing
@@ -158,6 +165,11 @@ impl Failure {
 
     /// The command or change that helps, where one is known.
     fn hint(&self) -> Option<String> {
+        match DeviceFailure::at_the_bottom_of(self) {
+            Some(DeviceFailure::Lost) => return Some(LOST.to_owned()),
+            Some(DeviceFailure::OutOfMemory) => return Some(FULL.to_owned()),
+            None => {}
+        }
         match self {
             Self::Protocol(ProtocolError::UnknownPreset { nearest, .. }) => {
                 Some(did_you_mean(*nearest, "prismbench list protocols"))

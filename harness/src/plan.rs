@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::RunArgs;
 use crate::data_sets::DataChoice;
+use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::judged::{Judged, LatentsChoice, NoScale};
 use crate::networks;
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     /// Where features and weights are kept, if not where the environment says. No number depends
     /// on it, and it is not part of the text.
     pub(crate) cache: Option<PathBuf>,
+    /// Where tokenizers and networks compute.
+    pub(crate) device: DeviceChoice,
     pub(crate) limit: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) on_bad: OnBad,
@@ -155,6 +158,9 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     let on_bad = checked(&file, &metrics)?;
     let save = save(&file, &chosen, &protocols)?;
     let fit = if file.fit == HELD_OUT { Fit::HeldOut } else { Fit::On(file.fit.parse()?) };
+    let device = device(&file)?;
+    // What everything is without a word is not said, so that such plans keep their hashes.
+    file.device = Some(device.to_string()).filter(|_| device != DeviceChoice::Cpu);
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
     file.metrics.clone_from(&metrics);
@@ -176,12 +182,20 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         reference: file.reference.map(PathBuf::from),
         allow_unlike_reference: file.allow_unlike_reference,
         cache: None,
+        device,
         limit: file.limit,
         seed: file.seed,
         on_bad,
         save,
         text,
     })
+}
+
+fn device(file: &PlanFile) -> Result<DeviceChoice, PlanError> {
+    match file.device.as_deref() {
+        None => Ok(DeviceChoice::default()),
+        Some(text) => text.parse().map_err(|_| bad_value("device", text, "cpu, cuda or cuda:N")),
+    }
 }
 
 /// The single values of a plan file, and what a bad picture does.

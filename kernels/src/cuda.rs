@@ -27,6 +27,8 @@ mod program;
 mod resample;
 mod similarity;
 mod tables;
+#[cfg(feature = "candle-cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 mod unchecked;
@@ -36,3 +38,5 @@ pub use device::Device;
 pub use error::{CudaError, Version};
 pub use filters::PlaneFilter;
 pub use gram::Gram;
+#[cfg(feature = "candle-cuda")]
+pub(crate) use tensors::{memory_of, reset_peak_of};

@@ -16,6 +16,8 @@ mod layer_norm;
 mod linear;
 mod maps;
 mod modulation;
+#[cfg(test)]
+mod on_device;
 mod pool;
 mod rms_norm;
 mod rotary;

@@ -12,6 +12,7 @@ mod generation;
 mod networks;
 mod pictures;
 mod probing;
+mod read_ahead;
 mod reconstruction;
 mod retrieval;
 mod seen;
@@ -35,6 +36,7 @@ pub use generation::{
 pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;
+pub use read_ahead::{ReadAhead, read_ahead};
 pub use reconstruction::ReconstructionSuite;
 pub use retrieval::RetrievalSuite;
 pub use spectrum::SpectrumSuite;

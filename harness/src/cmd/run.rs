@@ -59,11 +59,12 @@ pub(crate) fn measure(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     // Before a folder is made: a file that is missing or does not serve is said at once.
-    let device = args.device.open()?;
+    let device = plan.device.open()?;
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
     let mut folder = RunFolder::open(path, plan, existing, pool.current_num_threads())?;
+    folder.provenance.gpu = plan.device.in_use();
     let found = folder.records().len();
     let mut runner = Runner { plan, args, folder: &mut folder, streams, device, networks: &lent };
     let profile = args.profile.as_deref().map(|path| (Profile::start(), path));

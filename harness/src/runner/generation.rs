@@ -354,7 +354,7 @@ impl Runner<'_, '_> {
             resolution: resolution(comparison.protocol),
             protocol: comparison.protocol,
             reference_sha256: "",
-            device: "cpu".to_owned(),
+            device: self.folder.provenance.device_for(GenerationSuite.concern()),
         };
         let weights_sha256 = sha256_of_all(&row.weights);
         let subject = Subject { id: &row.id, variant: &row.variant, weights_sha256 };
