@@ -178,6 +178,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::cli::RunArgs;
+    use crate::plan::Plan;
 
     #[test]
     fn devices_are_named_by_kind_and_number() {
@@ -193,6 +195,22 @@ mod tests {
         let text = failure.render();
         assert!(text.starts_with("error: `--device cuda:1` cannot be used: "), "{text}");
         assert!(text.contains("hint: "), "{text}");
+    }
+
+    #[test]
+    fn a_device_is_part_of_a_plan_where_it_is_not_the_cpu() {
+        let plan = |device: Option<&str>| {
+            let device = device.map(|text| text.parse().unwrap());
+            Plan::resolve(&RunArgs { device, ..RunArgs::default() }).unwrap()
+        };
+        let [plain, cpu, first, second] =
+            [None, Some("cpu"), Some("cuda"), Some("cuda:1")].map(plan);
+        assert_eq!((plain.device, plain.hash()), (DeviceChoice::Cpu, cpu.hash()));
+        assert!(!plain.text.contains("device"), "plans without one keep their hashes");
+        assert_eq!(first.device, DeviceChoice::Cuda(0));
+        assert!(first.text.contains("device = \"cuda:0\"\n"), "{}", first.text);
+        assert!(first.hash() != plain.hash() && first.hash() != second.hash());
+        assert_eq!(DeviceChoice::Cpu.in_use(), None);
     }
 
     #[test]

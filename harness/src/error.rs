@@ -102,7 +102,8 @@ pub(crate) enum FitError {
 
 const SKIP_BAD: &str = "`--skip-bad` leaves such pictures out, counts and names them";
 
-const LOST: &str = "look at `nvidia-smi` and `dmesg`; when the device is back, the same command goes on";
+const LOST: &str =
+    "look at `nvidia-smi` and `dmesg`; when the device is back, the same command goes on";
 const FULL: &str = "a smaller --batch, or end the other programs that `nvidia-smi` lists; the same command goes on";
 
 impl Failure {
@@ -328,4 +329,33 @@ fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
             )
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_fails_is_missing_and_what_helps_is_told() {
+        let failure = |code: &str| {
+            let driver = io::Error::other(format!("DriverError({code}, \"in words\")"));
+            let source = candle_core::Error::Cuda(Box::new(driver)).bt().into();
+            let source = Box::new(SuiteError::DeviceLost { source });
+            Failure::Suite { dataset: "folder".to_owned(), source }
+        };
+        let lost = failure("CUDA_ERROR_ILLEGAL_ADDRESS");
+        assert_eq!(lost.exit(), Exit::Missing);
+        let text = lost.render();
+        assert!(
+            text.contains("cause: the device was lost; what was finished before stays"),
+            "{text}"
+        );
+        assert!(
+            text.contains("CUDA_ERROR_ILLEGAL_ADDRESS") && text.contains("nvidia-smi"),
+            "{text}"
+        );
+        let full = failure("CUDA_ERROR_OUT_OF_MEMORY");
+        assert_eq!(full.exit(), Exit::Missing);
+        assert!(full.render().contains("hint: a smaller --batch"), "{}", full.render());
+    }
 }

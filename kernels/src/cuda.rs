@@ -22,7 +22,6 @@ mod error;
 mod filters;
 mod gram;
 mod kernel;
-mod network_input;
 mod program;
 mod resample;
 mod similarity;
@@ -32,6 +31,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 mod unchecked;
+mod uploads;
 
 pub use buffer::{Buffer, Element, Operand};
 pub use device::Device;
@@ -40,3 +40,4 @@ pub use filters::PlaneFilter;
 pub use gram::Gram;
 #[cfg(feature = "candle-cuda")]
 pub(crate) use tensors::{memory_of, reset_peak_of};
+pub use uploads::Uploads;

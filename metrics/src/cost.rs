@@ -150,8 +150,7 @@ pub const MATRIX_PEAK: MetricDef = cost(
 #[must_use]
 pub fn is_timed(metric: &str) -> bool {
     let timed = ["-rate", "-latency", "-latency-p95", "-roofline", "-time"];
-    let single =
-        [COPY_BANDWIDTH.id, MATRIX_PEAK.id, PEAK_DEVICE_MEMORY.id, PEAK_HOST_MEMORY.id];
+    let single = [COPY_BANDWIDTH.id, MATRIX_PEAK.id, PEAK_DEVICE_MEMORY.id, PEAK_HOST_MEMORY.id];
     timed.iter().any(|end| metric.ends_with(end)) || single.contains(&metric)
 }
 

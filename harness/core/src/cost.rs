@@ -184,8 +184,9 @@ mod tests {
 
     #[test]
     fn the_roofline_is_the_longer_of_products_and_bytes() {
-        let seconds =
-            |flops, bytes_per_second| STAGE.roofline_seconds(2, 4, Peaks { flops, bytes_per_second });
+        let seconds = |flops, bytes_per_second| {
+            STAGE.roofline_seconds(2, 4, Peaks { flops, bytes_per_second })
+        };
         assert!((seconds(4.92, 1e9) - 100.0).abs() < 1e-9);
         assert!((seconds(1e9, 2.8) - 100.0).abs() < 1e-9);
     }

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use cudarc::driver::sys::{self, CUresult};
 #[cfg(feature = "candle-cuda")]
-use cudarc::driver::CudaContext;
+use cudarc::driver::CudaView;
+use cudarc::driver::sys::{self, CUresult};
 use cudarc::driver::{
-    CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg,
+    CudaContext, CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PinnedHostSlice,
+    PushKernelArg,
 };
 #[cfg(not(feature = "candle-cuda"))]
 use cudarc::nvrtc;
@@ -98,6 +99,17 @@ fn default_pool(context: &CudaContext) -> Result<sys::CUmemoryPool, CUresult> {
     }
 }
 
+/// Memory of the host that the system does not move, all zeros.
+pub(super) fn pinned(
+    context: &Arc<CudaContext>,
+    bytes: usize,
+) -> Result<PinnedHostSlice<u8>, DriverError> {
+    // SAFETY: its bytes are written in full before anything reads them, here and by whoever asked for it.
+    let mut memory = unsafe { context.alloc_pinned::<u8>(bytes) }?;
+    memory.as_mut_slice()?.fill(0);
+    Ok(memory)
+}
+
 /// Memory that nobody has written yet.
 pub(super) fn allocate(
     stream: &Arc<CudaStream>,
@@ -106,6 +118,24 @@ pub(super) fn allocate(
     // SAFETY: only the device and copies by the driver ever read it, for which every pattern of bits is
     // as good as another; so it is for the types of `Element` that the bytes become on the host.
     unsafe { stream.alloc(bytes) }
+}
+
+/// The same numbers as bytes of their own.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn copy(
+    stream: &Arc<CudaStream>,
+    numbers: &CudaView<'_, f32>,
+) -> Result<CudaSlice<u8>, DriverError> {
+    let bytes = numbers.len() * size_of::<f32>();
+    let mut copy = allocate(stream, bytes.max(1))?;
+    if bytes > 0 {
+        // SAFETY: as many bytes as the numbers have; any of their patterns is one of bytes.
+        let numbers = unsafe { numbers.transmute::<u8>(bytes) };
+        if let Some(numbers) = numbers {
+            stream.memcpy_dtod(&numbers, &mut copy)?;
+        }
+    }
+    Ok(copy)
 }
 
 /// Hands a kernel to the stream, if the arguments are what it takes.

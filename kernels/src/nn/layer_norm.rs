@@ -45,7 +45,9 @@ impl LayerNorm {
         let values = match maps.values() {
             Values::Host(values) => values,
             Values::None(_) => return Err(NnError::Valueless),
-            Values::Device(tensor) => return Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps))?),
+            Values::Device(tensor) => {
+                return Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps))?);
+            }
         };
         let mut out = Buffer::new(values.len());
         let piece = (PIECE / channels.max(1)).max(1) * channels.max(1);

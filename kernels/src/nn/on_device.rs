@@ -38,10 +38,7 @@ fn element(maps: &Maps) -> DType {
 type Layer = (&'static str, Box<dyn Fn(&Maps) -> Result<Maps, NnError>>);
 
 /// A layer by its name. What it has beside the maps lies on the host.
-fn layer(
-    name: &'static str,
-    run: impl Fn(&Maps) -> Result<Maps, NnError> + 'static,
-) -> Layer {
+fn layer(name: &'static str, run: impl Fn(&Maps) -> Result<Maps, NnError> + 'static) -> Layer {
     (name, Box::new(run))
 }
 
@@ -117,9 +114,7 @@ fn products(weights: DType) -> Vec<Layer> {
         layer("groups", move |x| grouped.forward_add(x, &maps(SHAPE, 26))),
         layer("linear", move |x| linear.forward(x)),
         layer("attention", move |x| attention.forward_joint(&joint.forward(x)?)),
-        layer("host's queries", move |x| {
-            Attention::new(2).forward(&maps(SHAPE, 27), x, x)
-        }),
+        layer("host's queries", move |x| Attention::new(2).forward(&maps(SHAPE, 27), x, x)),
     ]
 }
 

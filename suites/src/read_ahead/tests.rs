@@ -108,7 +108,11 @@ impl Walk {
     }
 }
 
-fn blocks<'a>(set: &'a Fakes, protocol: &'a Protocol, (on_bad, size): (OnBad, usize)) -> Blocks<'a> {
+fn blocks<'a>(
+    set: &'a Fakes,
+    protocol: &'a Protocol,
+    (on_bad, size): (OnBad, usize),
+) -> Blocks<'a> {
     let pictures = Pictures { dataset: set, part: Part::All, limit: None, protocol, on_bad };
     pictures.blocks(size).unwrap()
 }

@@ -1,6 +1,8 @@
 //! Encode, decode and both of one tokenizer, timed.
 
-use prismbench_core::{ElementType, ImageBatch, Latents, Outcome, SampleKey, Tokenizer, TokenizerError};
+use prismbench_core::{
+    ElementType, ImageBatch, Latents, Outcome, SampleKey, Tokenizer, TokenizerError,
+};
 use prismbench_kernels::accelerator::DeviceFailure;
 
 use super::inputs::Inputs;

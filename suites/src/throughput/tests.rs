@@ -237,7 +237,8 @@ fn a_device_without_memory_for_a_batch_ends_the_sweep_in_words() {
         (rates.last().unwrap().setting.clone(), rates[0].warnings.clone())
     };
     let report = failing((7, 1 << 40, true), full, &[]).unwrap();
-    let said = |batch| format!("batches end below {batch}, for which the device has no memory left");
+    let said =
+        |batch| format!("batches end below {batch}, for which the device has no memory left");
     assert_eq!(ends(&report), ("batch 4".to_owned(), vec![said(8)]));
     let report = failing((13, 1 << 40, true), full, &[("timing", "timm")]).unwrap();
     assert_eq!(ends(&report), ("batch 12".to_owned(), vec![said(16)]));
