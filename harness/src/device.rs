@@ -78,11 +78,7 @@ pub(crate) struct GpuInUse {
 #[cfg(feature = "cuda")]
 fn on_gpu(index: usize) -> Result<Device, (String, String)> {
     let look = || "`prismbench doctor` tells what there is".to_owned();
-    // First by our own means, whose errors say what to do.
-    prismbench_kernels::cuda::Device::open(index).map_err(|error| (error.to_string(), look()))?;
-    // One stream for all threads: with candle's own choice, each thread has another, and a batch that one
-    // has copied may not be there yet for the next.
-    Device::new_cuda_with_stream(index).map_err(|error| (error.to_string(), look()))
+    prismbench_kernels::cuda::for_tensors(index).map_err(|error| (error.to_string(), look()))
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -39,5 +39,7 @@ pub use error::{CudaError, Version};
 pub use filters::PlaneFilter;
 pub use gram::Gram;
 #[cfg(feature = "candle-cuda")]
+pub use tensors::for_tensors;
+#[cfg(feature = "candle-cuda")]
 pub(crate) use tensors::{memory_of, reset_peak_of};
 pub use uploads::Uploads;

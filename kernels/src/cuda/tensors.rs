@@ -26,6 +26,21 @@ pub(crate) fn reset_peak_of(stream: &CudaStream) {
     let _ = unchecked::reset_pool(stream.context());
 }
 
+/// A device for the tensor library.
+///
+/// One stream for all threads: with the library's own choice each thread has another, and a batch that one of
+/// them has copied may not be there yet for the next.
+///
+/// # Errors
+/// As [`Device::open`], whose words say what to do; [`CudaError::Driver`] where the library fails.
+pub fn for_tensors(ordinal: usize) -> Result<candle_core::Device, CudaError> {
+    Device::open(ordinal)?;
+    candle_core::Device::new_cuda_with_stream(ordinal).map_err(|error| {
+        let (operation, code) = ("opening it for tensors", error.to_string());
+        CudaError::Driver { ordinal, operation, code }
+    })
+}
+
 impl Device {
     /// The values of a tensor on this device, in f32, copied within its memory: the device must be that of
     /// [`of_tensors`](Self::of_tensors).

@@ -73,7 +73,7 @@ impl Timed {
 }
 
 /// Why a tokenizer does not compute with the numbers of the protocol: only published models do.
-fn other_numbers(tokenizer: &dyn Tokenizer, inputs: &Inputs<'_>) -> Option<String> {
+pub(super) fn other_numbers(tokenizer: &dyn Tokenizer, inputs: &Inputs<'_>) -> Option<String> {
     let (element, spec) = (inputs.protocol.element_type, tokenizer.spec());
     let none = element != ElementType::F32 && spec.weights.is_empty();
     none.then(|| format!("`{}` has no weights that could be of {element}", spec.id))

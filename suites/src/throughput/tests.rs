@@ -306,6 +306,28 @@ fn other_numbers_than_the_cpu_has_are_refused() {
 }
 
 #[test]
+fn what_has_no_weights_does_not_compute_in_half_precision() {
+    let (id, source) = ("jpeg:75".to_owned(), String::new());
+    let spec = TokenizerSpec { id, stride: 1, parameters: 0, weights: Vec::new(), source };
+    let machine = FakeMachine::default();
+    let error = || TokenizerError::Codec("a bug".into());
+    let mut fake = Fake { spec, machine, most: 1, error, has_decoder: true };
+    let image = prismbench_core::RgbImage::new(4, 4, vec![7; 48]).unwrap();
+    let pictures = [crate::pictures::Prepared::new(0, "a".to_owned(), None, image)];
+    let default = Protocol::preset("default").unwrap();
+    let half = default.clone().with("element-type", "bf16").unwrap();
+    let why = |fake: &Fake, protocol: &Protocol| {
+        let inputs = Inputs::new(&pictures, protocol, (&Device::Cpu, 0)).unwrap();
+        super::passes::other_numbers(fake, &inputs)
+    };
+    assert_eq!(why(&fake, &default), None);
+    let reason = why(&fake, &half);
+    assert_eq!(reason.as_deref(), Some("`jpeg:75` has no weights that could be of bf16"));
+    fake.spec.weights = vec![prismbench_core::Weights { name: "a".into(), sha256: "b".into() }];
+    assert_eq!(why(&fake, &half), None);
+}
+
+#[test]
 fn standard_normal_numbers_stand_for_pictures_under_timm() {
     let protocol = Protocol::preset("timm").unwrap();
     let image = prismbench_core::RgbImage::new(4, 4, vec![7; 48]).unwrap();
