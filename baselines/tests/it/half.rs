@@ -18,7 +18,7 @@ fn opened(id: &str, path: &std::path::Path, element: ElementType) -> Box<dyn Tok
 }
 
 /// Root of the mean squared difference, over the standard deviation.
-pub(crate) fn distance(found: &Tensor, expected: &Tensor) -> f64 {
+fn distance(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!((found.dtype(), found.dims()), (DType::F32, expected.dims()));
     let values = |tensor: &Tensor| -> Vec<f64> {
         let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
@@ -31,9 +31,9 @@ pub(crate) fn distance(found: &Tensor, expected: &Tensor) -> f64 {
     (error / spread).sqrt()
 }
 
-/// Roundings by 2^-12 and 2^-9 of the value in a dozen places of each of two blocks. A layer that is
-/// wrong is off by 0.1 and more.
-const TOLERANCES: [(ElementType, f64); 2] = [(ElementType::F16, 4e-3), (ElementType::Bf16, 3e-2)];
+/// Roundings by 2^-12 of the value in a dozen places of each of two blocks. A layer that is wrong is off by
+/// 0.1 and more. (bf16 has no products on the CPU.)
+const TOLERANCE: f64 = 4e-3;
 
 #[test]
 fn encoders_in_half_precision_are_near_themselves() {
@@ -42,24 +42,21 @@ fn encoders_in_half_precision_are_near_themselves() {
         let images = picture(256, 256);
         let exact = opened(id, &path, ElementType::F32);
         let expected = exact.features(&images, FeatureTap::Output).unwrap();
-        for (element, tolerance) in TOLERANCES {
-            let half = opened(id, &path, element);
-            let found = half.features(&images, FeatureTap::Output).unwrap();
-            let pairs = [
-                (Some(found.patch_tokens), Some(&expected.patch_tokens)),
-                (found.class_token, expected.class_token.as_ref()),
-                (found.pooled, expected.pooled.as_ref()),
-            ];
-            for (found, expected) in pairs {
-                let Some((found, expected)) = found.zip(expected) else { continue };
-                let distance = distance(&found, expected);
-                println!("{id} {element}: {distance:.2e}");
-                assert!(distance < tolerance, "{id} in {element} is {distance} away");
-                assert!(distance > tolerance / 1e3, "{id} did not compute in {element}");
-            }
-            let latents = tensor(encode(half.as_ref(), &images));
-            assert_eq!(latents.dtype(), DType::F32);
-            assert_eq!(half.cost(256, 256).unwrap(), exact.cost(256, 256).unwrap());
+        let half = opened(id, &path, ElementType::F16);
+        let found = half.features(&images, FeatureTap::Output).unwrap();
+        let pairs = [
+            (Some(found.patch_tokens), Some(&expected.patch_tokens)),
+            (found.class_token, expected.class_token.as_ref()),
+            (found.pooled, expected.pooled.as_ref()),
+        ];
+        for (found, expected) in pairs {
+            let Some((found, expected)) = found.zip(expected) else { continue };
+            let distance = distance(&found, expected);
+            assert!(distance < TOLERANCE, "{id} in f16 is {distance} away");
+            assert!(distance > TOLERANCE / 1e3, "{id} did not compute in f16");
         }
+        let latents = tensor(encode(half.as_ref(), &images));
+        assert_eq!(latents.dtype(), DType::F32);
+        assert_eq!(half.cost(256, 256).unwrap(), exact.cost(256, 256).unwrap());
     }
 }
