@@ -167,10 +167,13 @@ impl Failure {
     /// The command or change that helps, where one is known.
     fn hint(&self) -> Option<String> {
         match DeviceFailure::at_the_bottom_of(self) {
-            Some(DeviceFailure::Lost) => return Some(LOST.to_owned()),
-            Some(DeviceFailure::OutOfMemory) => return Some(FULL.to_owned()),
-            None => {}
+            Some(DeviceFailure::Lost) => Some(LOST.to_owned()),
+            Some(DeviceFailure::OutOfMemory) => Some(FULL.to_owned()),
+            None => self.own_hint(),
         }
+    }
+
+    fn own_hint(&self) -> Option<String> {
         match self {
             Self::Protocol(ProtocolError::UnknownPreset { nearest, .. }) => {
                 Some(did_you_mean(*nearest, "prismbench list protocols"))

@@ -77,11 +77,13 @@ fn protocol() -> Protocol {
     Protocol::preset("default").unwrap().with("size", "32").unwrap()
 }
 
-/// What a walk gave: ids and digests of each block with the ids left out until then, and the error that
-/// ended it.
+/// Ids and digests of the pictures of a block.
+type Block = Vec<(String, [u8; 32])>;
+
+/// What a walk gave: each block with the ids left out until then, and the error that ended it.
 #[derive(Debug, Default, PartialEq)]
 struct Walk {
-    blocks: Vec<(Vec<(String, [u8; 32])>, Vec<String>)>,
+    blocks: Vec<(Block, Vec<String>)>,
     error: Option<String>,
 }
 
