@@ -48,6 +48,7 @@ impl Layers<'_> {
         let (_, _, rows, columns) = weight.dims4()?;
         let window = Window::new(rows, columns).padding(rows / 2, columns / 2);
         let options = ConvOptions { arithmetic: self.arithmetic, ..ConvOptions::new(window) };
+        let weight = self.tensors.for_products(&weight)?;
         Conv2d::new(&weight, bias.as_ref(), change(options)).map_err(layer)
     }
 

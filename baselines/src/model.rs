@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use prismbench_core::{Tokenizer, TokenizerError};
+use prismbench_core::{ElementType, Tokenizer, TokenizerError};
 use prismbench_kernels::nn::Arithmetic;
 use prismbench_weights::WeightsFile;
 
@@ -57,6 +57,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) hub: &'a Hub,
     pub(crate) device: &'a Device,
     pub(crate) arithmetic: Arithmetic,
+    pub(crate) element: ElementType,
 }
 
 impl Model {
@@ -95,7 +96,12 @@ impl Opening<'_> {
     /// [`WeightsFile::open`].
     pub(crate) fn weights(&self, part: usize) -> Result<WeightsFile, TokenizerError> {
         let path = self.find(part)?;
-        Ok(WeightsFile::open(&path, &self.remedy())?)
+        Ok(self.prepared(WeightsFile::open(&path, &self.remedy())?))
+    }
+
+    /// A file whose weights become what the model is to compute with.
+    pub(crate) fn prepared(&self, file: WeightsFile) -> WeightsFile {
+        file.with_products_in(self.element.dtype())
     }
 
     /// Opens a file that is needed beside one of the parts only: in the folder that the user named,
@@ -121,7 +127,7 @@ impl Opening<'_> {
         let names = part.files.iter().map(|file| format!("{} of {}", file.path, file.repository));
         let names: Vec<String> = names.collect();
         let remedy = format!("put {} beside the other weights", names.join(" or "));
-        Ok(WeightsFile::open(&first(places, &remedy)?, &remedy)?)
+        Ok(self.prepared(WeightsFile::open(&first(places, &remedy)?, &remedy)?))
     }
 
     /// Where a part of the model lies.

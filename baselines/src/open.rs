@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use candle_core::Device;
-use prismbench_core::{ImageBatch, Tokenizer, TokenizerError};
+use prismbench_core::{ElementType, ImageBatch, Tokenizer, TokenizerError};
 use prismbench_data::Limits;
 use prismbench_kernels::nn::Arithmetic;
 
@@ -53,6 +53,9 @@ pub struct OpenOptions {
     pub device: Device,
     /// How exactly networks compute.
     pub arithmetic: Arithmetic,
+    /// The numbers that products of published models are of. Half precision computes by the layers for
+    /// devices, which on the CPU is slow and for tests.
+    pub element: ElementType,
     /// Where weights are looked for that no path is given for.
     pub hub: Hub,
     /// How long a program of the user's may go without taking or giving a byte.
@@ -65,12 +68,13 @@ impl OpenOptions {
     /// What [`exec_timeout`](Self::exec_timeout) is unless something else is asked for.
     pub const EXEC_TIMEOUT: Duration = Duration::from_secs(600);
 
-    /// Fast arithmetic, the hub's cache of this machine.
+    /// Fast arithmetic, f32, the hub's cache of this machine.
     #[must_use]
     pub fn on(device: &Device) -> Self {
         let (device, hub) = (device.clone(), Hub::from_environment());
         let (arithmetic, exec_timeout) = (Arithmetic::Fast, Self::EXEC_TIMEOUT);
-        Self { device, arithmetic, hub, exec_timeout, limits: Limits::default() }
+        let (element, limits) = (ElementType::F32, Limits::default());
+        Self { device, arithmetic, element, hub, exec_timeout, limits }
     }
 }
 
@@ -104,6 +108,7 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
                 hub: &options.hub,
                 device: &options.device,
                 arithmetic: options.arithmetic,
+                element: options.element,
             };
             (model.open)(&opening)?
         }

@@ -168,9 +168,9 @@ pub(crate) struct RunArgs {
     /// Write a trace of the run's stages, which Perfetto (ui.perfetto.dev) opens, and say how busy each was
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
-    /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceChoice,
+    /// Where tokenizers and networks compute: cpu, or cuda:N in a build that has it [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
     /// Do the I-th of N parts of the run, for `prismbench merge` to finish; `none` for the whole of it whatever
     /// the environment says [default: as srun, a job array, an Indexed Job, torchrun or mpirun say]
     #[arg(long, value_name = "I/N")]
@@ -219,6 +219,9 @@ pub(crate) struct StatsArgs {
     /// Most pixels of one picture; larger ones are refused before they are decoded [default: 178956970, as Pillow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_image_pixels: Option<u64>,
+    /// Where the networks compute: cpu, or cuda:N in a build that has it [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
     /// Where features are kept from run to run and weights are looked for
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
@@ -265,9 +268,6 @@ pub(crate) struct MergeArgs {
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,
-    /// Where the shards were computed: cpu, or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub(crate) device: DeviceChoice,
 }
 
 /// Exit code 0 when the run or all of its shards are complete, else 4.

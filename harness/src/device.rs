@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
 
@@ -44,19 +45,48 @@ impl DeviceChoice {
     /// # Errors
     /// [`Failure::NoDevice`] with the reason and what helps.
     pub(crate) fn open(self) -> Result<Device, Failure> {
-        if self == Self::Cpu {
-            return Ok(Device::Cpu);
-        }
-        let gpu = Gpu::look(Path::new("/"));
-        let (reason, remedy) = match gpu.problem() {
-            Some((reason, remedy)) => (reason, remedy),
-            None => (
-                "this build of prismbench computes on the CPU alone".to_owned(),
-                "leave `--device` away, or build with `--features cuda`".to_owned(),
-            ),
+        let Self::Cuda(index) = self else { return Ok(Device::Cpu) };
+        let opened = match Gpu::look(Path::new("/")).problem() {
+            Some(problem) => Err(problem),
+            None => on_gpu(index),
         };
-        Err(Failure::NoDevice { device: self.to_string(), reason, remedy })
+        opened.map_err(|(reason, remedy)| {
+            let device = self.to_string();
+            Failure::NoDevice { device, reason, remedy }
+        })
     }
+
+    /// What the system says of the GPU that this is, where it is one.
+    pub(crate) fn in_use(self) -> Option<GpuInUse> {
+        let Self::Cuda(index) = self else { return None };
+        let Gpu { driver, models, .. } = Gpu::look(Path::new("/"));
+        // Machines of several models are rare, and the first is better than none.
+        let model = models.get(index).or(models.first()).cloned();
+        Some(GpuInUse { model: model.unwrap_or_default(), driver: driver.unwrap_or_default() })
+    }
+}
+
+/// What a run on a GPU is told from others by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GpuInUse {
+    /// Empty where the system does not tell.
+    pub(crate) model: String,
+    pub(crate) driver: String,
+}
+
+/// The N-th GPU, or what is wrong with it and what helps.
+#[cfg(feature = "cuda")]
+fn on_gpu(index: usize) -> Result<Device, (String, String)> {
+    let look = || "`prismbench doctor` tells what there is".to_owned();
+    prismbench_kernels::cuda::for_tensors(index).map_err(|error| (error.to_string(), look()))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_gpu(_: usize) -> Result<Device, (String, String)> {
+    Err((
+        "this build of prismbench computes on the CPU alone".to_owned(),
+        "leave `--device` away, or build with `--features cuda`".to_owned(),
+    ))
 }
 
 /// What the system says of GPUs, found out without loading their libraries.
@@ -144,6 +174,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::cli::RunArgs;
+    use crate::plan::Plan;
 
     #[test]
     fn devices_are_named_by_kind_and_number() {
@@ -159,6 +191,22 @@ mod tests {
         let text = failure.render();
         assert!(text.starts_with("error: `--device cuda:1` cannot be used: "), "{text}");
         assert!(text.contains("hint: "), "{text}");
+    }
+
+    #[test]
+    fn a_device_is_part_of_a_plan_where_it_is_not_the_cpu() {
+        let plan = |device: Option<&str>| {
+            let device = device.map(|text| text.parse().unwrap());
+            Plan::resolve(&RunArgs { device, ..RunArgs::default() }).unwrap()
+        };
+        let [plain, cpu, first, second] =
+            [None, Some("cpu"), Some("cuda"), Some("cuda:1")].map(plan);
+        assert_eq!((plain.device, plain.hash()), (DeviceChoice::Cpu, cpu.hash()));
+        assert!(!plain.text.contains("device"), "plans without one keep their hashes");
+        assert_eq!(first.device, DeviceChoice::Cuda(0));
+        assert!(first.text.contains("device = \"cuda:0\"\n"), "{}", first.text);
+        assert!(first.hash() != plain.hash() && first.hash() != second.hash());
+        assert_eq!(DeviceChoice::Cpu.in_use(), None);
     }
 
     #[test]

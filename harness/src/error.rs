@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use prismbench_baselines::{FetchError, OpenError, ReconError};
 use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice};
+use prismbench_kernels::accelerator::DeviceFailure;
 use prismbench_metrics::NetworkError;
 use prismbench_reports::ReportError;
 use prismbench_suites::{
@@ -112,8 +113,15 @@ pub(crate) enum FitError {
 
 const SKIP_BAD: &str = "`--skip-bad` leaves such pictures out, counts and names them";
 
+const LOST: &str =
+    "look at `nvidia-smi` and `dmesg`; when the device is back, the same command goes on";
+const FULL: &str = "a smaller --batch, or end the other programs that `nvidia-smi` lists; the same command goes on";
+
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
+        if DeviceFailure::at_the_bottom_of(self).is_some() {
+            return Exit::Missing;
+        }
         match self {
             Self::Plan(PlanError::Read { .. }) | Self::Report(ReportError::Missing { .. }) => {
                 Exit::Missing
@@ -145,24 +153,7 @@ impl Failure {
                 PicturesError::Png { .. } => Exit::Internal,
                 _ => Exit::Usage,
             },
-            Self::Suite { source, .. } => match source.as_ref() {
-                SuiteError::Interrupted { .. } => Exit::Interrupted,
-                SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
-                SuiteError::Reference(FeatureFileError::Read { .. })
-                | SuiteError::Spool(_)
-                | SuiteError::Journal(
-                    JournalError::File { .. }
-                    | JournalError::Missing { .. }
-                    | JournalError::Unfinished { .. },
-                )
-                | SuiteError::Moments(MomentsFileError::Write { .. })
-                | SuiteError::Latents(LatentFileError::Io { .. }) => Exit::Missing,
-                SuiteError::Moments(MomentsFileError::Data(error))
-                | SuiteError::Latents(LatentFileError::Npz(error)) => of_data(error),
-                SuiteError::Save(error) if is_full(error.as_ref()) => Exit::Missing,
-                SuiteError::Batch(_) => Exit::Internal,
-                _ => Exit::Usage,
-            },
+            Self::Suite { source, .. } => of_suite(source),
             Self::Fit { source, .. } => match source.as_ref() {
                 FitError::Pictures(PictureError::Data(error)) => of_data(error),
                 _ => Exit::Usage,
@@ -177,6 +168,14 @@ impl Failure {
 
     /// The command or change that helps, where one is known.
     fn hint(&self) -> Option<String> {
+        match DeviceFailure::at_the_bottom_of(self) {
+            Some(DeviceFailure::Lost) => Some(LOST.to_owned()),
+            Some(DeviceFailure::OutOfMemory) => Some(FULL.to_owned()),
+            None => self.own_hint(),
+        }
+    }
+
+    fn own_hint(&self) -> Option<String> {
         match self {
             Self::Protocol(ProtocolError::UnknownPreset { nearest, .. }) => {
                 Some(did_you_mean(*nearest, "prismbench list protocols"))
@@ -299,6 +298,27 @@ fn hint_of_a_reproduction(error: &ReproductionError) -> Option<String> {
     }
 }
 
+fn of_suite(error: &SuiteError) -> Exit {
+    match error {
+        SuiteError::Interrupted { .. } => Exit::Interrupted,
+        SuiteError::Pictures(PictureError::Data(error)) => of_data(error),
+        SuiteError::Reference(FeatureFileError::Read { .. })
+        | SuiteError::Spool(_)
+        | SuiteError::Journal(
+            JournalError::File { .. }
+            | JournalError::Missing { .. }
+            | JournalError::Unfinished { .. },
+        )
+        | SuiteError::Moments(MomentsFileError::Write { .. })
+        | SuiteError::Latents(LatentFileError::Io { .. }) => Exit::Missing,
+        SuiteError::Moments(MomentsFileError::Data(error))
+        | SuiteError::Latents(LatentFileError::Npz(error)) => of_data(error),
+        SuiteError::Save(error) if is_full(error.as_ref()) => Exit::Missing,
+        SuiteError::Batch(_) => Exit::Internal,
+        _ => Exit::Usage,
+    }
+}
+
 fn of_data(error: &DataError) -> Exit {
     match error {
         DataError::NotFound { .. }
@@ -338,4 +358,33 @@ fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
             )
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_fails_is_missing_and_what_helps_is_told() {
+        let failure = |code: &str| {
+            let driver = io::Error::other(format!("DriverError({code}, \"in words\")"));
+            let source = candle_core::Error::Cuda(Box::new(driver)).bt().into();
+            let source = Box::new(SuiteError::DeviceLost { source });
+            Failure::Suite { dataset: "folder".to_owned(), source }
+        };
+        let lost = failure("CUDA_ERROR_ILLEGAL_ADDRESS");
+        assert_eq!(lost.exit(), Exit::Missing);
+        let text = lost.render();
+        assert!(
+            text.contains("cause: the device was lost; what was finished before stays"),
+            "{text}"
+        );
+        assert!(
+            text.contains("CUDA_ERROR_ILLEGAL_ADDRESS") && text.contains("nvidia-smi"),
+            "{text}"
+        );
+        let full = failure("CUDA_ERROR_OUT_OF_MEMORY");
+        assert_eq!(full.exit(), Exit::Missing);
+        assert!(full.render().contains("hint: a smaller --batch"), "{}", full.render());
+    }
 }

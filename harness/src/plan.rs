@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::RunArgs;
 use crate::data_sets::DataChoice;
+use crate::device::DeviceChoice;
 use crate::error::Failure;
 use crate::judged::{Judged, LatentsChoice, NoScale};
 use crate::networks;
@@ -43,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) cache: Option<PathBuf>,
     /// What pictures may be.
     pub(crate) limits: Limits,
+    /// Where tokenizers and networks compute.
+    pub(crate) device: DeviceChoice,
     pub(crate) limit: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) on_bad: OnBad,
@@ -191,6 +194,10 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     let on_bad = checked(&file, &metrics)?;
     let save = save(&file, &chosen, &protocols)?;
     let fit = if file.fit == HELD_OUT { Fit::HeldOut } else { Fit::On(file.fit.parse()?) };
+    let device = device(&file)?;
+    // What everything is without a word is not said, so that such plans keep their hashes.
+    // Which of several GPUs computes decides no number: shards of one plan are on different ones.
+    file.device = (device != DeviceChoice::Cpu).then(|| "cuda".to_owned());
     // References and metrics in full, so that equal runs have equal plans however they were asked for.
     file.tokenizers = tokenizers.iter().map(ToString::to_string).collect();
     file.metrics.clone_from(&metrics);
@@ -211,12 +218,20 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
         allow_unlike_reference: file.allow_unlike_reference,
         cache: None,
         limits: Limits::default(),
+        device,
         limit: file.limit,
         seed: file.seed,
         on_bad,
         save,
         text,
     })
+}
+
+fn device(file: &PlanFile) -> Result<DeviceChoice, PlanError> {
+    match file.device.as_deref() {
+        None => Ok(DeviceChoice::default()),
+        Some(text) => text.parse().map_err(|_| bad_value("device", text, "cpu, cuda or cuda:N")),
+    }
 }
 
 /// The single values of a plan file, and what a bad picture does.

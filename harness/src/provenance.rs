@@ -4,6 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prismbench_core::Concern;
 use serde::{Deserialize, Serialize};
 
+use crate::device::GpuInUse;
+
 /// `run.json`: what a run was made by and of, beyond what its records say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Provenance {
@@ -16,6 +18,9 @@ pub(crate) struct Provenance {
     /// Of the first core when the run began, in MHz, where the system tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock_mhz: Option<f64>,
+    /// Of a run that does not compute on the CPU alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gpu: Option<GpuInUse>,
     /// The arguments, as typed.
     pub(crate) command: Vec<String>,
     pub(crate) started_unix: u64,
@@ -82,6 +87,7 @@ impl Provenance {
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             cpu: cpu(),
             threads,
+            gpu: None,
             clock_mhz: cpu_field("cpu MHz").and_then(|clock| clock.parse().ok()),
             command: std::env::args().collect(),
             started_unix: now(),
@@ -97,10 +103,16 @@ impl Provenance {
     /// How records of a family of numbers name what ran the tokenizer: times are of one machine, and
     /// its threads.
     pub(crate) fn device_for(&self, concern: Concern) -> String {
-        match (concern, self.cpu.as_str()) {
-            (Concern::Throughput, "") => format!("cpu, {} threads", self.threads),
-            (Concern::Throughput, model) => format!("cpu: {model}, {} threads", self.threads),
-            _ => "cpu".to_owned(),
+        let (kind, model, driver) = match &self.gpu {
+            Some(gpu) => ("cuda", gpu.model.as_str(), format!(", driver {}", gpu.driver)),
+            None => ("cpu", self.cpu.as_str(), String::new()),
+        };
+        match (concern, model) {
+            (Concern::Throughput, "") => format!("{kind}{driver}, {} threads", self.threads),
+            (Concern::Throughput, model) => {
+                format!("{kind}: {model}{driver}, {} threads", self.threads)
+            }
+            _ => kind.to_owned(),
         }
     }
 
@@ -125,4 +137,25 @@ fn cpu_field(name: &str) -> Option<String> {
 /// Seconds since 1970; 0 on a clock that is set before it.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_name_the_machine_where_times_depend_on_it() {
+        let mut run = Provenance::new("a-run".to_owned(), 4);
+        run.cpu = "A CPU".to_owned();
+        assert_eq!(run.device_for(Concern::Throughput), "cpu: A CPU, 4 threads");
+        assert_eq!(run.device_for(Concern::Reconstruction), "cpu");
+        let (model, driver) = ("NVIDIA H100".to_owned(), "580.65.06".to_owned());
+        run.gpu = Some(GpuInUse { model, driver });
+        let device = run.device_for(Concern::Throughput);
+        assert_eq!(device, "cuda: NVIDIA H100, driver 580.65.06, 4 threads");
+        assert_eq!(run.device_for(Concern::Reconstruction), "cuda");
+        let again: Provenance =
+            serde_json::from_str(&serde_json::to_string(&run).unwrap()).unwrap();
+        assert_eq!(again, run);
+    }
 }

@@ -65,7 +65,7 @@ impl Common<'_> {
                 .clone()
                 .unwrap_or_else(|| self.reference_sha256.to_owned()),
             device: self.device.clone(),
-            dtype: "f32".to_owned(),
+            dtype: self.protocol.element_type_for(self.suite.concern()).to_string(),
             seconds: 0.0,
             source: "measured".to_owned(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -179,7 +179,9 @@ impl Runner<'_, '_> {
 
     fn load(&mut self, reference: &TokenizerRef, job: &Job<'_>) -> Result<Loaded, Failure> {
         let start = Instant::now();
-        let (tokenizer, variant) = match baselines::open(reference, &self.options(job.protocol))? {
+        let element = job.protocol.element_type_for(job.suite.concern());
+        let options = OpenOptions { element, ..self.options(job.protocol) };
+        let (tokenizer, variant) = match baselines::open(reference, &options)? {
             Opened::Ready(tokenizer) => (tokenizer, String::new()),
             Opened::Unfitted(fit) => match &self.plan.fit {
                 Fit::On(spec) => {

@@ -38,7 +38,7 @@ impl Submission {
         let name = || PathBuf::from("runs").join(format!("{}-{}", plan.name, plan.hash()));
         let out = base.join(args.out.clone().unwrap_or_else(name));
         let out = text("--out", out)?;
-        let on_gpu = args.device != DeviceChoice::Cpu;
+        let on_gpu = plan.device != DeviceChoice::Cpu;
         Ok(Self { plan, plan_text, out, run_flags, shared_flags, on_gpu })
     }
 
@@ -101,6 +101,7 @@ fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
         seed: _,
         skip_bad: _,
         save: _,
+        device: _,
         // Said otherwise, or to the submission.
         out: _,
         dry_run: _,
@@ -115,13 +116,12 @@ fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
         threads,
         exec_timeout,
         progress,
-        device,
         max_image_pixels,
         cache_limit,
     } = args;
     let mut run = vec![format!("--batch={batch}"), format!("--exec-timeout={exec_timeout}")];
     run.extend(cache_limit.map(|limit| format!("--cache-limit={}", limit.bytes())));
-    let mut flags = vec![format!("--device={device}")];
+    let mut flags = Vec::new();
     flags.extend(max_image_pixels.map(|pixels| format!("--max-image-pixels={pixels}")));
     if let Some(cache) = cache {
         flags.push(format!("--cache={}", text("--cache", base.join(cache))?));
@@ -185,10 +185,7 @@ mod tests {
         assert!(run.contains(&"--cache=/base/c".to_owned()), "{run:?}");
         assert_eq!(run[..2], ["run", "/p.toml"]);
         assert!(run.contains(&"--max-image-pixels=9".to_owned()), "{run:?}");
-        assert_eq!(
-            submission.merge_arguments()[2..],
-            ["--device=cpu", "--max-image-pixels=9", "--cache=/base/c"]
-        );
+        assert_eq!(submission.merge_arguments()[2..], ["--max-image-pixels=9", "--cache=/base/c"]);
     }
 
     #[test]

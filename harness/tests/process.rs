@@ -110,12 +110,9 @@ fn only(folder: &Path) -> PathBuf {
     entries.next().unwrap().unwrap().path()
 }
 
-/// Killed, a process can tidy nothing up. What it had made by then is in the run folder all the same.
-#[test]
-fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    let made = at("made");
+/// Latents to be judged, and how: a command for each folder.
+fn judging(folder: &Path) -> impl Fn(&str) -> Command {
+    let made = folder.join("made");
     let latents = Command::new(PROGRAM)
         .args(["run", "--data", "synthetic:3:60", "-t", "dct:16", "--set", "size=64", "-m", "psnr"])
         .args(["--save", "latents", "--progress", "none", "--out"])
@@ -123,18 +120,27 @@ fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
         .status();
     assert!(latents.unwrap().success());
     let latents = only(&made.join("arrays")).join("latents.npz");
-    let weights = inception(folder.path());
-    let judge = |name: &str| {
+    let (folder, weights) = (folder.to_owned(), inception(folder));
+    move |name| {
+        let at = folder.join(name);
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--set", "size=64", "-t", "dct:16", "--data", "synthetic:4:20"]);
         command.args(["-m", "gfid", "-m", "sfid", "-m", "is", "-m", "precision", "-m", "rfid"]);
         command.args(["--batch", "5", "--save", "samples", "--progress", "none"]);
         command.arg("--latents").arg(format!("raw:{}", latents.display()));
         command.arg("--weights").arg(format!("inception={}", weights.display()));
-        command.arg("--cache").arg(at(name).join("cache")).arg("--out").arg(at(name).join("run"));
+        command.arg("--cache").arg(at.join("cache")).arg("--out").arg(at.join("run"));
         command.stderr(Stdio::null()).stdout(Stdio::null());
         command
-    };
+    }
+}
+
+/// Killed, a process can tidy nothing up. What it had made by then is in the run folder all the same.
+#[test]
+fn a_run_that_was_killed_goes_on_where_it_was_and_writes_the_same_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let judge = judging(folder.path());
     assert!(judge("straight").status().unwrap().success());
     let (out, parts) = (at("killed/run"), at("killed/run/parts"));
     let samples = || match parts.is_dir() {

@@ -169,7 +169,26 @@ fn fidelity(device: &Device) -> Vec<Case<'_>> {
                 let pair = [(&taps_there[0]).into(), (&taps_there[1]).into()];
                 device.tap_distances(&weights_there, pair, places, 1e-10).unwrap()
             },
-            move || drop(directions::tap_distances(&weights, [&taps, &others], places, 1e-10)),
+            {
+                let (weights, taps, others) = (weights.clone(), taps.clone(), others.clone());
+                move || drop(directions::tap_distances(&weights, [&taps, &others], places, 1e-10))
+            },
+        ),
+        case(
+            "tap_distances_planes, 64 channels",
+            Floor::Bytes(8 * images * places * channels),
+            {
+                let there = [&taps, &others].map(|taps| device.upload(taps).unwrap());
+                let weights = device.upload(&weights).unwrap();
+                move || {
+                    let pair = [(&there[0]).into(), (&there[1]).into()];
+                    device.tap_distances_planes(&weights, pair, places, 1e-10).unwrap()
+                }
+            },
+            move || {
+                let pair = [&taps[..], &others[..]];
+                drop(directions::tap_distances_planes(&weights, pair, places, 1e-10));
+            },
         ),
     ]
 }

@@ -22,6 +22,14 @@ __device__ __forceinline__ float in_order(float part) {
     return sum;
 }
 
+// The same of 16 sums that one thread has.
+__device__ __forceinline__ float one_after_another(const float *parts) {
+    float sum = parts[0];
+#pragma unroll
+    for (u32 lane = 1; lane < LANES; ++lane) sum += parts[lane];
+    return sum;
+}
+
 // Vectors of CHUNKS times 16 values.
 template <u32 CHUNKS>
 __device__ void in_registers(const float *weights, const float *a, const float *b, float *sums,
@@ -117,6 +125,56 @@ KERNEL(256) normalised_differences_384(const float *weights, const float *a, con
 KERNEL(256) normalised_differences_512(const float *weights, const float *a, const float *b,
                                        float *sums, u64 places, float epsilon) {
     in_registers<32>(weights, a, b, sums, places, epsilon);
+}
+
+// The same of planes, a channel's places side by side: a thread takes a place, its neighbours the next ones,
+// and keeps the 16 sums itself. Both taps are read twice; the second time mostly from the caches, as a block's
+// 256 places of a channel are 1 KB.
+KERNEL(256) normalised_differences_planes(const float *weights, const float *a, const float *b,
+                                          float *sums, u64 images, u64 places, u32 channels,
+                                          float epsilon) {
+    const u32 whole = channels / LANES * LANES;
+    const u64 all = images * places, step = (u64)gridDim.x * THREADS;
+    for (u64 at = (u64)blockIdx.x * THREADS + threadIdx.x; at < all; at += step) {
+        const u64 from = at / places * channels * places + at % places;
+        const float *left = a + from, *right = b + from;
+        float left_parts[LANES], right_parts[LANES];
+#pragma unroll
+        for (u32 lane = 0; lane < LANES; ++lane) left_parts[lane] = right_parts[lane] = 0.0f;
+        for (u32 i = 0; i < whole; i += LANES) {
+#pragma unroll
+            for (u32 lane = 0; lane < LANES; ++lane) {
+                const float x = left[(i + lane) * places], y = right[(i + lane) * places];
+                left_parts[lane] += x * x;
+                right_parts[lane] += y * y;
+            }
+        }
+        float left_rest = 0.0f, right_rest = 0.0f;
+        for (u32 i = whole; i < channels; ++i) {
+            const float x = left[i * places], y = right[i * places];
+            left_rest += x * x;
+            right_rest += y * y;
+        }
+        const float left_length = sqrtf(one_after_another(left_parts) + left_rest) + epsilon;
+        const float right_length = sqrtf(one_after_another(right_parts) + right_rest) + epsilon;
+        float parts[LANES], rest = 0.0f;
+#pragma unroll
+        for (u32 lane = 0; lane < LANES; ++lane) parts[lane] = 0.0f;
+        for (u32 i = 0; i < whole; i += LANES) {
+#pragma unroll
+            for (u32 lane = 0; lane < LANES; ++lane) {
+                const float difference = left[(i + lane) * places] / left_length -
+                                         right[(i + lane) * places] / right_length;
+                parts[lane] += weights[i + lane] * (difference * difference);
+            }
+        }
+        for (u32 i = whole; i < channels; ++i) {
+            const float difference =
+                left[i * places] / left_length - right[i * places] / right_length;
+            rest += weights[i] * (difference * difference);
+        }
+        sums[at] = one_after_another(parts) + rest;
+    }
 }
 
 // The mean over the places of each picture, in f64: 256 interleaved sums, then their sum in order. A

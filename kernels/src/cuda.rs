@@ -22,17 +22,24 @@ mod error;
 mod filters;
 mod gram;
 mod kernel;
-mod network_input;
 mod program;
 mod resample;
 mod similarity;
 mod tables;
+#[cfg(feature = "candle-cuda")]
+mod tensors;
 #[cfg(test)]
 mod tests;
 mod unchecked;
+mod uploads;
 
 pub use buffer::{Buffer, Element, Operand};
 pub use device::Device;
 pub use error::{CudaError, Version};
 pub use filters::PlaneFilter;
 pub use gram::Gram;
+#[cfg(feature = "candle-cuda")]
+pub use tensors::for_tensors;
+#[cfg(feature = "candle-cuda")]
+pub(crate) use tensors::{memory_of, reset_peak_of};
+pub use uploads::Uploads;

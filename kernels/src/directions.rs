@@ -51,6 +51,27 @@ pub fn tap_distances(
     differences.chunks_exact(places.max(1)).map(mean).collect()
 }
 
+/// The same of planes: `[picture][channel][place]`.
+///
+/// Bits are those of [`tap_distances`] of the same values in its order.
+#[must_use]
+pub fn tap_distances_planes(
+    weights: &[f32],
+    [a, b]: [&[f32]; 2],
+    places: usize,
+    epsilon: f32,
+) -> Vec<f64> {
+    let channels = weights.len();
+    let vectors = |planes: &[f32]| -> Vec<f32> {
+        let pictures = planes.par_chunks_exact((channels * places).max(1));
+        let place = |place: usize| (0..channels).map(move |channel| channel * places + place);
+        pictures
+            .flat_map_iter(|picture| (0..places).flat_map(place).map(|at| picture[at]))
+            .collect()
+    };
+    tap_distances(weights, [&vectors(a), &vectors(b)], places, epsilon)
+}
+
 /// In f64, 256 sums side by side.
 fn mean(differences: &[f32]) -> f64 {
     let mut parts = [0.0_f64; 256];
@@ -166,6 +187,27 @@ mod tests {
         });
         // f32 against f64, over a mean near 1.
         assert!((found - expected.sum::<f64>() / 700.0).abs() < 1e-6, "{found}");
+    }
+
+    #[test]
+    fn planes_are_vectors_in_another_order() {
+        let (channels, places) = (5, 7);
+        let value = |i: usize| ((i * 7919 % 1009) as f32 - 500.0) / 300.0;
+        let planes = |first: usize| -> Vec<f32> {
+            (first..first + 2 * channels * places).map(value).collect()
+        };
+        let (a, b, weights) = (planes(0), planes(77), [0.5, 1.0, 2.0, 0.0, 1.5]);
+        let turned = |planes: &[f32]| -> Vec<f32> {
+            let at = |image, place, channel| planes[(image * channels + channel) * places + place];
+            let places = (0..2).flat_map(|image| (0..places).map(move |place| (image, place)));
+            places
+                .flat_map(|(i, p)| (0..channels).map(move |c| (i, p, c)))
+                .map(|(i, p, c)| at(i, p, c))
+                .collect()
+        };
+        let expected = tap_distances(&weights, [&turned(&a), &turned(&b)], places, 1e-10);
+        assert_eq!(tap_distances_planes(&weights, [&a, &b], places, 1e-10), expected);
+        assert_eq!(expected.len(), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! sum are fused where the code says so and nowhere else, and transcendental functions come from
 //! `libm` or are sequences of operations of our own.
 
+pub mod accelerator;
 mod aligned;
 pub mod bands;
 pub mod crop;

@@ -8,8 +8,9 @@ use prismbench_core::{
     Better, Choice as _, LpipsTrunk, MetricDef, Reconstruction, RgbImage, Unit, Weights,
 };
 use prismbench_kernels::Size;
-use prismbench_kernels::directions::{normalise, weighted_differences};
-use prismbench_kernels::nn::{Arithmetic, MapShape, Maps, NnError, count};
+use prismbench_kernels::nn::{
+    Arithmetic, MapShape, Maps, NnError, count, unit_vectors, weighted_differences,
+};
 use prismbench_kernels::resample::bilinear_half_pixel;
 use prismbench_weights::{Expected, WeightsFile};
 use rayon::prelude::*;
@@ -120,15 +121,11 @@ impl LpipsInput<'_> {
 }
 
 impl LpipsFeatures {
-    /// Shape of one picture's maps at a layer, and their values. Each layer that is weighed has some:
-    /// the trunk gives a map for each head, and they were put on the host.
-    fn tap(&self, layer: usize) -> Result<(MapShape, &[f32]), NnError> {
-        let find = || {
-            let maps = self.taps.get(layer)?;
-            let shape = MapShape { images: 1, ..maps.shape() };
-            Some((shape, maps.host_rows()?.get(self.image * shape.len()..)?.get(..shape.len())?))
-        };
-        find().ok_or(NnError::Devices { layer: "comparison of features" })
+    /// The maps of a layer, and which image of them it is. Each layer that is weighed has some: the trunk
+    /// gives a map for each head.
+    fn tap(&self, layer: usize) -> Result<(&Maps, usize), NnError> {
+        let maps = self.taps.get(layer);
+        Ok((maps.ok_or(NnError::Devices { layer: "comparison of features" })?, self.image))
     }
 }
 
@@ -294,14 +291,14 @@ impl Lpips {
             }
         }
         let layer = |(layer, head): (usize, &Vec<f32>)| {
-            let ((shape, a), (_, b)) = (a.tap(layer)?, b.tap(layer)?);
-            Ok((shape, weighted_differences(head, a, b)))
+            let (a, b) = (a.tap(layer)?, b.tap(layer)?);
+            Ok((MapShape { images: 1, ..a.0.shape() }, weighted_differences(head, a, b)?))
         };
         let layers: Result<_, NnError> = self.head.iter().enumerate().map(layer).collect();
         layers.map_err(NetworkError::layer(self.kind.id()))
     }
 
-    /// The maps of each layer, of unit length at each place, on the host.
+    /// The maps of each layer, of unit length at each place, where the trunk is.
     fn run(&self, pictures: &[LpipsInput<'_>], size: Size) -> Result<Vec<Maps>, NnError> {
         let images = pictures.len();
         let shape = MapShape { images, height: size.height, width: size.width, channels: 3 };
@@ -312,15 +309,8 @@ impl Lpips {
         if !self.device.is_cpu() {
             maps = Maps::on_device(&maps.to_tensor()?.to_device(&self.device)?)?;
         }
-        let normalised = |maps: Maps| {
-            let mut maps = maps.into_host()?;
-            let channels = maps.shape().channels;
-            if let Some(rows) = maps.host_rows_mut() {
-                normalise(rows, channels, EPSILON);
-            }
-            Ok(maps)
-        };
-        self.trunk.forward(maps)?.into_iter().map(normalised).collect()
+        let taps = self.trunk.forward(maps)?.into_iter();
+        taps.map(|maps| unit_vectors(maps, EPSILON)).collect()
     }
 }
 

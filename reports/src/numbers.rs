@@ -9,12 +9,9 @@ pub(crate) fn number(unit: Unit, value: f64) -> String {
         return format!("{value:.3e}");
     }
     let digits = match unit {
-        Unit::Decibel
-        | Unit::GigaFlop
-        | Unit::GigaMac
-        | Unit::Millisecond
-        | Unit::ImagesPerSecond => format!("{value:.2}"),
-        Unit::GigaFlopPerSecond | Unit::GigabytePerSecond => format!("{value:.1}"),
+        Unit::Decibel | Unit::GigaFlop | Unit::GigaMac => format!("{value:.2}"),
+        Unit::Millisecond | Unit::ImagesPerSecond => timed(value, 2),
+        Unit::GigaFlopPerSecond | Unit::GigabytePerSecond => timed(value, 1),
         Unit::Mebibyte | Unit::Parameters => thousands(&format!("{value:.0}")),
         Unit::One => format!("{value:.4}"),
         Unit::BitsPerPixel => format!("{value:.3}"),
@@ -29,6 +26,17 @@ pub(crate) fn number(unit: Unit, value: f64) -> String {
         Some(zero) if zero.bytes().all(|byte| matches!(byte, b'0' | b'.')) => zero.to_owned(),
         _ => digits,
     }
+}
+
+/// With so many decimals, and fewer where the whole part has the four digits already that a clock's
+/// values are worth.
+fn timed(value: f64, decimals: usize) -> String {
+    let decimals = match value.abs() {
+        size if size >= 999.95 => 0,
+        size if size >= 99.995 => decimals.min(1),
+        _ => decimals,
+    };
+    thousands(&format!("{value:.decimals$}"))
 }
 
 /// Sets a comma before every third digit of the whole part.
@@ -64,6 +72,26 @@ mod tests {
         assert_eq!(number(Unit::Decibel, -0.001), "0.00");
         assert_eq!(number(Unit::Decibel, -0.01), "-0.01");
         assert_eq!(number(Unit::Decibel, 1e300), "1.000e300");
+    }
+
+    #[test]
+    fn what_a_clock_tells_has_four_digits_where_there_are_as_many() {
+        let rate = |value| number(Unit::ImagesPerSecond, value);
+        for (value, shown) in [
+            (0.284, "0.28"),
+            (23.456, "23.46"),
+            (99.994, "99.99"),
+            (99.996, "100.0"),
+            (568.23, "568.2"),
+            (999.94, "999.9"),
+            (999.96, "1,000"),
+            (14_568.23, "14,568"),
+        ] {
+            assert_eq!(rate(value), shown);
+        }
+        assert_eq!(number(Unit::Millisecond, 1234.5), "1,234");
+        assert_eq!(number(Unit::GigaFlopPerSecond, 56.78), "56.8");
+        assert_eq!(number(Unit::GigabytePerSecond, 3_350.4), "3,350");
     }
 
     #[test]

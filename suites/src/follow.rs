@@ -12,10 +12,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::journal::{Block, Journal, LOCAL, Origin, Recalled};
-use crate::pictures::{Pictures, Prepared, Skipped};
+use crate::pictures::{Blocks, Pictures, Prepared, Skipped};
+use crate::read_ahead::read_ahead;
 use crate::seen::Seen;
 use crate::suite::joint_sha256;
 use crate::{Context, Measured, SuiteError};
+
+/// Blocks that wait while a device computes.
+const AHEAD: usize = 2;
 
 /// What is done with each block of a pass.
 pub(crate) trait Passing {
@@ -133,7 +137,7 @@ fn of_context(context: &Context<'_>) -> Origin {
         ("metrics", context.metrics.join(" ")),
         ("seed", context.seed.to_string()),
         ("layers", prismbench_kernels::nn::BITS.to_string()),
-        ("device", format!("{:?}", context.device.location())),
+        ("device", if context.device.is_cpu() { "cpu" } else { "cuda" }.to_owned()),
         ("tool", env!("CARGO_PKG_VERSION").to_owned()),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -198,14 +202,75 @@ impl Source for Pictures<'_> {
     fn each(
         &self,
         range: Range<u64>,
-        (batch, _): (usize, &Device),
+        (batch, device): (usize, &Device),
         take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
     ) -> Result<Vec<Skipped>, SuiteError> {
         let mut blocks = self.blocks_of(range, batch)?;
+        if !device.is_cpu() {
+            return each_ahead(blocks, take);
+        }
         while let Some(block) = blocks.next_block()? {
             let skipped = blocks.take_skipped(&block);
             take(block, skipped)?;
         }
         Ok(blocks.into_skipped())
+    }
+}
+
+/// Hands blocks over while the processor makes the next ones: a device that computes leaves it idle.
+fn each_ahead(
+    blocks: Blocks<'_>,
+    take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
+) -> Result<Vec<Skipped>, SuiteError> {
+    read_ahead(blocks, AHEAD, |blocks| {
+        let mut taken = 0;
+        while let Some(block) = blocks.next_block()? {
+            let end = block.last().map_or(0, |last| last.index);
+            let before = blocks.skipped().partition_point(|skipped| skipped.index < end);
+            let skipped = blocks.skipped()[taken..before].to_vec();
+            taken = before;
+            take(block, skipped)?;
+        }
+        Ok(blocks.skipped()[taken..].to_vec())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use prismbench_core::Protocol;
+    use prismbench_data::Synthetic;
+
+    use super::*;
+    use crate::pictures::{OnBad, Part};
+
+    #[test]
+    fn blocks_that_are_made_ahead_are_the_same_with_the_same_pictures_left_out() {
+        // Without a crop the scenes have several sizes; of those that are too small some are left out.
+        let set = Synthetic::new(3, 40);
+        let large = Protocol::preset("default").unwrap().with("size", "360").unwrap();
+        for protocol in [large.with("crop", "none").unwrap(), large.with("crop", "center").unwrap()]
+        {
+            let (dataset, part, on_bad) = (&set, Part::Test, OnBad::Skip);
+            let pictures = Pictures { dataset, part, limit: None, protocol: &protocol, on_bad };
+            let [mut plain, mut ahead] = [Vec::new(), Vec::new()];
+            let note = |all: &mut Vec<_>, block: Vec<Prepared>, skipped: Vec<Skipped>| {
+                all.push((
+                    block.into_iter().map(|picture| picture.digest).collect::<Vec<_>>(),
+                    skipped,
+                ));
+            };
+            let mut take = |block, skipped| {
+                note(&mut plain, block, skipped);
+                Ok(())
+            };
+            let rest = pictures.each(3..40, (4, &Device::Cpu), &mut take).unwrap();
+            let blocks = pictures.blocks_of(3..40, 4).unwrap();
+            let mut take = |block, skipped| {
+                note(&mut ahead, block, skipped);
+                Ok(())
+            };
+            assert_eq!(each_ahead(blocks, &mut take).unwrap(), rest);
+            assert!(plain.len() > 5 && plain == ahead);
+        }
     }
 }

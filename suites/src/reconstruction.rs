@@ -98,13 +98,16 @@ struct Going<'p, 'a> {
     stopped: Vec<Option<Outcome>>,
 }
 
+/// Scores of a tokenizer, and for each space why there are no features; or why there is nothing.
+type FoundOfOne = Result<(Subject, Vec<Result<(), Outcome>>), Outcome>;
+
 /// What a block gave.
 #[derive(Serialize, Deserialize)]
 struct Found {
     /// Of the originals' features, how many were computed in each space.
     fresh: Vec<u64>,
-    /// Of each tokenizer its scores, and for each space why there are no features.
-    subjects: Vec<Result<(Subject, Vec<Result<(), Outcome>>), Outcome>>,
+    /// Of each tokenizer.
+    subjects: Vec<FoundOfOne>,
     /// Of each tokenizer.
     perceptual: Vec<perceptual::Scores>,
 }
@@ -114,7 +117,7 @@ impl Found {
     fn has_failed(&self) -> bool {
         let is_failure = |outcome: &Outcome| matches!(outcome, Outcome::Failed { .. });
         let lacks = |found: &Result<(), Outcome>| found.as_ref().is_err_and(is_failure);
-        let subject = |found: &Result<(Subject, Vec<_>), Outcome>| match found {
+        let subject = |found: &FoundOfOne| match found {
             Ok((_, spaces)) => spaces.iter().any(lacks),
             Err(outcome) => is_failure(outcome),
         };

@@ -229,6 +229,13 @@ pub enum SuiteError {
         /// What was asked for.
         element: ElementType,
     },
+    /// The device does not answer any more.
+    #[error("the device was lost; what was finished before stays")]
+    DeviceLost {
+        /// What it was doing.
+        #[source]
+        source: TokenizerError,
+    },
     /// A suite that judges samples was given none.
     #[error(
         "there are no samples to judge; name pictures with --samples, latents with --latents and a \

@@ -14,8 +14,8 @@ use prismbench_metrics::{
     COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE, DECODER_MACS,
     DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95, ENCODE_RATE, ENCODE_ROOFLINE,
     ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME, LOAD_TIME, MATRIX_PEAK, PARAMETERS,
-    PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY, ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE,
-    ROUND_TRIP_ROOFLINE,
+    PEAK_DEVICE_MEMORY, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY, ROUND_TRIP_LATENCY_P95,
+    ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE,
 };
 
 use crate::journal::Entry;
@@ -77,6 +77,7 @@ impl Suite for ThroughputSuite {
             &DECODE_LATENCY_P95,
             &ROUND_TRIP_LATENCY_P95,
             &PEAK_HOST_MEMORY,
+            &PEAK_DEVICE_MEMORY,
             &LOAD_TIME,
             &FIRST_CALL_TIME,
             &ENCODER_MACS,
@@ -86,6 +87,17 @@ impl Suite for ThroughputSuite {
             &DECODER_PARAMETERS,
             &COPY_BANDWIDTH,
             &MATRIX_PEAK,
+        ]
+    }
+
+    fn on_request(&self) -> &'static [&'static str] {
+        &[
+            ENCODE_LATENCY_P95.id,
+            DECODE_LATENCY_P95.id,
+            ROUND_TRIP_LATENCY_P95.id,
+            PEAK_DEVICE_MEMORY.id,
+            ENCODER_PARAMETERS.id,
+            DECODER_PARAMETERS.id,
         ]
     }
 
@@ -113,7 +125,7 @@ impl Suite for ThroughputSuite {
             let (dataset, skipped) = (pictures.dataset.id().to_owned(), measured.skipped.len());
             return Err(SuiteError::NothingLeft { dataset, skipped });
         };
-        let peaks = self.machine.peaks();
+        let peaks = self.machine.peaks(context.device, element)?;
         let mut reports = Vec::with_capacity(subjects.len());
         let total = pictures.count();
         for (number, tokenizer) in subjects.iter().enumerate() {

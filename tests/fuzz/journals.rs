@@ -23,7 +23,7 @@ struct Silent;
 impl Observer for Silent {}
 
 /// A pass over twenty small pictures.
-fn pass(journals: &Journals) -> Result<Option<Extraction>, SuiteError> {
+fn pass(journals: &Journals) -> Result<Option<Extraction>, Box<SuiteError>> {
     let protocol = Protocol::preset("default").unwrap().with("size", "16").unwrap();
     let reference: TokenizerRef = "dct:1".parse().unwrap();
     let Opened::Ready(tokenizer) = open(&reference, &OpenOptions::on(&Device::Cpu)).unwrap() else {
@@ -51,7 +51,7 @@ fn pass(journals: &Journals) -> Result<Option<Extraction>, SuiteError> {
         interrupted: &AtomicBool::new(false),
         observer: &mut Silent,
     };
-    extract(&[tokenizer.as_ref()], &pictures, &mut context)
+    extract(&[tokenizer.as_ref()], &pictures, &mut context).map_err(Box::new)
 }
 
 /// The only file of a folder.

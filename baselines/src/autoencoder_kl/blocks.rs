@@ -90,7 +90,8 @@ impl Middle {
             Ok::<_, TokenizerError>(Tensor::cat(&[part("to_q")?, part("to_k")?, part("to_v")?], 0)?)
         };
         let linear = |weight: &Tensor, bias: &Tensor| {
-            Linear::new(weight, Some(bias), Activation::Identity).map_err(layer)
+            let weight = layers.tensors.for_products(weight)?;
+            Linear::new(&weight, Some(bias), Activation::Identity).map_err(layer)
         };
         let out = |kind: &str| layers.tensor(&format!("{attention}.to_out.0.{kind}"));
         let resnet =

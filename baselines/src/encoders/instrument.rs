@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use prismbench_core::{Tokenizer, TokenizerError};
+use prismbench_core::{ElementType, Tokenizer, TokenizerError};
 use prismbench_weights::Expected;
 
 use super::Family;
@@ -97,6 +97,7 @@ impl Instrument {
             hub: &options.hub,
             device: &options.device,
             arithmetic: options.arithmetic,
+            element: ElementType::F32,
         };
         (model.open)(&opening)
     }

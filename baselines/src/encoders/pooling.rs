@@ -85,6 +85,7 @@ impl Pooling {
             Head::Projection { .. } => {
                 let norm = take_norm(scope, NORM, block.epsilon, tensors)?;
                 let weight = tensors.take(PROJECTION)?;
+                let weight = tensors.for_products(&weight)?;
                 let projection = Linear::new(&weight, None, Activation::Identity);
                 Self::Projection { norm, projection: projection.map_err(layer)? }
             }
@@ -126,6 +127,7 @@ impl AttentionPooling {
         tensors: &mut Tensors,
     ) -> Result<Self, TokenizerError> {
         let weight = scope.take(&["attention.in_proj_weight"], tensors)?;
+        let weight = tensors.for_products(&weight)?;
         let bias = scope.take(&["attention.in_proj_bias"], tensors)?;
         let width = block.width;
         let part = |index: usize| {

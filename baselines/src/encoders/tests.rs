@@ -1,7 +1,7 @@
 //! What encoders cost, against the figures of papers, own ones and fvcore.
 
 use candle_core::Device;
-use prismbench_core::{MacDialect, StageCost, Tokenizer};
+use prismbench_core::{ElementType, MacDialect, StageCost, Tokenizer};
 use prismbench_kernels::nn::Arithmetic;
 
 use super::clip::LARGE_14;
@@ -33,6 +33,7 @@ fn costs(family: Family, depth: u64, side: usize) -> [StageCost; 2] {
                 hub: &Hub::from_environment(),
                 device: &Device::Cpu,
                 arithmetic: Arithmetic::Fast,
+                element: ElementType::F32,
             };
             let cost = Encoder::open(&opening, &family).unwrap().cost(side, side).unwrap();
             assert!(cost.decoder.is_none());

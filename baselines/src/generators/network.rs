@@ -225,6 +225,7 @@ impl Parts<'_> {
         let kept = |tensor: Tensor| tensor.narrow(0, 0, self.config.channels)?.contiguous();
         let weight = kept(scope.take(&["linear.weight"], tensors)?)?;
         let bias = kept(scope.take(&["linear.bias"], tensors)?)?;
+        let weight = tensors.for_products(&weight)?;
         let linear = Linear::new(&weight, Some(&bias), Activation::Identity).map_err(layer)?;
         Ok(LastLayer { norm, modulation, linear })
     }

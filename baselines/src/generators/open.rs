@@ -108,6 +108,7 @@ fn load(reference: &GeneratorRef, options: &OpenOptions) -> Result<(Network, Wei
         hub: &options.hub,
         device: &options.device,
         arithmetic: options.arithmetic,
+        element: options.element,
     };
     let path = opening.find_named(0, &NAMES)?;
     let file = WeightsFile::open_one_of(&path, &opening.remedy(), &DICTIONARIES)

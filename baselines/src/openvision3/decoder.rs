@@ -38,6 +38,7 @@ impl Decoder {
     ) -> Result<Self, TokenizerError> {
         let DecoderConfig { block, layers, order, shared, .. } = *config;
         let weight = scope.take(INPUT, tensors)?;
+        let weight = tensors.for_products(&weight)?;
         let input = Linear::new(&weight, None, Activation::Identity).map_err(layer)?;
         let (class, positions) = prefix_and_positions(config, scope, tensors)?;
         let mut norm = |there: Presence, names| {

@@ -69,7 +69,7 @@ impl OpenVision3 {
             let problem = format!("`in_channels` is {found}, FLUX.1's latents have {expected}");
             return Err(TokenizerError::Config { path: beside, problem });
         }
-        let file = WeightsFile::open(&path, &opening.remedy())?;
+        let file = opening.prepared(WeightsFile::open(&path, &opening.remedy())?);
         let scope = Scope::new(&PREFIXES);
         let depth = config.depth(&scope, &file);
         if depth != config.layers {

@@ -32,6 +32,7 @@ impl Pooling {
         };
         // Stored as `[in, out]`.
         let weight = scope.take(PROJECTION, tensors)?.t()?.contiguous()?;
+        let weight = tensors.for_products(&weight)?;
         let projection = Linear::new(&weight, None, Activation::Identity).map_err(layer)?;
         Ok(Self { pool: config.pool, norm, projection })
     }

@@ -67,7 +67,7 @@ impl Modulator {
             let bias = tensors.take(&format!("{NAME}.{name}.bias"))?;
             let options = ConvOptions::new(Window::new(3, 3).padding(1, 1));
             let options = ConvOptions { activation, arithmetic, ..options };
-            Conv2d::new(&weight, Some(&bias), options).map_err(layer)
+            Conv2d::new(&tensors.for_products(&weight)?, Some(&bias), options).map_err(layer)
         };
         let widen = conv("denoiser.0", Activation::Silu)?;
         let narrow = conv("denoiser.2", Activation::Identity)?;

@@ -28,6 +28,7 @@ pub(super) fn open(
 ) -> Result<(Parts, Bands), TokenizerError> {
     let path = opening.find_named(0, &NAMES)?;
     let file = WeightsFile::open_one_of(&path, &opening.remedy(), variant.dictionaries())?;
+    let file = opening.prepared(file);
     let scope = Scope::new(&["decoder."]);
     let encoder = EncoderPart::find(&variant.family, &Scope::new(variant.encoder), &file);
     let (channels, grid) = (variant.family.tower.block.width, variant.grid());

@@ -88,6 +88,7 @@ impl Block {
             let weight = linear.take(&[".weight"], tensors)?;
             let weight = weight.broadcast_mul(&scale.reshape(((), 1))?)?;
             let bias = (linear.take(&[".bias"], tensors)? * &scale)?;
+            let weight = tensors.for_products(&weight)?;
             Linear::new(&weight, Some(&bias), Activation::Identity).map_err(layer)
         };
         let (output, narrow) = (scaled(names.output, first)?, scaled(names.mlp[1], second)?);
@@ -124,5 +125,6 @@ fn joint(
             (all(".weight")?, all(".bias")?)
         }
     };
+    let weight = tensors.for_products(&weight)?;
     Linear::new(&weight, Some(&bias), Activation::Identity).map_err(layer)
 }

@@ -115,6 +115,7 @@ pub(crate) fn take_linear(
 ) -> Result<Linear, TokenizerError> {
     let scope = scope.under(names);
     let (weight, bias) = (scope.take(&[".weight"], tensors)?, scope.take(&[".bias"], tensors)?);
+    let weight = tensors.for_products(&weight)?;
     Linear::new(&weight, Some(&bias), activation).map_err(layer)
 }
 

@@ -291,5 +291,5 @@ fn patches(
     };
     let side = config.patch;
     let options = ConvOptions::new(Window::new(side, side).stride(side, side));
-    Conv2d::new(&weight, bias.as_ref(), options).map_err(layer)
+    Conv2d::new(&tensors.for_products(&weight)?, bias.as_ref(), options).map_err(layer)
 }

@@ -30,7 +30,7 @@ pub(crate) fn picture(width: usize, height: usize) -> ImageBatch {
 }
 
 /// Tensors of the file of an encoder, with so many blocks.
-fn tensors(id: &str, depth: usize) -> Vec<Planned> {
+pub(crate) fn tensors(id: &str, depth: usize) -> Vec<Planned> {
     match id {
         "dinov2-reg-s" => dinov2("", Sizes::new(384, depth, 14), 4),
         "dinov2-reg-b" => dinov2("", Sizes::new(768, depth, 14), 4),

@@ -112,15 +112,15 @@ impl StageCost {
         (bytes > 0).then(|| operations / bytes as f64)
     }
 
-    /// Seconds that a batch of f32 takes at least on a machine with these peaks: the longer of what its
-    /// products and what its bytes need (Williams et al. 2009, "Roofline").
+    /// Seconds that a batch takes at least on a machine with these peaks, with numbers of so many bytes:
+    /// the longer of what its products and what its bytes need (Williams et al. 2009, "Roofline").
     ///
     /// No bound for a machine that keeps maps in its caches from layer to layer, nor for an algorithm
     /// with fewer products, such as Winograd's.
     #[must_use]
-    pub fn roofline_seconds(&self, images: u64, peaks: Peaks) -> f64 {
+    pub fn roofline_seconds(&self, images: u64, number: u64, peaks: Peaks) -> f64 {
         let products = 2.0 * self.macs() as f64 * images as f64 / peaks.flops;
-        let bytes = self.bytes(images, 4) as f64 / peaks.bytes_per_second;
+        let bytes = self.bytes(images, number) as f64 / peaks.bytes_per_second;
         products.max(bytes)
     }
 }
@@ -184,8 +184,9 @@ mod tests {
 
     #[test]
     fn the_roofline_is_the_longer_of_products_and_bytes() {
-        let seconds =
-            |flops, bytes_per_second| STAGE.roofline_seconds(2, Peaks { flops, bytes_per_second });
+        let seconds = |flops, bytes_per_second| {
+            STAGE.roofline_seconds(2, 4, Peaks { flops, bytes_per_second })
+        };
         assert!((seconds(4.92, 1e9) - 100.0).abs() < 1e-9);
         assert!((seconds(1e9, 2.8) - 100.0).abs() < 1e-9);
     }

@@ -1,3 +1,5 @@
+use candle_core::DType;
+
 use crate::choice::choice;
 
 choice! {
@@ -23,5 +25,26 @@ choice! {
         F16 = "f16": "IEEE half precision, on devices that have it",
         /// Brain floating point.
         Bf16 = "bf16": "bfloat16, on devices that have it",
+    }
+}
+
+impl ElementType {
+    /// The tensor library's name of it.
+    #[must_use]
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+
+    /// Bytes of one number.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
     }
 }

@@ -33,7 +33,6 @@ fn as_a_run(args: &MergeArgs) -> RunArgs {
         max_image_pixels: args.max_image_pixels,
         threads: args.threads,
         progress: args.progress,
-        device: args.device.clone(),
         batch: 1,
         exec_timeout: 600,
         ..RunArgs::default()

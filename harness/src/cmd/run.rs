@@ -109,7 +109,7 @@ pub(crate) fn follow(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     // Before a folder is made: a file that is missing or does not serve is said at once.
-    let device = args.device.open()?;
+    let device = plan.device.open()?;
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
@@ -119,6 +119,7 @@ pub(crate) fn follow(
         Extent::Whole | Extent::Merge(_) => RunFolder::open(path, plan, existing, threads)?,
     };
     let journals = journals(extent, &folder);
+    folder.provenance.gpu = plan.device.in_use();
     let found = folder.records().len();
     let mut runner = Runner {
         plan,

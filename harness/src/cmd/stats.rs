@@ -32,8 +32,10 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let threads = args.threads.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
-    let networks = pool.install(|| networks::lend(&plan, protocol, &Device::Cpu))?;
-    let taken = pool.install(|| take(args, &plan, (&networks, protocol, data), streams));
+    let device = plan.device.open()?;
+    let networks = pool.install(|| networks::lend(&plan, protocol, &device))?;
+    let lent = Lent { networks: &networks, device: &device };
+    let taken = pool.install(|| take(args, &plan, (lent, protocol, data), streams));
     let statistics = taken?;
     for warning in &statistics.warnings {
         streams.say(&format!("warning: {warning}"));
@@ -45,10 +47,16 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
+/// Networks, and where they are.
+struct Lent<'a> {
+    networks: &'a Networks,
+    device: &'a Device,
+}
+
 fn take(
     args: &StatsArgs,
     plan: &Plan,
-    (networks, protocol, data): (&Networks, &Protocol, &DataChoice),
+    (Lent { networks, device }, protocol, data): (Lent<'_>, &Protocol, &DataChoice),
     streams: &mut Streams<'_>,
 ) -> Result<Statistics, Failure> {
     let sets = data.open(GenerationSuite.learns(), plan.limits)?;
@@ -72,7 +80,7 @@ fn take(
     let interrupted = watcher.streams.interrupted;
     let mut context = Context {
         metrics: &plan.metrics,
-        device: &Device::Cpu,
+        device,
         batch: args.batch,
         seed: plan.seed,
         protocol,
@@ -114,6 +122,7 @@ fn as_a_run(args: &StatsArgs) -> RunArgs {
         limit: args.limit,
         skip_bad: args.skip_bad,
         max_image_pixels: args.max_image_pixels,
+        device: args.device,
         cache: args.cache.clone(),
         no_cache: args.no_cache,
         cache_limit: args.cache_limit,

@@ -115,6 +115,9 @@ fn gpu(gpu: &Gpu) -> Check {
         return Check::note("GPU", found, &format!("everything runs on the CPU; {remedy}"));
     }
     let library = gpu.library.as_deref().unwrap_or_default();
+    if cfg!(feature = "cuda") {
+        return Check::good("GPU", format!("{found}, {library}"));
+    }
     Check::note(
         "GPU",
         format!("{found}, {library}"),

@@ -46,6 +46,8 @@ pub(super) struct PlanFile {
     #[serde(default, rename = "allow-unlike-reference", skip_serializing_if = "is_false")]
     pub(super) allow_unlike_reference: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<u64>,
     #[serde(default)]
     pub(super) seed: u64,
@@ -59,7 +61,7 @@ pub(super) struct PlanFile {
     pub(super) weights: BTreeMap<String, String>,
 }
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "format",
     "name",
     "suites",
@@ -76,6 +78,7 @@ const KEYS: [&str; 22] = [
     "metrics",
     "reference",
     "allow-unlike-reference",
+    "device",
     "limit",
     "seed",
     "bad",
@@ -222,6 +225,9 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
     }
     if let Some(fit) = &args.fit {
         file.fit.clone_from(fit);
+    }
+    if let Some(device) = args.device {
+        file.device = Some(device.to_string());
     }
     file.limit = args.limit.or(file.limit);
     file.seed = args.seed.unwrap_or(file.seed);

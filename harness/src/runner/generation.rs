@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{HumanCount, HumanDuration};
 use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
@@ -275,6 +275,16 @@ impl Runner<'_, '_> {
         })
     }
 
+    /// Where the samples of a row are kept, if they are to be.
+    fn saved(&self, row: &Row, comparison: &Comparison<'_>) -> Result<Option<PathBuf>, Failure> {
+        if !self.plan.save.samples {
+            return Ok(None);
+        }
+        let place = place(row, comparison);
+        let folder = self.folder.arrays(place.each_ref().map(String::as_str))?;
+        Ok(Some(folder.join("samples.npz")))
+    }
+
     fn judge(
         &mut self,
         row: &Row,
@@ -288,14 +298,7 @@ impl Runner<'_, '_> {
         let pass = place(row, comparison);
         let pass = format!("generation-{}", named_after(pass.each_ref().map(String::as_str)));
         let journals = self.journals.under(&pass);
-        let save_samples = match self.plan.save.samples {
-            true => {
-                let place = place(row, comparison);
-                let folder = self.folder.arrays(place.each_ref().map(String::as_str))?;
-                Some(folder.join("samples.npz"))
-            }
-            false => None,
-        };
+        let save_samples = self.saved(row, comparison)?;
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
             arrays: Vec::new(),
@@ -362,7 +365,7 @@ impl Runner<'_, '_> {
             resolution: resolution(comparison.protocol),
             protocol: comparison.protocol,
             reference_sha256: "",
-            device: "cpu".to_owned(),
+            device: self.folder.provenance.device_for(GenerationSuite.concern()),
         };
         let weights_sha256 = sha256_of_all(&row.weights);
         let subject = Subject { id: &row.id, variant: &row.variant, weights_sha256 };

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::WeightsError;
 
@@ -84,6 +84,7 @@ impl Expected {
 #[derive(Debug)]
 pub struct Tensors {
     pub(crate) path: PathBuf,
+    pub(crate) element: DType,
     pub(crate) tensors: BTreeMap<String, Tensor>,
 }
 
@@ -103,6 +104,16 @@ impl Tensors {
     /// As [`get`](Self::get); a tensor can be taken once.
     pub fn take(&mut self, name: &str) -> Result<Tensor, WeightsError> {
         self.tensors.remove(name).ok_or_else(|| self.missing(name))
+    }
+
+    /// A tensor as the weight of products, in the type that
+    /// [`WeightsFile::with_products_in`](crate::WeightsFile::with_products_in) has set. Norms, biases and
+    /// tables stay in f32: layers round what they need.
+    ///
+    /// # Errors
+    /// [`WeightsError::Tensor`] when the tensor library fails.
+    pub fn for_products(&self, weight: &Tensor) -> Result<Tensor, WeightsError> {
+        Ok(weight.to_dtype(self.element)?)
     }
 
     fn missing(&self, name: &str) -> WeightsError {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use prismbench_core::Weights;
 
 use crate::mapped::Mapped;
@@ -20,6 +20,7 @@ pub struct WeightsFile {
     origin: Weights,
     bytes: Mapped,
     tensors: BTreeMap<String, Stored>,
+    element: DType,
 }
 
 impl WeightsFile {
@@ -68,7 +69,13 @@ impl WeightsFile {
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let origin = Weights { name, sha256 };
-        Ok(Self { path: path.to_owned(), origin, bytes, tensors })
+        Ok(Self { path: path.to_owned(), origin, bytes, tensors, element: DType::F32 })
+    }
+
+    /// The same for a network whose products are of numbers of this type.
+    #[must_use]
+    pub fn with_products_in(self, element: DType) -> Self {
+        Self { element, ..self }
     }
 
     /// Name and digest of the file.
@@ -135,7 +142,7 @@ impl WeightsFile {
             let loaded = self.finite(tensor, loaded)?.reshape(tensor.shape())?;
             tensors.insert(tensor.name().to_owned(), loaded);
         }
-        Ok(Tensors { path: self.path.clone(), tensors })
+        Ok(Tensors { path: self.path.clone(), element: self.element, tensors })
     }
 
     /// Rows of a table `[rows, columns]`, in the order asked for: `[rows.len(), columns]` in f32.

@@ -82,6 +82,33 @@ impl Device {
         Self { runtime: Arc::new(Runtime::Emulated(emulator)) }
     }
 
+    /// The device that the tensor library computes on, and its stream: what is called here comes after
+    /// what was called there.
+    ///
+    /// # Errors
+    /// [`CudaError::Unsupported`] for the CPU; what opening a device may meet.
+    #[cfg(feature = "candle-cuda")]
+    pub fn of_tensors(device: &candle_core::Device) -> Result<Self, CudaError> {
+        let candle_core::Device::Cuda(device) = device else {
+            let reason = "tensors in the host's memory".to_owned();
+            return Err(CudaError::Unsupported { operation: "of_tensors", reason });
+        };
+        let stream = device.cuda_stream();
+        let (context, ordinal) = (stream.context().clone(), stream.context().ordinal());
+        let gpu = Gpu::on(context, stream)
+            .map_err(|error| CudaError::of(error.0, ordinal, "opening the device", 0))?;
+        Ok(Self { runtime: Arc::new(Runtime::Gpu(gpu)) })
+    }
+
+    /// The stream that it computes on; `None` for one that has none.
+    pub(super) fn stream(&self) -> Option<&Arc<CudaStream>> {
+        match &*self.runtime {
+            Runtime::Gpu(gpu) => Some(&gpu.stream),
+            #[cfg(test)]
+            Runtime::Emulated(_) => None,
+        }
+    }
+
     /// What the driver calls it.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -238,12 +265,17 @@ impl Device {
 impl Gpu {
     fn new(ordinal: usize) -> Result<Self, DriverError> {
         let context = CudaContext::new(ordinal)?;
+        let stream = context.default_stream();
+        Self::on(context, stream)
+    }
+
+    fn on(context: Arc<CudaContext>, stream: Arc<CudaStream>) -> Result<Self, DriverError> {
         let attribute = |attribute| context.attribute(attribute);
         let multiprocessors = attribute(DeviceAttribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
         let shared =
             attribute(DeviceAttribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
         Ok(Self {
-            stream: context.default_stream(),
+            stream,
             name: context.name()?,
             multiprocessors: usize::try_from(multiprocessors).unwrap_or(1).max(1),
             most_shared: u32::try_from(shared).unwrap_or(SHARED).max(SHARED),

@@ -24,6 +24,12 @@ pub(super) const OF_TRUNKS: [(usize, Kernel); 6] = [
     (512, differences("normalised_differences_512", OF_SOME)),
 ];
 
+/// For planes of any number of channels.
+pub(super) const OF_PLANES: Kernel = differences(
+    "normalised_differences_planes",
+    &[IN_F32, IN_F32, IN_F32, OUT_F32, U64, U64, U32, F32],
+);
+
 pub(super) const PLACE_MEANS: Kernel = Kernel {
     name: "place_means",
     program: Program::Directions,
@@ -48,8 +54,32 @@ impl Device {
         places: usize,
         epsilon: f32,
     ) -> Result<Buffer<f64>, CudaError> {
+        self.distances(Layout::Vectors, weights.into(), [a, b], (places, epsilon))
+    }
+
+    /// [`tap_distances_planes`](crate::directions::tap_distances_planes): the same of planes, as the
+    /// tensor library has them on a device.
+    ///
+    /// # Errors
+    /// As [`tap_distances`](Self::tap_distances).
+    pub fn tap_distances_planes<'a>(
+        &self,
+        weights: impl Into<Operand<'a, f32>>,
+        [a, b]: [Operand<'a, f32>; 2],
+        places: usize,
+        epsilon: f32,
+    ) -> Result<Buffer<f64>, CudaError> {
+        self.distances(Layout::Planes, weights.into(), [a, b], (places, epsilon))
+    }
+
+    fn distances(
+        &self,
+        layout: Layout,
+        weights: Operand<'_, f32>,
+        [a, b]: [Operand<'_, f32>; 2],
+        (places, epsilon): (usize, f32),
+    ) -> Result<Buffer<f64>, CudaError> {
         const NAME: &str = "tap_distances";
-        let weights = weights.into();
         let channels = weights.len();
         let all = a.len().checked_div(channels).unwrap_or(0);
         let images = all.checked_div(places).unwrap_or(0);
@@ -71,15 +101,29 @@ impl Device {
             Argument::Input(a.memory()),
             Argument::Input(b.memory()),
             Argument::Output(sums.memory_mut()),
-            Argument::U64(all as u64),
         ];
         let own = OF_TRUNKS.iter().find(|(of, _)| *of == channels);
-        if own.is_none() {
-            arguments.push(Argument::U32(narrow(NAME, channels)?));
-        }
+        let number = Argument::U32(narrow(NAME, channels)?);
+        let (kernel, places_of_a_block) = match (layout, own) {
+            (Layout::Planes, _) => {
+                arguments.extend([
+                    Argument::U64(images as u64),
+                    Argument::U64(places as u64),
+                    number,
+                ]);
+                (&OF_PLANES, OF_PLANES.threads as usize)
+            }
+            (Layout::Vectors, None) => {
+                arguments.extend([Argument::U64(all as u64), number]);
+                (&OF_ANY, PLACES)
+            }
+            (Layout::Vectors, Some((_, kernel))) => {
+                arguments.push(Argument::U64(all as u64));
+                (kernel, PLACES)
+            }
+        };
         arguments.push(Argument::F32(epsilon));
-        let blocks = all.div_ceil(PLACES).min(self.blocks(8));
-        let kernel = own.map_or(&OF_ANY, |(_, kernel)| kernel);
+        let blocks = all.div_ceil(places_of_a_block).min(self.blocks(8));
         self.launch(kernel, Grid::new([blocks, 1, 1], 0), &mut arguments)?;
         self.launch(
             &PLACE_MEANS,
@@ -95,11 +139,20 @@ impl Device {
     }
 }
 
+/// How the values of a picture lie.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// `[place][channel]`.
+    Vectors,
+    /// `[channel][place]`.
+    Planes,
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{floats, on_every_device};
     use super::*;
-    use crate::directions::tap_distances;
+    use crate::directions::{tap_distances, tap_distances_planes};
 
     #[test]
     fn distances_have_the_bits_of_the_twin() {
@@ -126,6 +179,10 @@ mod tests {
                 let found = device.tap_distances(&weights, pair, places, 1e-10).unwrap();
                 let expected = tap_distances(&weights, [&a, &b], places, 1e-10);
                 assert_eq!(found.to_vec().unwrap(), expected, "{channels} {places}");
+                let pair = [(&a).into(), (&b).into()];
+                let found = device.tap_distances_planes(&weights, pair, places, 1e-10).unwrap();
+                let expected = tap_distances_planes(&weights, [&a, &b], places, 1e-10);
+                assert_eq!(found.to_vec().unwrap(), expected, "planes: {channels} {places}");
                 let same = [(&b).into(), (&b).into()];
                 let found = device.tap_distances(&weights, same, places, 1e-10).unwrap();
                 assert_eq!(found.to_vec().unwrap(), vec![0.0; images]);

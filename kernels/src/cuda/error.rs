@@ -2,6 +2,8 @@ use std::fmt;
 
 use cudarc::driver::sys::CUresult;
 
+use crate::accelerator::DeviceFailure;
+
 /// A version of CUDA, as the driver counts it: a thousand for the major and ten for the minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32);
@@ -151,26 +153,11 @@ impl CudaError {
         operation: &'static str,
         bytes: usize,
     ) -> Self {
-        use CUresult as C;
         let name = format!("{code:?}");
-        match code {
-            C::CUDA_ERROR_OUT_OF_MEMORY => Self::OutOfMemory { ordinal, bytes },
-            C::CUDA_ERROR_CONTAINED
-            | C::CUDA_ERROR_CONTEXT_IS_DESTROYED
-            | C::CUDA_ERROR_DEINITIALIZED
-            | C::CUDA_ERROR_DEVICE_UNAVAILABLE
-            | C::CUDA_ERROR_ECC_UNCORRECTABLE
-            | C::CUDA_ERROR_EXTERNAL_DEVICE
-            | C::CUDA_ERROR_HARDWARE_STACK_ERROR
-            | C::CUDA_ERROR_ILLEGAL_ADDRESS
-            | C::CUDA_ERROR_ILLEGAL_INSTRUCTION
-            | C::CUDA_ERROR_INVALID_PC
-            | C::CUDA_ERROR_LAUNCH_FAILED
-            | C::CUDA_ERROR_LAUNCH_TIMEOUT
-            | C::CUDA_ERROR_MISALIGNED_ADDRESS
-            | C::CUDA_ERROR_NVLINK_UNCORRECTABLE
-            | C::CUDA_ERROR_UNKNOWN => Self::DeviceLost { ordinal, operation, code: name },
-            _ => Self::Driver { ordinal, operation, code: name },
+        match DeviceFailure::of_code(&name) {
+            Some(DeviceFailure::OutOfMemory) => Self::OutOfMemory { ordinal, bytes },
+            Some(DeviceFailure::Lost) => Self::DeviceLost { ordinal, operation, code: name },
+            None => Self::Driver { ordinal, operation, code: name },
         }
     }
 }

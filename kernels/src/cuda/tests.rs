@@ -7,14 +7,14 @@ mod signatures;
 
 use super::emulator::{Emulator, Order};
 use super::kernel::Kernel;
-use super::{Device, directions, distances, filters, gram, network_input, resample, similarity};
+use super::{Device, directions, distances, filters, gram, resample, similarity};
 
 /// Every kernel that is launched.
-pub(super) const KERNELS: [&Kernel; 28] = [
+pub(super) const KERNELS: [&Kernel; 29] = [
     &resample::BILINEAR,
     &resample::RESIZE_PLANES,
     &resample::RESIZE_RGB8,
-    &network_input::NETWORK_INPUT,
+    &resample::NETWORK_INPUT,
     &similarity::GAUSSIAN_F32,
     &similarity::GAUSSIAN_U8,
     &similarity::UNIFORM_F32,
@@ -27,6 +27,7 @@ pub(super) const KERNELS: [&Kernel; 28] = [
     &directions::OF_TRUNKS[3].1,
     &directions::OF_TRUNKS[4].1,
     &directions::OF_TRUNKS[5].1,
+    &directions::OF_PLANES,
     &directions::PLACE_MEANS,
     &distances::INSIDE,
     &distances::LENGTH_BOUNDS,

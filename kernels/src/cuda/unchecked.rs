@@ -6,10 +6,14 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "candle-cuda")]
+use cudarc::driver::CudaView;
 use cudarc::driver::sys::{self, CUresult};
 use cudarc::driver::{
-    CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg,
+    CudaContext, CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PinnedHostSlice,
+    PushKernelArg,
 };
+#[cfg(not(feature = "candle-cuda"))]
 use cudarc::nvrtc;
 
 use super::buffer::{Memory, Place};
@@ -17,6 +21,21 @@ use super::kernel::{Argument, Grid, Kernel};
 use super::{CudaError, Version};
 
 /// Whether the driver's library can be loaded: without it, each of its functions panics.
+///
+/// candle links the library: a program that has it has not started without.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn has_driver() -> bool {
+    true
+}
+
+/// The same of NVRTC's.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn has_compiler() -> bool {
+    true
+}
+
+/// Whether the driver's library can be loaded: without it, each of its functions panics.
+#[cfg(not(feature = "candle-cuda"))]
 pub(super) fn has_driver() -> bool {
     // SAFETY: it opens a shared library and closes it again. What Rust cannot know is what the library
     // does when it is opened: it is the one that the system's loader finds under the driver's name.
@@ -24,6 +43,7 @@ pub(super) fn has_driver() -> bool {
 }
 
 /// The same of NVRTC's.
+#[cfg(not(feature = "candle-cuda"))]
 pub(super) fn has_compiler() -> bool {
     // SAFETY: as above, under NVRTC's name.
     unsafe { nvrtc::sys::is_culib_present() }
@@ -40,6 +60,56 @@ pub(super) fn driver_version() -> Result<Version, CUresult> {
     }
 }
 
+/// A number of the pool that the memory of tensors comes from.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn pool(
+    context: &CudaContext,
+    attribute: sys::CUmemPool_attribute,
+) -> Result<u64, CUresult> {
+    let (pool, mut value) = (default_pool(context)?, 0_u64);
+    // SAFETY: the pool is the device's own and lives as long as it; the attributes that this module asks
+    // for are of 64 bits, which the driver writes through the pointer.
+    let said = unsafe { sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut value).cast()) };
+    match said {
+        CUresult::CUDA_SUCCESS => Ok(value),
+        code => Err(code),
+    }
+}
+
+/// Lets the highest use of the pool begin anew.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn reset_pool(context: &CudaContext) -> Result<(), CUresult> {
+    let attribute = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+    let (pool, mut value) = (default_pool(context)?, 0_u64);
+    // SAFETY: as above; the driver reads 64 bits, and takes no other value than 0.
+    let said = unsafe { sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut value).cast()) };
+    match said {
+        CUresult::CUDA_SUCCESS => Ok(()),
+        code => Err(code),
+    }
+}
+
+#[cfg(feature = "candle-cuda")]
+fn default_pool(context: &CudaContext) -> Result<sys::CUmemoryPool, CUresult> {
+    let mut pool = std::ptr::null_mut();
+    // SAFETY: the driver writes a handle through the pointer, for a device that it gave itself.
+    match unsafe { sys::cuDeviceGetDefaultMemPool(&raw mut pool, context.cu_device()) } {
+        CUresult::CUDA_SUCCESS => Ok(pool),
+        code => Err(code),
+    }
+}
+
+/// Memory of the host that the system does not move, all zeros.
+pub(super) fn pinned(
+    context: &Arc<CudaContext>,
+    bytes: usize,
+) -> Result<PinnedHostSlice<u8>, DriverError> {
+    // SAFETY: its bytes are written in full before anything reads them, here and by whoever asked for it.
+    let mut memory = unsafe { context.alloc_pinned::<u8>(bytes) }?;
+    memory.as_mut_slice()?.fill(0);
+    Ok(memory)
+}
+
 /// Memory that nobody has written yet.
 pub(super) fn allocate(
     stream: &Arc<CudaStream>,
@@ -48,6 +118,24 @@ pub(super) fn allocate(
     // SAFETY: only the device and copies by the driver ever read it, for which every pattern of bits is
     // as good as another; so it is for the types of `Element` that the bytes become on the host.
     unsafe { stream.alloc(bytes) }
+}
+
+/// The same numbers as bytes of their own.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn copy(
+    stream: &Arc<CudaStream>,
+    numbers: &CudaView<'_, f32>,
+) -> Result<CudaSlice<u8>, DriverError> {
+    let bytes = numbers.len() * size_of::<f32>();
+    let mut copy = allocate(stream, bytes.max(1))?;
+    if bytes > 0 {
+        // SAFETY: as many bytes as the numbers have; any of their patterns is one of bytes.
+        let numbers = unsafe { numbers.transmute::<u8>(bytes) };
+        if let Some(numbers) = numbers {
+            stream.memcpy_dtod(&numbers, &mut copy)?;
+        }
+    }
+    Ok(copy)
 }
 
 /// Hands a kernel to the stream, if the arguments are what it takes.

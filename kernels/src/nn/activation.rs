@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::nn::exponential::{exp_of_nonpositive, exp_of_nonpositive_sum};
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{Maps, NnError, Work};
 
 /// Values that one thread takes at a time.
@@ -80,15 +80,13 @@ impl Activation {
     }
 
     pub(crate) fn on_device(self, x: &Tensor) -> Result<Tensor, NnError> {
-        let gate =
-            |w: &Tensor| -> Result<Tensor, NnError> { Ok((x / ((w.neg()?.exp())? + 1.0)?)?) };
         match self {
             Self::Identity => Ok(x.clone()),
             Self::Relu => Ok(x.relu()?),
-            Self::Silu => Ok(x.silu()?),
-            Self::Gelu => Ok(x.gelu_erf()?),
-            Self::GeluTanh => Ok(x.gelu()?),
-            Self::QuickGelu => gate(&(x * 1.702)?),
+            Self::Silu => in_f32(x, |x| Ok(x.silu()?)),
+            Self::Gelu => in_f32(x, |x| Ok(x.gelu_erf()?)),
+            Self::GeluTanh => in_f32(x, |x| Ok(x.gelu()?)),
+            Self::QuickGelu => in_f32(x, |x| Ok((x / (((x * -1.702)?.exp())? + 1.0)?)?)),
         }
     }
 }

@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use crate::InstructionSet;
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{MapShape, Maps, NnError, Work};
 use block::Block;
 use packed::Packed;
@@ -131,9 +131,9 @@ impl Attention {
         if let Some(counted) = Maps::counted(&[q, k, v], shape, work) {
             return Ok(counted);
         }
-        if let Values::Device(q) = q.values() {
-            let (k, v) = (k.device("attention")?, v.device("attention")?);
-            return Maps::on_device(&self.on_device(q, k, v)?);
+        if let Some(like) = Maps::first_on_device(&[q, k, v]) {
+            let [q, k, v] = [q, k, v].map(|maps| maps.device_like("attention", like));
+            return Maps::on_device(&self.on_device(&q?, &k?, &v?)?);
         }
         Ok(self.on_host(shape, [self.all(q)?, self.all(k)?, self.all(v)?]))
     }
@@ -220,16 +220,21 @@ impl Attention {
         };
         let part = channels.checked_div(self.heads).unwrap_or(1);
         let scale = self.scale.map_or_else(|| 1.0 / (part as f64).sqrt(), f64::from);
-        let queries = (heads(q)? * scale)?.transpose(2, 3)?.contiguous()?;
-        let mut scores = queries.matmul(&heads(k)?)?;
+        let scores = (heads(q)? * scale)?.transpose(2, 3)?.matmul(&heads(k)?)?;
+        let parts = in_f32(&scores, |scores| self.parts(scores))?;
+        let out = heads(v)?.matmul(&parts.transpose(2, 3)?)?;
+        Ok(out.reshape((images, v.dim(1)?, height, width))?)
+    }
+
+    /// What each query takes of each value, by `[image, head, query, key]` of f32.
+    fn parts(&self, scores: &Tensor) -> Result<Tensor, NnError> {
+        let mut scores = scores.clone();
         if self.mask == Mask::Causal {
             let (_, _, queries, keys) = scores.dims4()?;
             scores = scores.broadcast_add(&causal(queries, keys, scores.device())?)?;
         }
         let parts = scores.broadcast_sub(&scores.max_keepdim(3)?)?.exp()?;
-        let parts = parts.broadcast_div(&parts.sum_keepdim(3)?)?;
-        let out = heads(v)?.matmul(&parts.transpose(2, 3)?.contiguous()?)?;
-        Ok(out.reshape((images, v.dim(1)?, height, width))?)
+        Ok(parts.broadcast_div(&parts.sum_keepdim(3)?)?)
     }
 }
 

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{MapShape, Maps, NnError, Work};
 use crate::resample::torch_taps::{Kernel, TorchTaps, antialiased, bicubic, bicubic_by};
 
@@ -72,7 +72,9 @@ fn resized(maps: &Maps, [rows, columns]: [Vec<TorchTaps>; 2]) -> Result<Maps, Nn
     let values = match maps.values() {
         Values::Host(values) => values,
         Values::None(_) => return Err(NnError::Valueless),
-        Values::Device(tensor) => return on_device(tensor, &rows, &columns),
+        Values::Device(tensor) => {
+            return Maps::on_device(&in_f32(tensor, |maps| on_device(maps, &rows, &columns))?);
+        }
     };
     let wide = weigh(values, shape.channels, shape.width, &columns);
     let rows = weigh(&wide, width * shape.channels, shape.height, &rows);
@@ -117,7 +119,7 @@ impl pulp::NullaryFnOnce for Sum<'_> {
 }
 
 /// The weights as matrices.
-fn on_device(maps: &Tensor, rows: &[TorchTaps], columns: &[TorchTaps]) -> Result<Maps, NnError> {
+fn on_device(maps: &Tensor, rows: &[TorchTaps], columns: &[TorchTaps]) -> Result<Tensor, NnError> {
     let along = |maps: &Tensor, taps: &[TorchTaps]| -> Result<Tensor, NnError> {
         let (images, channels, others, from) = maps.dims4()?;
         let mut matrix = vec![0.0_f32; from * taps.len()];
@@ -131,7 +133,7 @@ fn on_device(maps: &Tensor, rows: &[TorchTaps], columns: &[TorchTaps]) -> Result
         Ok(flat.matmul(&matrix)?.reshape((images, channels, others, taps.len()))?)
     };
     let wide = along(maps, columns)?.transpose(2, 3)?.contiguous()?;
-    Maps::on_device(&along(&wide, rows)?.transpose(2, 3)?)
+    Ok(along(&wide, rows)?.transpose(2, 3)?)
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use candle_core::{DType, Tensor};
 pub use batch_norm::BatchNorm;
 
 use crate::InstructionSet;
-use crate::nn::maps::Values;
-use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Window, Work};
+use crate::nn::maps::{Values, is_half};
+use crate::nn::{Activation, Arithmetic, Buffer, MapShape, Maps, NnError, Padding, Window, Work};
 use crate::product::{self, Epilogue, Output, Panels};
 use patches::Patches;
 use winograd::{Frame, Tile, Winograd};
@@ -74,7 +74,8 @@ impl ConvOptions {
 
 impl Conv2d {
     /// `weight` is `[out, in / groups, rows, columns]`, `bias` is `[out]`. For maps on the host if
-    /// the weights are on the CPU, else for maps on their device.
+    /// the weights are on the CPU and not of half precision, else for maps on their device, whose
+    /// elements become the weights'.
     ///
     /// # Errors
     /// [`NnError::Shape`] when they do not fit each other or the options.
@@ -83,7 +84,7 @@ impl Conv2d {
         bias: Option<&Tensor>,
         options: ConvOptions,
     ) -> Result<Self, NnError> {
-        if weight.device().is_cpu() {
+        if weight.device().is_cpu() && !is_half(weight) {
             Self::for_set(InstructionSet::Best, weight, bias, options)
         } else {
             Self::on_device(weight, bias, options)
@@ -122,7 +123,8 @@ impl Conv2d {
         options: ConvOptions,
     ) -> Result<Self, NnError> {
         let shape = WeightShape::new(weight, bias, &options)?;
-        let bias = bias.map(|bias| bias.reshape((1, (), 1, 1))).transpose()?;
+        let shaped = |bias: &Tensor| bias.to_dtype(weight.dtype())?.reshape((1, (), 1, 1));
+        let bias = bias.map(shaped).transpose()?;
         Ok(Self { options, shape, kind: Kind::Device { weight: weight.clone(), bias } })
     }
 
@@ -159,11 +161,12 @@ impl Conv2d {
                 self.run_host(host, (maps.shape(), output), values, &mut out, residual);
                 Ok(Maps::from_buffer(output, out))
             }
-            (Kind::Device { weight, bias }, Values::Device(tensor)) => {
-                let residual = residual.map(|residual| residual.device(LAYER)).transpose()?;
-                self.run_device(weight, bias.as_ref(), tensor, residual)
+            (Kind::Device { weight, bias }, _) => {
+                let like = |maps: &Maps| maps.device_like(LAYER, weight);
+                let residual = residual.map(like).transpose()?;
+                self.run_device(weight, bias.as_ref(), &like(maps)?, residual.as_ref())
             }
-            _ => Err(NnError::Devices { layer: LAYER }),
+            (Kind::Host(_), _) => Err(NnError::Devices { layer: LAYER }),
         }
     }
 
@@ -246,11 +249,15 @@ impl Conv2d {
         residual: Option<&Tensor>,
     ) -> Result<Maps, NnError> {
         let Window { stride, dilation, padding, .. } = self.options.window;
-        let padded = maps.pad_with_zeros(2, padding.top, padding.bottom)?.pad_with_zeros(
-            3,
-            padding.left,
-            padding.right,
-        )?;
+        let Padding { top, bottom, left, right } = padding;
+        // candle's convolution pads alike on all sides; other padding is put into the maps.
+        let (padded, alike) = match top == bottom && top == left && top == right {
+            true => (maps.clone(), top),
+            false => {
+                let tall = maps.pad_with_zeros(2, top, bottom)?;
+                (tall.pad_with_zeros(3, left, right)?, 0)
+            }
+        };
         // candle's convolution has one step for rows and columns: with two, both take the smaller
         // and the rows or columns that are too many are dropped.
         let (step, both) = (stride.0.min(stride.1), stride);
@@ -258,7 +265,7 @@ impl Conv2d {
         {
             return Err(NnError::Unsupported { layer: LAYER, what: "unequal steps on a device" });
         }
-        let mut out = padded.conv2d(weight, 0, step, dilation.0, self.options.groups)?;
+        let mut out = padded.conv2d(weight, alike, step, dilation.0, self.options.groups)?;
         for (dimension, every) in [(2, both.0 / step), (3, both.1 / step)] {
             if every > 1 {
                 let kept: Vec<u32> = (0..out.dim(dimension)? as u32).step_by(every).collect();

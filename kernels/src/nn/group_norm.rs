@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::nn::affine::Affine;
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{Activation, MapShape, Maps, NnError, Work};
 use moments::Moments;
 
@@ -79,7 +79,9 @@ impl GroupNorm {
         let values = match maps.values() {
             Values::Host(values) => values,
             Values::None(_) => return Err(NnError::Valueless),
-            Values::Device(tensor) => return Maps::on_device(&self.on_device(tensor)?),
+            Values::Device(tensor) => {
+                return Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps))?);
+            }
         };
         let mut out = Buffer::new(values.len());
         let image_len = shape.image_len().max(1);

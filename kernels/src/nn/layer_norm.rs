@@ -3,7 +3,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::nn::affine::Affine;
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{Maps, NnError, Work, sums};
 
 /// Values that one thread takes at a time, in whole rows.
@@ -45,7 +45,9 @@ impl LayerNorm {
         let values = match maps.values() {
             Values::Host(values) => values,
             Values::None(_) => return Err(NnError::Valueless),
-            Values::Device(tensor) => return Maps::on_device(&self.on_device(tensor)?),
+            Values::Device(tensor) => {
+                return Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps))?);
+            }
         };
         let mut out = Buffer::new(values.len());
         let piece = (PIECE / channels.max(1)).max(1) * channels.max(1);

@@ -2,7 +2,7 @@ use candle_core::{DType, Tensor};
 
 use crate::InstructionSet;
 use crate::matrix::Rows;
-use crate::nn::maps::Values;
+use crate::nn::maps::{Values, is_half};
 use crate::nn::{Activation, Buffer, MapShape, Maps, NnError, Work};
 use crate::product::{self, Epilogue, Output, Panels};
 
@@ -26,7 +26,7 @@ enum Kind {
 
 impl Linear {
     /// `weight` is `[out, in]`, `bias` is `[out]`. For maps on the host if the weights are on the
-    /// CPU, else for maps on their device.
+    /// CPU and not of half precision, else for maps on their device, whose elements become the weights'.
     ///
     /// # Errors
     /// [`NnError::Shape`] when they do not fit each other.
@@ -35,7 +35,7 @@ impl Linear {
         bias: Option<&Tensor>,
         activation: Activation,
     ) -> Result<Self, NnError> {
-        if weight.device().is_cpu() {
+        if weight.device().is_cpu() && !is_half(weight) {
             Self::for_set(InstructionSet::Best, weight, bias, activation)
         } else {
             Self::on_device(weight, bias, activation)
@@ -70,8 +70,9 @@ impl Linear {
         activation: Activation,
     ) -> Result<Self, NnError> {
         let (outputs, inputs) = shape(weight, bias)?;
-        let weight = weight.reshape((outputs, inputs, 1, 1))?;
-        let bias = bias.map(|bias| bias.reshape((1, (), 1, 1))).transpose()?;
+        let weight = weight.contiguous()?;
+        let shaped = |bias: &Tensor| bias.to_dtype(weight.dtype())?.reshape((1, (), 1, 1));
+        let bias = bias.map(shaped).transpose()?;
         Ok(Self { inputs, outputs, activation, kind: Kind::Device { weight, bias } })
     }
 
@@ -116,17 +117,23 @@ impl Linear {
                 product::multiply(*set, &left, weight, out, epilogue);
                 Ok(Maps::from_buffer(output, rows))
             }
-            (Kind::Device { weight, bias }, Values::Device(tensor)) => {
-                let mut out = tensor.conv2d(weight, 0, 1, 1, 1)?;
+            (Kind::Device { weight, bias }, _) => {
+                let tensor = maps.device_like(LAYER, weight)?;
+                let MapShape { images, height, width, .. } = found;
+                let columns = tensor.reshape((images, self.inputs, height * width))?;
+                // The same matrix for every image: a step of zero, and no copy.
+                let weight = weight.expand((images, self.outputs, self.inputs))?;
+                let out = weight.matmul(&columns)?;
+                let mut out = out.reshape((images, self.outputs, height, width))?;
                 if let Some(bias) = bias {
                     out = out.broadcast_add(bias)?;
                 }
                 if let Some(residual) = residual {
-                    out = (out + residual.device(LAYER)?)?;
+                    out = (&out + residual.device_like(LAYER, &out)?)?;
                 }
                 Maps::on_device(&self.activation.on_device(&out)?)
             }
-            _ => Err(NnError::Devices { layer: LAYER }),
+            (Kind::Host { .. }, _) => Err(NnError::Devices { layer: LAYER }),
         }
     }
 

@@ -1,10 +1,12 @@
 mod buffer;
+mod device;
 mod valueless;
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 
 pub(crate) use buffer::Buffer;
+pub(crate) use device::{in_f32, is_half};
 
 use crate::nn::{NnError, Tally};
 
@@ -14,8 +16,8 @@ const POSITIONS: usize = 1024;
 /// Feature maps of a batch of images, f32. A sequence of tokens is maps of one row.
 ///
 /// On the host they are `[image][row][column][channel]` for this project's kernels; on a device
-/// they are candle's `[image, channel, row, column]`. Layers give maps of the kind they are given. Maps
-/// without values, whose way through a network [`count`](crate::nn::count) follows, are a third kind.
+/// they are candle's `[image, channel, row, column]`, and may be f16 or bf16: what leaves them is f32
+/// again. Layers give maps of the kind they are given. Maps without values, whose way through a network [`count`](crate::nn::count) follows, are a third kind.
 #[derive(Clone, Debug)]
 pub struct Maps {
     shape: MapShape,
@@ -106,18 +108,7 @@ impl Maps {
         Self::from_rows(shape, rows)
     }
 
-    /// Maps that candle's layers compute with, on whatever device the tensor is, the CPU included.
-    ///
-    /// # Errors
-    /// [`NnError::Tensor`] when the tensor has not four dimensions.
-    pub fn on_device(tensor: &Tensor) -> Result<Self, NnError> {
-        let (images, channels, height, width) = tensor.dims4()?;
-        let shape = MapShape { images, height, width, channels };
-        let tensor = tensor.to_dtype(DType::F32)?.contiguous()?;
-        Ok(Self { shape, values: Values::Device(tensor) })
-    }
-
-    /// The maps as a tensor `[image, channel, row, column]`.
+    /// The maps as a tensor `[image, channel, row, column]` of f32.
     ///
     /// # Errors
     /// [`NnError::Tensor`] when the tensor library fails.
@@ -129,7 +120,7 @@ impl Maps {
                 let rows = Tensor::from_slice(rows, dims, &Device::Cpu)?;
                 Ok(rows.permute((0, 3, 1, 2))?.contiguous()?)
             }
-            Values::Device(tensor) => Ok(tensor.clone()),
+            Values::Device(tensor) => Ok(tensor.to_dtype(DType::F32)?),
             Values::None(_) => Err(NnError::Valueless),
         }
     }
@@ -148,7 +139,8 @@ impl Maps {
         match &self.values {
             Values::Host(rows) => Ok(rows.to_vec()),
             Values::Device(tensor) => {
-                Ok(tensor.permute((0, 2, 3, 1))?.flatten_all()?.to_vec1::<f32>()?)
+                let rows = tensor.to_dtype(DType::F32)?.permute((0, 2, 3, 1))?;
+                Ok(rows.flatten_all()?.to_vec1()?)
             }
             Values::None(_) => Err(NnError::Valueless),
         }
@@ -230,8 +222,8 @@ impl Maps {
         if let Some(seen) = Self::seen(maps, shape) {
             return Ok(seen);
         }
-        if let Values::Device(_) = first.values {
-            let tensors = maps.iter().map(|maps| maps.device("concat"));
+        if let Some(like) = Self::first_on_device(maps) {
+            let tensors = maps.iter().map(|maps| maps.device_like("concat", like));
             let tensors = tensors.collect::<Result<Vec<_>, _>>()?;
             return Self::on_device(&Tensor::cat(&tensors, 1)?);
         }
@@ -315,14 +307,6 @@ impl Maps {
         match &self.values {
             Values::Host(rows) => Ok(rows),
             Values::Device(_) => Err(NnError::Devices { layer }),
-            Values::None(_) => Err(NnError::Valueless),
-        }
-    }
-
-    pub(crate) fn device(&self, layer: &'static str) -> Result<&Tensor, NnError> {
-        match &self.values {
-            Values::Host(_) => Err(NnError::Devices { layer }),
-            Values::Device(tensor) => Ok(tensor),
             Values::None(_) => Err(NnError::Valueless),
         }
     }

@@ -44,8 +44,8 @@ impl Modulation {
             return Ok(counted);
         }
         if let Values::Device(tensor) = x.values() {
-            let scaled = tensor.broadcast_mul(&(self.vector(scale)? + 1.0)?)?;
-            return Maps::on_device(&scaled.broadcast_add(&self.vector(shift)?)?);
+            let scaled = tensor.broadcast_mul(&(self.vector(scale, tensor)? + 1.0)?)?;
+            return Maps::on_device(&scaled.broadcast_add(&self.vector(shift, tensor)?)?);
         }
         self.each_position(x, |_, x, vectors| {
             let (shift, scale) = (self.part(vectors, shift), self.part(vectors, scale));
@@ -69,7 +69,7 @@ impl Modulation {
             return Ok(counted);
         }
         if let Values::Device(tensor) = x.values() {
-            let gated = y.device(LAYER)?.broadcast_mul(&self.vector(gate)?)?;
+            let gated = y.device_like(LAYER, tensor)?.broadcast_mul(&self.vector(gate, tensor)?)?;
             return Maps::on_device(&(tensor + gated)?);
         }
         let added = y.host(LAYER)?;
@@ -91,7 +91,7 @@ impl Modulation {
             return Ok(counted);
         }
         if let Values::Device(tensor) = x.values() {
-            return Maps::on_device(&tensor.broadcast_add(&self.vector(vector)?)?);
+            return Maps::on_device(&tensor.broadcast_add(&self.vector(vector, tensor)?)?);
         }
         self.each_position(x, |_, x, vectors| {
             let vector = self.part(vectors, vector);
@@ -123,8 +123,8 @@ impl Modulation {
         &vectors[number * self.width..][..self.width]
     }
 
-    fn vector(&self, number: usize) -> Result<Tensor, NnError> {
-        Ok(self.maps.device(LAYER)?.narrow(1, number * self.width, self.width)?)
+    fn vector(&self, number: usize, like: &Tensor) -> Result<Tensor, NnError> {
+        Ok(self.maps.device_like(LAYER, like)?.narrow(1, number * self.width, self.width)?)
     }
 
     /// Changes the channels of each position, given its number and its vectors. Products and sums are

@@ -6,7 +6,7 @@ mod taps;
 use candle_core::{D, Tensor};
 use rayon::prelude::*;
 
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{MapShape, Maps, NnError, Window, Work};
 use rows::Rows;
 use taps::Taps;
@@ -84,7 +84,9 @@ impl Pool {
         match maps.values() {
             Values::None(_) => Err(NnError::Valueless),
             Values::Host(values) => Ok(self.on_host(shape, values, &rows, &columns)),
-            Values::Device(tensor) => Maps::on_device(&self.on_device(tensor, &rows, &columns)?),
+            Values::Device(tensor) => {
+                Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps, &rows, &columns))?)
+            }
         }
     }
 
@@ -170,7 +172,8 @@ pub fn global_average(maps: &Maps) -> Result<Maps, NnError> {
         Values::Host(values) => values,
         Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => {
-            return Maps::on_device(&tensor.mean_keepdim(D::Minus1)?.mean_keepdim(D::Minus2)?);
+            let mean = |maps: &Tensor| Ok(maps.mean_keepdim(D::Minus1)?.mean_keepdim(D::Minus2)?);
+            return Maps::on_device(&in_f32(tensor, mean)?);
         }
     };
     let mut out = Buffer::new(out_shape.len());

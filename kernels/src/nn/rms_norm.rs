@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::nn::maps::Values;
+use crate::nn::maps::{Values, in_f32};
 use crate::nn::{Maps, NnError, Work, sums};
 
 const LAYER: &str = "RMS norm";
@@ -68,7 +68,7 @@ impl RmsNorm {
             return Ok(counted);
         }
         if let Values::Device(tensor) = maps.values() {
-            return Maps::on_device(&self.on_device(tensor, channels)?);
+            return Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps, channels))?);
         }
         if let Some(rows) = maps.host_rows_mut().filter(|_| !channels.is_empty()) {
             let piece = (PIECE / all).max(1) * all;

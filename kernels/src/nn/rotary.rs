@@ -3,7 +3,7 @@ use std::ops::Range;
 use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
-use crate::nn::maps::Values;
+use crate::nn::maps::{Values, in_f32};
 use crate::nn::{Maps, NnError, Work};
 
 const LAYER: &str = "rotary embedding";
@@ -65,7 +65,7 @@ impl Rotary {
             return Ok(counted);
         }
         if let Values::Device(tensor) = maps.values() {
-            return Maps::on_device(&self.on_device(tensor, channels)?);
+            return Maps::on_device(&in_f32(tensor, |maps| self.on_device(maps, channels))?);
         }
         if let Some(rows) = maps.host_rows_mut().filter(|_| !channels.is_empty()) {
             let tasks = rows.par_chunks_mut(POSITIONS * shape.channels).enumerate();

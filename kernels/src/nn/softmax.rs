@@ -3,7 +3,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::nn::exponential::exp_of_nonpositive;
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{Maps, NnError, Work, sums};
 
 /// Values that one thread takes at a time, in whole rows.
@@ -24,7 +24,7 @@ pub fn softmax(maps: &Maps) -> Result<Maps, NnError> {
     let values = match maps.values() {
         Values::Host(values) => values,
         Values::None(_) => return Err(NnError::Valueless),
-        Values::Device(tensor) => return Maps::on_device(&on_device(tensor)?),
+        Values::Device(tensor) => return Maps::on_device(&in_f32(tensor, on_device)?),
     };
     let mut out = Buffer::new(values.len());
     let channels = shape.channels.max(1);

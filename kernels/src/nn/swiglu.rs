@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{Activation, MapShape, Maps, NnError, Work};
 
 /// Values that one thread takes at a time, in whole rows.
@@ -28,7 +28,9 @@ pub fn swiglu(maps: &Maps) -> Result<Maps, NnError> {
     let values = match maps.values() {
         Values::Host(values) => values,
         Values::None(_) => return Err(NnError::Valueless),
-        Values::Device(tensor) => return Maps::on_device(&on_device(tensor, half)?),
+        Values::Device(tensor) => {
+            return Maps::on_device(&in_f32(tensor, |maps| on_device(maps, half))?);
+        }
     };
     let mut out = Buffer::new(out_shape.len());
     let rows = (PIECE / half.max(1)).max(1);

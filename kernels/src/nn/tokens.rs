@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::nn::maps::{Buffer, Values};
 use crate::nn::{MapShape, Maps, NnError, Work};
@@ -38,7 +38,7 @@ impl Maps {
             Values::Host(values) => values,
             Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => {
-                return Self::on_device(&tensor.broadcast_add(table.device(LAYER)?)?);
+                return Self::on_device(&tensor.broadcast_add(&table.device_like(LAYER, tensor)?)?);
             }
         };
         let mut out = Buffer::from(&**values);
@@ -71,7 +71,7 @@ impl Maps {
             Values::Host(values) => values,
             Values::None(_) => return Err(NnError::Valueless),
             Values::Device(tensor) => {
-                let prefix = prefix.device(LAYER)?;
+                let prefix = prefix.device_like(LAYER, tensor)?;
                 let (_, channels, height, width) = prefix.dims4()?;
                 let each = prefix.expand((shape.images, channels, height, width))?;
                 return Self::on_device(&Tensor::cat(&[&each.contiguous()?, tensor], 3)?);
@@ -117,7 +117,7 @@ impl Maps {
         Ok(Self::from_buffer(out_shape, out))
     }
 
-    /// All tokens as a tensor `[image, token, channel]`, token by token and row by row.
+    /// All tokens as a tensor `[image, token, channel]` of f32, token by token and row by row.
     ///
     /// # Errors
     /// [`NnError::Tensor`] when the tensor library fails.
@@ -130,7 +130,7 @@ impl Maps {
                 Ok(Tensor::from_slice(rows, dims, &candle_core::Device::Cpu)?)
             }
             Values::Device(tensor) => {
-                let flat = tensor.reshape((images, channels, positions))?;
+                let flat = tensor.to_dtype(DType::F32)?.reshape((images, channels, positions))?;
                 Ok(flat.transpose(1, 2)?.contiguous()?)
             }
             Values::None(_) => Err(NnError::Valueless),
@@ -148,7 +148,7 @@ impl Maps {
             return Self::on_device(&maps);
         }
         let shape = MapShape { images, height: 1, width, channels };
-        Self::from_rows(shape, tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1()?)
+        Self::from_rows(shape, tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 }
 

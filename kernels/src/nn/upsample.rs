@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use crate::nn::maps::{Buffer, Values};
+use crate::nn::maps::{Buffer, Values, in_f32};
 use crate::nn::{MapShape, Maps, NnError, Work};
 
 /// Each position `factor x factor` times: `torch.nn.Upsample(scale_factor=factor)`.
@@ -67,8 +67,8 @@ pub fn upsample_bilinear(maps: &Maps, height: usize, width: usize) -> Result<Map
         Values::Host(values) => values,
         Values::None(_) => return Err(NnError::Valueless),
         Values::Device(tensor) => {
-            let wide = along(tensor, 3, &columns)?;
-            return Maps::on_device(&along(&wide, 2, &rows)?);
+            let both = |maps: &Tensor| along(&along(maps, 3, &columns)?, 2, &rows);
+            return Maps::on_device(&in_f32(tensor, both)?);
         }
     };
     let mut out = Buffer::new(out_shape.len());

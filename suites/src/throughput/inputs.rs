@@ -10,7 +10,7 @@ use crate::pictures::Prepared;
 pub(super) struct Inputs<'a> {
     pictures: &'a [Prepared],
     pub(super) protocol: &'a Protocol,
-    device: &'a Device,
+    pub(super) device: &'a Device,
     seed: u64,
     /// Rows and columns.
     pub(super) size: (usize, usize),

@@ -2,8 +2,9 @@ use std::fmt::Debug;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use prismbench_core::Peaks;
-use prismbench_kernels::peaks;
+use candle_core::Device;
+use prismbench_core::{ElementType, Peaks, TokenizerError};
+use prismbench_kernels::{accelerator, peaks};
 
 /// How long each peak is measured.
 const PEAK: Duration = Duration::from_millis(700);
@@ -13,20 +14,23 @@ pub(super) trait Machine: Debug + Send + Sync {
     /// Time since some moment.
     fn now(&self) -> Duration;
 
-    /// What it can do at most, measured now.
-    fn peaks(&self) -> Peaks;
+    /// What it can do at most, measured now, on a device and with numbers of a type.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn peaks(&self, device: &Device, element: ElementType) -> Result<Peaks, TokenizerError>;
 
-    /// Memory as of now; `None` where the system does not tell.
-    fn memory(&self) -> Option<Memory>;
+    /// Memory of a device as of now; `None` where the system does not tell.
+    fn memory(&self, device: &Device) -> Option<Memory>;
 
     /// Lets [`Memory::peak`] begin anew at what is resident.
-    fn reset_peak(&self);
+    fn reset_peak(&self, device: &Device);
 }
 
 /// Bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Memory {
-    /// Of this process.
+    /// Of this process, or its tensors on a device.
     pub(super) resident: u64,
     /// The most that was resident.
     pub(super) peak: u64,
@@ -51,11 +55,20 @@ impl Machine for ThisMachine {
         self.start.elapsed()
     }
 
-    fn peaks(&self) -> Peaks {
-        Peaks { flops: peaks::matrix_product(PEAK), bytes_per_second: peaks::copy(PEAK) }
+    fn peaks(&self, device: &Device, element: ElementType) -> Result<Peaks, TokenizerError> {
+        if device.is_cpu() {
+            let (flops, bytes_per_second) = (peaks::matrix_product(PEAK), peaks::copy(PEAK));
+            return Ok(Peaks { flops, bytes_per_second });
+        }
+        let (flops, bytes_per_second) = peaks::of_device(device, element.dtype(), PEAK)?;
+        Ok(Peaks { flops, bytes_per_second })
     }
 
-    fn memory(&self) -> Option<Memory> {
+    fn memory(&self, device: &Device) -> Option<Memory> {
+        if !device.is_cpu() {
+            let accelerator::Memory { used, peak, available } = accelerator::memory(device)?;
+            return Some(Memory { resident: used, peak, available });
+        }
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let system = fs::read_to_string("/proc/meminfo").ok()?;
         let resident = kibibytes(&status, "VmRSS:")?;
@@ -70,7 +83,8 @@ impl Machine for ThisMachine {
         Some(Memory { resident, peak: kibibytes(&status, "VmHWM:")?, available })
     }
 
-    fn reset_peak(&self) {
+    fn reset_peak(&self, device: &Device) {
+        accelerator::reset_peak(device);
         // Where this is not allowed, the peak is that of the process since it began.
         let _ = fs::write("/proc/self/clear_refs", "5");
     }
@@ -96,7 +110,7 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_where_the_system_tells() {
-        let Some(memory) = ThisMachine::default().memory() else { return };
+        let Some(memory) = ThisMachine::default().memory(&Device::Cpu) else { return };
         assert!(memory.resident > 1 << 20 && memory.peak >= memory.resident, "{memory:?}");
     }
 }

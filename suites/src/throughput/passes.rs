@@ -1,6 +1,9 @@
 //! Encode, decode and both of one tokenizer, timed.
 
-use prismbench_core::{ImageBatch, Latents, Outcome, SampleKey, Tokenizer, TokenizerError};
+use prismbench_core::{
+    ElementType, ImageBatch, Latents, Outcome, SampleKey, Tokenizer, TokenizerError,
+};
+use prismbench_kernels::accelerator::DeviceFailure;
 
 use super::inputs::Inputs;
 use super::machine::Machine;
@@ -37,8 +40,18 @@ impl Timed {
     ) -> Result<Self, SuiteError> {
         let start = machine.now();
         let timing = inputs.protocol.timing;
-        let sweep = Sweep { machine, timing, interrupted: context.interrupted };
-        let first_call = first_call(tokenizer, inputs, machine).map_err(|error| outcome(&error));
+        if let Some(reason) = other_numbers(tokenizer, inputs) {
+            let left_out = Outcome::Skipped { reason };
+            let passes = [(); 3].map(|()| Err(left_out.clone()));
+            return Ok(Self { first_call: Err(left_out), passes, seconds: 0.0 });
+        }
+        let (device, interrupted) = (context.device, context.interrupted);
+        let sweep = Sweep { machine, device, timing, interrupted };
+        let first_call = match first_call(tokenizer, inputs, machine) {
+            Ok(seconds) => Ok(seconds),
+            Err(error) if is_lost(&error) => return Err(SuiteError::DeviceLost { source: error }),
+            Err(error) => Err(outcome(&error)),
+        };
         let one = |done: u64, kind: Kind| {
             if let Err(failure) = &first_call {
                 return Ok(Err(failure.clone()));
@@ -46,7 +59,10 @@ impl Timed {
             let mut call = Call { tokenizer, inputs, kind, ready: None };
             match sweep.run(&mut call) {
                 Ok(swept) => Ok(Ok(swept)),
-                Err(NoTimes::Tokenizer(error)) => Ok(Err(outcome(&error))),
+                Err(NoTimes::Tokenizer(error) | NoTimes::OutOfMemory(error)) => {
+                    Ok(Err(outcome(&error)))
+                }
+                Err(NoTimes::Lost(source)) => Err(SuiteError::DeviceLost { source }),
                 Err(NoTimes::Interrupted) => Err(SuiteError::Interrupted { done, total: 3 }),
             }
         };
@@ -54,6 +70,13 @@ impl Timed {
         let passes = [one(0, encode)?, one(1, decode)?, one(2, both)?];
         Ok(Self { first_call, passes, seconds: (machine.now() - start).as_secs_f64() })
     }
+}
+
+/// Why a tokenizer does not compute with the numbers of the protocol: only published models do.
+pub(super) fn other_numbers(tokenizer: &dyn Tokenizer, inputs: &Inputs<'_>) -> Option<String> {
+    let (element, spec) = (inputs.protocol.element_type, tokenizer.spec());
+    let none = element != ElementType::F32 && spec.weights.is_empty();
+    none.then(|| format!("`{}` has no weights that could be of {element}", spec.id))
 }
 
 fn first_call(
@@ -64,7 +87,12 @@ fn first_call(
     let (batch, keys) = (inputs.batch(1)?, inputs.keys(1));
     let start = machine.now();
     tokenizer.encode(&batch, &inputs.encoding(&keys))?;
+    inputs.device.synchronize()?;
     Ok((machine.now() - start).as_secs_f64())
+}
+
+fn is_lost(error: &TokenizerError) -> bool {
+    DeviceFailure::at_the_bottom_of(error) == Some(DeviceFailure::Lost)
 }
 
 /// What a tokenizer cannot do is left out; anything else is a failure.
@@ -105,6 +133,7 @@ impl Batched for Call<'_> {
         if self.kind == Kind::Decode {
             ready.latents = Some(self.encode(&ready)?);
         }
+        self.inputs.device.synchronize()?;
         self.ready = Some(ready);
         Ok(())
     }
@@ -118,6 +147,7 @@ impl Batched for Call<'_> {
                 drop(self.tokenizer.decode(&self.encode(ready)?)?);
             }
         }
-        Ok(())
+        // A device computes behind our back: a call is over when it is done.
+        Ok(self.inputs.device.synchronize()?)
     }
 }

@@ -9,7 +9,7 @@ use prismbench_metrics::{
     COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE,
     DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95,
     ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME,
-    LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
+    LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_DEVICE_MEMORY, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
     ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE,
 };
 
@@ -54,6 +54,12 @@ impl Rows<'_> {
             None => skipped("the system does not tell, or nothing was timed"),
         };
         all.push(self.row(&PEAK_HOST_MEMORY, memory));
+        let peak = timed.passes.iter().flatten().filter_map(|swept| swept.device_peak).max();
+        let memory = match peak {
+            Some(bytes) => value(bytes as f64 / f64::from(1 << 20)),
+            None => skipped("it computes in the host's memory, or nothing was timed"),
+        };
+        all.push(self.row(&PEAK_DEVICE_MEMORY, memory));
         let load = self.load.map_or_else(
             || skipped("it was loaded before"),
             |time| value(1e3 * time.as_secs_f64()),
@@ -89,9 +95,10 @@ impl Rows<'_> {
             return;
         };
         let stage = cost.map_err(outcome).and_then(|cost| stage(cost, kind));
+        let number = self.inputs.protocol.element_type.bytes();
         let share = |point: &Point| match &stage {
             Ok(stage) => {
-                let bound = stage.roofline_seconds(point.batch as u64, self.peaks);
+                let bound = stage.roofline_seconds(point.batch as u64, number, self.peaks);
                 value(bound / point.times.median())
             }
             Err(outcome) => outcome.clone(),

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use candle_core::Device;
 use prismbench_core::{Timing, TokenizerError};
+use prismbench_kernels::accelerator::DeviceFailure;
 
 use super::machine::{Machine, Memory};
 use super::times::Times;
@@ -52,6 +54,8 @@ pub(super) struct Swept {
     pub(super) end: End,
     /// The most memory that was resident meanwhile, where the system tells.
     pub(super) peak: Option<u64>,
+    /// The same of the device's, where that is not the host.
+    pub(super) device_peak: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +80,8 @@ pub(super) enum End {
     Largest,
     /// The next would not fit.
     Memory { batch: usize, needed: u64, available: u64 },
+    /// The next did not fit, and the device said so.
+    Full { batch: usize },
     /// The next failed.
     Failed { batch: usize, reason: String },
 }
@@ -92,6 +98,9 @@ impl End {
                 gib(*needed),
                 gib(*available)
             )),
+            Self::Full { batch } => {
+                Some(format!("batches end below {batch}, for which the device has no memory left"))
+            }
             Self::Failed { batch, reason } => {
                 Some(format!("batches end below {batch}, which failed: {reason}"))
             }
@@ -103,18 +112,38 @@ impl End {
 #[derive(Debug)]
 pub(super) enum NoTimes {
     Interrupted,
+    /// Nothing that is on the device can be used any more.
+    Lost(TokenizerError),
+    /// The device has no room for it.
+    OutOfMemory(TokenizerError),
     Tokenizer(TokenizerError),
 }
 
 impl From<TokenizerError> for NoTimes {
     fn from(error: TokenizerError) -> Self {
-        Self::Tokenizer(error)
+        match DeviceFailure::at_the_bottom_of(&error) {
+            Some(DeviceFailure::OutOfMemory) => Self::OutOfMemory(error),
+            Some(DeviceFailure::Lost) => Self::Lost(error),
+            None => Self::Tokenizer(error),
+        }
+    }
+}
+
+impl NoTimes {
+    /// Why there are no times for this batch, where there may be some for others.
+    fn end(self, batch: usize) -> Result<End, Self> {
+        match self {
+            Self::OutOfMemory(_) => Ok(End::Full { batch }),
+            Self::Tokenizer(error) => Ok(End::Failed { batch, reason: error.to_string() }),
+            Self::Interrupted | Self::Lost(_) => Err(self),
+        }
     }
 }
 
 /// Times what is given over batch sizes.
 pub(super) struct Sweep<'a> {
     pub(super) machine: &'a dyn Machine,
+    pub(super) device: &'a Device,
     pub(super) timing: Timing,
     pub(super) interrupted: &'a AtomicBool,
 }
@@ -135,10 +164,8 @@ impl Sweep<'_> {
         let end = loop {
             let point = match self.point(work, batch, &mut growth) {
                 Ok(point) => point,
-                Err(NoTimes::Tokenizer(error)) if !points.is_empty() => {
-                    break End::Failed { batch, reason: error.to_string() };
-                }
-                Err(error) => return Err(error),
+                Err(error) if points.is_empty() => return Err(error),
+                Err(error) => break error.end(batch)?,
             };
             let before = points.last().map(Point::rate);
             let flat = before.is_some_and(|before| point.rate() < WORTH * before);
@@ -151,7 +178,7 @@ impl Sweep<'_> {
                 None => {}
             }
         };
-        Ok(Swept { points, end, peak: growth.highest })
+        Ok(self.swept(points, end, &growth))
     }
 
     /// As timm's `benchmark.py`: 256, or the next smaller of its sizes that fits.
@@ -160,10 +187,10 @@ impl Sweep<'_> {
         let mut end = End::Largest;
         // Two sizes tell how memory grows: what is too large must not be tried.
         for batch in [1, 2] {
-            self.machine.reset_peak();
+            self.reset_peaks();
             work.prepare(batch)?;
             work.call()?;
-            growth.note(batch, self.machine.memory());
+            self.note(batch, &mut growth);
         }
         let mut batch = LARGEST;
         loop {
@@ -173,13 +200,36 @@ impl Sweep<'_> {
                 continue;
             }
             match self.point(work, batch, &mut growth) {
-                Ok(point) => return Ok(Swept { points: vec![point], end, peak: growth.highest }),
-                Err(NoTimes::Tokenizer(error)) if batch > 1 => {
-                    end = End::Failed { batch, reason: error.to_string() };
+                Ok(point) => return Ok(self.swept(vec![point], end, &growth)),
+                Err(error) if batch == 1 => return Err(error),
+                Err(error) => {
+                    end = error.end(batch)?;
                     batch = smaller(batch);
                 }
-                Err(error) => return Err(error),
             }
+        }
+    }
+
+    fn swept(&self, points: Vec<Point>, end: End, growth: &Growth) -> Swept {
+        let on_host = self.device.is_cpu();
+        let device_peak = growth.highest.filter(|_| !on_host);
+        let peak = if on_host { growth.highest } else { growth.highest_of_host };
+        Swept { points, end, peak, device_peak }
+    }
+
+    fn reset_peaks(&self) {
+        self.machine.reset_peak(self.device);
+        if !self.device.is_cpu() {
+            self.machine.reset_peak(&Device::Cpu);
+        }
+    }
+
+    /// What limits the batch is the memory of the device, whatever the host has.
+    fn note(&self, batch: usize, growth: &mut Growth) {
+        growth.note(batch, self.machine.memory(self.device));
+        if !self.device.is_cpu() {
+            let host = self.machine.memory(&Device::Cpu).map(|memory| memory.peak);
+            growth.highest_of_host = growth.highest_of_host.max(host);
         }
     }
 
@@ -189,12 +239,12 @@ impl Sweep<'_> {
         batch: usize,
         growth: &mut Growth,
     ) -> Result<Point, NoTimes> {
-        self.machine.reset_peak();
+        self.reset_peaks();
         work.prepare(batch)?;
         let Repetitions { warm_up, timed } = Repetitions::of(self.timing);
         self.repeat(work, warm_up)?;
         let seconds = self.repeat(work, timed)?;
-        growth.note(batch, self.machine.memory());
+        self.note(batch, growth);
         match Times::new(seconds) {
             Some(times) => Ok(Point { batch, times }),
             None => Err(NoTimes::Interrupted),
@@ -235,6 +285,7 @@ struct Growth {
     last: Option<(usize, Memory)>,
     before: Option<(usize, Memory)>,
     highest: Option<u64>,
+    highest_of_host: Option<u64>,
 }
 
 impl Growth {

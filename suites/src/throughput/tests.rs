@@ -29,16 +29,16 @@ impl Machine for FakeMachine {
         Duration::from_micros(self.microseconds.load(Ordering::Relaxed))
     }
 
-    fn peaks(&self) -> Peaks {
-        Peaks { flops: 1e6, bytes_per_second: 1e9 }
+    fn peaks(&self, _: &Device, _: ElementType) -> Result<Peaks, TokenizerError> {
+        Ok(Peaks { flops: 1e6, bytes_per_second: 1e9 })
     }
 
-    fn memory(&self) -> Option<Memory> {
+    fn memory(&self, _: &Device) -> Option<Memory> {
         let peak = 20 + 10 * self.largest.load(Ordering::Relaxed) as u64;
         Some(Memory { resident: 20, peak, available: self.available })
     }
 
-    fn reset_peak(&self) {
+    fn reset_peak(&self, _: &Device) {
         self.largest.store(0, Ordering::Relaxed);
     }
 }
@@ -47,15 +47,16 @@ impl Machine for FakeMachine {
 struct Fake {
     spec: TokenizerSpec,
     machine: FakeMachine,
-    /// Batches above fail.
+    /// Batches above fail, with this.
     most: usize,
+    error: fn() -> TokenizerError,
     has_decoder: bool,
 }
 
 impl Fake {
     fn call(&self, count: usize) -> Result<(), TokenizerError> {
         if count > self.most {
-            return Err(TokenizerError::Codec("out of memory".into()));
+            return Err((self.error)());
         }
         self.machine.largest.fetch_max(count, Ordering::Relaxed);
         // A fixed part, so that larger batches pay for a while.
@@ -101,16 +102,31 @@ struct Silent;
 
 impl Observer for Silent {}
 
+/// What the tensor library says when the driver of a device gives this code.
+fn of_driver(code: &str) -> TokenizerError {
+    let driver = std::io::Error::other(format!("DriverError({code}, \"in words\")"));
+    candle_core::Error::Cuda(Box::new(driver)).bt().into()
+}
+
 /// Runs the suite on one tokenizer, which fails above `most` pictures at once, on a machine with so much
 /// memory.
 fn report(
     (most, available, has_decoder): (usize, u64, bool),
     fields: &[(&str, &str)],
 ) -> Result<Report, SuiteError> {
+    failing((most, available, has_decoder), || TokenizerError::Codec("a bug".into()), fields)
+}
+
+/// The same with another error.
+fn failing(
+    (most, available, has_decoder): (usize, u64, bool),
+    error: fn() -> TokenizerError,
+    fields: &[(&str, &str)],
+) -> Result<Report, SuiteError> {
     let machine = FakeMachine { available, ..FakeMachine::default() };
     let (id, source) = ("fake".to_owned(), String::new());
     let spec = TokenizerSpec { id, stride: 1, parameters: 9, weights: Vec::new(), source };
-    let fake = Fake { spec, machine: machine.clone(), most, has_decoder };
+    let fake = Fake { spec, machine: machine.clone(), most, error, has_decoder };
     let suite = ThroughputSuite { machine: Box::new(machine) };
     let default = Protocol::preset("default").unwrap().with("size", "8").unwrap();
     let change = |p: Protocol, (field, value): &(&str, &str)| p.with(field, value).unwrap();
@@ -214,6 +230,36 @@ fn a_batch_that_fails_ends_the_sweep_and_not_the_row() {
 }
 
 #[test]
+fn a_device_without_memory_for_a_batch_ends_the_sweep_in_words() {
+    let full = || of_driver("CUDA_ERROR_OUT_OF_MEMORY");
+    let ends = |report: &Report| {
+        let rates = rows(report, "round-trip-rate");
+        (rates.last().unwrap().setting.clone(), rates[0].warnings.clone())
+    };
+    let report = failing((7, 1 << 40, true), full, &[]).unwrap();
+    let said =
+        |batch| format!("batches end below {batch}, for which the device has no memory left");
+    assert_eq!(ends(&report), ("batch 4".to_owned(), vec![said(8)]));
+    let report = failing((13, 1 << 40, true), full, &[("timing", "timm")]).unwrap();
+    assert_eq!(ends(&report), ("batch 12".to_owned(), vec![said(16)]));
+    // Without room for a single picture there is no time, and a reason.
+    let report = failing((0, 1 << 40, true), full, &[]).unwrap();
+    let row = rows(&report, "encode-rate")[0];
+    let Outcome::Failed { reason } = &row.outcome else { panic!("{row:?}") };
+    assert!(reason.contains("CUDA_ERROR_OUT_OF_MEMORY"), "{reason}");
+}
+
+#[test]
+fn a_device_that_is_lost_ends_the_run() {
+    for most in [0, 1, 7] {
+        let lost = || of_driver("CUDA_ERROR_ILLEGAL_ADDRESS");
+        let error = failing((most, 1 << 40, true), lost, &[]).unwrap_err();
+        assert!(matches!(error, SuiteError::DeviceLost { .. }), "{error:?}");
+        assert_eq!(error.to_string(), "the device was lost; what was finished before stays");
+    }
+}
+
+#[test]
 fn timm_takes_the_largest_of_its_batches_that_does_not_fail() {
     let report = report((13, 1 << 40, true), &[("timing", "timm")]).unwrap();
     let rates = rows(&report, "encode-rate");
@@ -257,6 +303,28 @@ fn other_numbers_than_the_cpu_has_are_refused() {
         error.to_string(),
         "the CPU computes in f32, and the protocol asks for bf16: `--set element-type=f32`"
     );
+}
+
+#[test]
+fn what_has_no_weights_does_not_compute_in_half_precision() {
+    let (id, source) = ("jpeg:75".to_owned(), String::new());
+    let spec = TokenizerSpec { id, stride: 1, parameters: 0, weights: Vec::new(), source };
+    let machine = FakeMachine::default();
+    let error = || TokenizerError::Codec("a bug".into());
+    let mut fake = Fake { spec, machine, most: 1, error, has_decoder: true };
+    let image = prismbench_core::RgbImage::new(4, 4, vec![7; 48]).unwrap();
+    let pictures = [crate::pictures::Prepared::new(0, "a".to_owned(), None, image)];
+    let default = Protocol::preset("default").unwrap();
+    let half = default.clone().with("element-type", "bf16").unwrap();
+    let why = |fake: &Fake, protocol: &Protocol| {
+        let inputs = Inputs::new(&pictures, protocol, (&Device::Cpu, 0)).unwrap();
+        super::passes::other_numbers(fake, &inputs)
+    };
+    assert_eq!(why(&fake, &default), None);
+    let reason = why(&fake, &half);
+    assert_eq!(reason.as_deref(), Some("`jpeg:75` has no weights that could be of bf16"));
+    fake.spec.weights = vec![prismbench_core::Weights { name: "a".into(), sha256: "b".into() }];
+    assert_eq!(why(&fake, &half), None);
 }
 
 #[test]

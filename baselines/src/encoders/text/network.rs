@@ -35,6 +35,7 @@ impl Network {
         let head = match config.style {
             TextStyle::Clip => {
                 let weight = tensors.take(PROJECTION)?;
+                let weight = tensors.for_products(&weight)?;
                 Linear::new(&weight, None, Activation::Identity).map_err(layer)?
             }
             TextStyle::Siglip => take_linear(&scope, HEAD, Activation::Identity, tensors)?,

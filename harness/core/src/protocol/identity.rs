@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Protocol;
+use crate::ElementType;
 
 /// A family of numbers, and with it the fields that decide them.
 ///
@@ -83,6 +84,13 @@ impl Concern {
 }
 
 impl Protocol {
+    /// The numbers that tokenizers compute with for a family: those of the protocol where they are among
+    /// what decides it, else f32.
+    #[must_use]
+    pub fn element_type_for(&self, concern: Concern) -> ElementType {
+        if concern.has("element-type") { self.element_type } else { ElementType::F32 }
+    }
+
     /// One line of JSON with all fields in alphabetical order.
     #[must_use]
     pub fn canonical(&self) -> String {
