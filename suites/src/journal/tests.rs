@@ -130,8 +130,8 @@ fn a_journal_gives_back_what_was_put_in() {
     let indices: Vec<u64> = found.pictures.iter().map(|picture| picture.0).collect();
     assert_eq!(indices, (0..TOTAL).filter(|index| index % 7 != 6).collect::<Vec<_>>());
     assert_eq!(found.skipped, [6, 13, 20, 27, 34]);
-    assert_eq!(f64::from_bits(found.numbers[1]), 1.0 / 1.5);
-    assert_eq!(f32::from_bits(found.rows[1][5 + 4]), 0.1 + 4.0);
+    assert_eq!(found.numbers[1], (1.0_f64 / 1.5).to_bits());
+    assert_eq!(found.rows[1][5 + 4], (0.1_f32 + 4.0).to_bits());
     assert_eq!(found.pictures[3].3, picture(3).digest);
 }
 
@@ -218,7 +218,10 @@ fn ranges_of_shards_follow_each_other_and_are_whole_units() {
             for index in 0..count {
                 let range = range(total, index, count);
                 assert_eq!(range.start, next);
-                assert!(range.end == total || range.end % 16 == 0, "{total} {index} {count}");
+                assert!(
+                    range.end == total || range.end.is_multiple_of(16),
+                    "{total} {index} {count}"
+                );
                 next = range.end;
             }
             assert_eq!(next, total);

@@ -109,6 +109,9 @@ fn dark(block: &[Prepared]) -> Vec<Reconstruction> {
     block.iter().map(dark).collect()
 }
 
+/// How many originals were computed in each space, and why what was made has no features.
+type Taken = (Vec<u64>, Vec<Result<(), Outcome>>);
+
 /// Measures a block and takes it in; for each space why what was made has no features.
 fn take(
     all: &mut Distributions<'_>,
@@ -122,7 +125,7 @@ fn take(
     let mut journal = Journals::Temporary.open("test", (&BTreeMap::new(), end), &mut Vec::new())?;
     let state = (fresh, spaces.clone());
     journal.push(block, Vec::new(), Block { state, rows, failed: false })?;
-    journal.recall(|mut block: Recalled<'_, (Vec<u64>, Vec<Result<(), Outcome>>)>| {
+    journal.recall(|mut block: Recalled<'_, Taken>| {
         let (fresh, spaces) = block.state.take().unwrap();
         let layer = all.take_originals(&block, &fresh)?;
         all.take_made(&block, (0, layer), spaces)?;
