@@ -16,7 +16,7 @@ use crate::pictures::{Blocks, Pictures, Prepared, Skipped};
 use crate::read_ahead::read_ahead;
 use crate::seen::Seen;
 use crate::suite::joint_sha256;
-use crate::{Context, Measured, SuiteError};
+use crate::{Context, Measured, Stage, SuiteError};
 
 /// Blocks that wait while a device computes.
 const AHEAD: usize = 2;
@@ -113,7 +113,10 @@ fn fill<P: Passing>(
         if block.failed {
             context.observer.failed();
         }
-        journal.push(&pictures, skipped, block)?;
+        {
+            let _write = Stage::Write.enter();
+            journal.push(&pictures, skipped, block)?;
+        }
         let done = journal.done();
         context.observer.progress(done, total);
         if done < total && context.interrupted.load(Ordering::Relaxed) {
