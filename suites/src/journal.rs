@@ -48,6 +48,8 @@ pub(crate) struct Journal {
     range: Range<u64>,
     /// Whether other journals hold the rest.
     is_shard: bool,
+    /// Pictures that are measured or left out.
+    done: u64,
     synced: Instant,
 }
 
@@ -96,7 +98,7 @@ impl Journal {
     fn temporary(range: Range<u64>) -> Self {
         let store = Store::temporary();
         let part = Part { store, file: None, frames: Vec::new(), found: 0, end: 0 };
-        Self { parts: vec![part], range, is_shard: false, synced: Instant::now() }
+        Self { parts: vec![part], range, is_shard: false, done: 0, synced: Instant::now() }
     }
 
     /// In a file that is made where there is none. What is in it of the same origin stays, up to the
@@ -130,7 +132,8 @@ impl Journal {
         }
         part.set_len(part.end).map_err(at)?;
         part.found = part.frames.len();
-        Ok(Self { parts: vec![part], range, is_shard: false, synced: Instant::now() })
+        let done = part.done();
+        Ok(Self { parts: vec![part], range, is_shard: false, done, synced: Instant::now() })
     }
 
     /// Positions of the pictures that are not measured yet.
@@ -160,7 +163,7 @@ impl Journal {
 
     /// Pictures that are measured or left out.
     pub(crate) fn done(&self) -> u64 {
-        self.parts.iter().flat_map(|part| &part.frames).map(|frame| u64::from(frame.pictures)).sum()
+        self.done
     }
 
     /// Adds what a block gave, and the pictures that were left out on the way to it.
@@ -208,6 +211,7 @@ impl Journal {
         let frame = frame.at(part.end);
         part.end = frame.end();
         part.frames.push(frame);
+        self.done += u64::from(pictures);
         if self.synced.elapsed() > SYNC {
             self.sync()?;
         }

@@ -41,6 +41,11 @@ impl Part {
         self.file.as_ref().map_or(Ok(()), |(_, file)| file.set_len(length))
     }
 
+    /// Pictures that are measured or left out in it.
+    pub(super) fn done(&self) -> u64 {
+        self.frames.iter().map(|frame| u64::from(frame.pictures)).sum()
+    }
+
     /// The line about its origin; `None` where there is no whole one.
     pub(super) fn origin_line(&self) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = vec![0; self.len()?.min(MAX_LINE) as usize];

@@ -106,7 +106,8 @@ impl Journal {
             parts.push(Part::of_shard(path, shard, (origin, expected))?);
         }
         let synced = std::time::Instant::now();
-        Ok(Self { parts, range: 0..total, is_shard: false, synced })
+        let done = parts.iter().map(Part::done).sum();
+        Ok(Self { parts, range: 0..total, is_shard: false, done, synced })
     }
 }
 
