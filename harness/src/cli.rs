@@ -268,6 +268,9 @@ pub(crate) struct MergeArgs {
     /// How progress is shown [default: bar on a terminal, else lines]
     #[arg(long, value_name = "HOW")]
     pub(crate) progress: Option<ProgressStyle>,
+    /// Where texts are embedded, the one thing that a merge computes with a network [default: as in the plan]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceChoice>,
 }
 
 /// Exit code 0 when the run or all of its shards are complete, else 4.

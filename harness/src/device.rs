@@ -204,8 +204,9 @@ mod tests {
         assert_eq!((plain.device, plain.hash()), (DeviceChoice::Cpu, cpu.hash()));
         assert!(!plain.text.contains("device"), "plans without one keep their hashes");
         assert_eq!(first.device, DeviceChoice::Cuda(0));
-        assert!(first.text.contains("device = \"cuda:0\"\n"), "{}", first.text);
-        assert!(first.hash() != plain.hash() && first.hash() != second.hash());
+        assert!(first.text.contains("device = \"cuda\"\n"), "{}", first.text);
+        assert_eq!(second.device, DeviceChoice::Cuda(1));
+        assert!(first.hash() != plain.hash() && first.hash() == second.hash());
         assert_eq!(DeviceChoice::Cpu.in_use(), None);
     }
 

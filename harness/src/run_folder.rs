@@ -25,8 +25,6 @@ pub(crate) struct RunFolder {
     pub(crate) provenance: Provenance,
     /// Which part of a run this is the folder of.
     shard: Option<Shard>,
-    /// How an earlier run of the plan ended.
-    pub(crate) earlier: Option<Status>,
 }
 
 pub(crate) const PLAN: &str = "plan.toml";
@@ -75,15 +73,8 @@ impl RunFolder {
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let provenance = Provenance::new(name, threads);
         let (records, samples) = (Vec::new(), Vec::new());
-        let mut folder = Self {
-            path: path.to_owned(),
-            _lock: lock,
-            records,
-            samples,
-            provenance,
-            shard: None,
-            earlier: None,
-        };
+        let mut folder =
+            Self { path: path.to_owned(), _lock: lock, records, samples, provenance, shard: None };
         match fs::read_to_string(path.join(PLAN)) {
             Ok(text) if text == plan.text => folder.take_up()?,
             Ok(_) => {
@@ -139,7 +130,6 @@ impl RunFolder {
         if let Ok(text) = fs::read_to_string(self.path.join("run.json"))
             && let Ok(earlier) = serde_json::from_str::<Provenance>(&text)
         {
-            self.earlier = Some(earlier.status);
             self.provenance.pictures = earlier.pictures;
             self.provenance.weights = earlier.weights;
         }

@@ -11,7 +11,7 @@ use prismbench_metrics::FeatureNetwork;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::journal::{Block, Journal, LOCAL, Origin, Recalled};
+use crate::journal::{Block, DEVICE, Journal, LOCAL, Origin, Recalled};
 use crate::pictures::{Blocks, Pictures, Prepared, Skipped};
 use crate::read_ahead::read_ahead;
 use crate::seen::Seen;
@@ -140,7 +140,7 @@ fn of_context(context: &Context<'_>) -> Origin {
         ("metrics", context.metrics.join(" ")),
         ("seed", context.seed.to_string()),
         ("layers", prismbench_kernels::nn::BITS.to_string()),
-        ("device", if context.device.is_cpu() { "cpu" } else { "cuda" }.to_owned()),
+        (DEVICE, if context.device.is_cpu() { "cpu" } else { "cuda" }.to_owned()),
         ("tool", env!("CARGO_PKG_VERSION").to_owned()),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -31,7 +31,7 @@ pub use error::JournalError;
 use frame::Frame;
 use part::Part;
 pub use place::Journals;
-pub(crate) use place::LOCAL;
+pub(crate) use place::{DEVICE, LOCAL};
 pub use progress::JournalProgress;
 
 /// Everything that decides what a journal holds, by name.

@@ -18,8 +18,10 @@ pub(crate) fn run(args: &MergeArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let shards = shard::complete(&args.runs)?;
     // A run that is there already is checked against this plan when it is opened.
     let kept = shards.first().map(|shard| shard.join(PLAN)).unwrap_or_default();
-    let args = as_a_run(args);
+    let (args, device) = (as_a_run(args), args.device);
     let plan = Plan::kept(&kept, &args)?;
+    // The plan stays what it is: a machine without a GPU may merge what some with one have measured.
+    let plan = Plan { device: device.unwrap_or(plan.device), ..plan };
     let parts: Vec<PathBuf> = shards.iter().map(|shard| shard.join(PARTS)).collect();
     let done = follow((&plan, &Extent::Merge(parts)), &path, &args, streams)?;
     show(&done, &path, streams)

@@ -180,7 +180,9 @@ impl Runner<'_, '_> {
             if self.is_judged(&row, comparison) {
                 continue;
             }
-            self.forecast(generator.as_ref(), count)?;
+            if !self.journals.is_merge() {
+                self.forecast(generator.as_ref(), count)?;
+            }
             let samples = Drawn {
                 generator: generator.as_ref(),
                 classes: &classes,

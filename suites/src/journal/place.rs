@@ -11,6 +11,9 @@ const UNIT: u64 = 16;
 /// Says of an origin what holds on one machine only, and shards need not agree in.
 pub(crate) const LOCAL: &str = "pictures' files";
 
+/// Where an origin was measured. The plan holds all shards to one kind of device; a merge may be on another.
+pub(crate) const DEVICE: &str = "device";
+
 /// Where the journals of a pass lie, and which pictures belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Journals {
@@ -133,7 +136,8 @@ impl Part {
             let found = "nothing that this build reads".to_owned();
             return Err(unlike("form", found, frame::FORMAT.to_owned()));
         };
-        let fields = origin.keys().chain(found.keys()).filter(|&field| field != LOCAL);
+        let fields =
+            origin.keys().chain(found.keys()).filter(|&field| field != LOCAL && field != DEVICE);
         for field in fields {
             if found.get(field) != origin.get(field) {
                 let of = |origin: &Origin| origin.get(field).cloned().unwrap_or_default();
