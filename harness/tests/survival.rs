@@ -83,6 +83,11 @@ fn samples(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("run/samples.parquet")).unwrap()
 }
 
+/// Kills that the long form asks for.
+fn long_form() -> Option<u64> {
+    std::env::var("PRISMBENCH_KILLS").ok().map(|text| text.parse().unwrap())
+}
+
 fn kill_after(mut child: Child, time: Duration) -> bool {
     std::thread::sleep(time);
     let killed = child.try_wait().unwrap().is_none();
@@ -108,7 +113,7 @@ fn judged() -> (tempfile::TempDir, String, String) {
 
 #[test]
 fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_left_over() {
-    let kills: u64 = std::env::var("PRISMBENCH_KILLS").map_or(12, |text| text.parse().unwrap());
+    let kills = long_form().unwrap_or(6);
     let mut moments = Stream::new("kills", 9, 0);
     let mut killed = 0;
     let (_folder, latents, inception) = judged();
@@ -137,7 +142,8 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
 /// nothing until everything fits, so that every write fails once.
 #[test]
 fn a_disk_that_is_full_at_any_write_is_named_and_the_run_ends_when_there_is_room() {
-    for run in RUNS {
+    let runs = if long_form().is_some() { &RUNS[..] } else { &RUNS[..1] };
+    for &run in runs {
         let (expected, columns, _) = straight(run);
         let (mut limit, mut refused) = (0_u64, 0);
         loop {
