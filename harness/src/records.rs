@@ -1,5 +1,8 @@
+use std::io;
+
 use prismbench_core::{Protocol, Record, Weights};
-use prismbench_suites::{Measurement, Pass, Report, Suite};
+use prismbench_reports::{SAMPLES_AT_ONCE, SampleColumns, SampleStream};
+use prismbench_suites::{Measured, Measurement, Report, Suite};
 use sha2::{Digest, Sha256};
 
 /// What every record of one pass has in common. The only place that builds a [`Record`].
@@ -86,33 +89,46 @@ pub(crate) fn sha256_of_all(weights: &[Weights]) -> String {
     }
 }
 
-/// Per-image values of one report, as the reports crate stores them.
-pub(crate) fn sample_columns(
+/// Per-image values of one report, as the reports crate stores them, some samples at a time.
+pub(crate) fn sample_stream<'a>(
     common: &Common<'_>,
     subject: &Subject<'_>,
-    pass: &Pass,
-    report: &Report,
-) -> prismbench_reports::SampleColumns {
-    let versioned = |id: &str| {
-        let known = common.suite.metrics();
-        known
-            .iter()
-            .find(|metric| metric.id == id)
-            .map_or_else(|| id.to_owned(), |metric| metric.versioned_id())
+    pictures: &'a Measured,
+    report: &'a Report,
+) -> SampleStream<'a> {
+    let known = common.suite.metrics();
+    let versioned = |id: &String| {
+        let metric = known.iter().find(|metric| metric.id == id);
+        metric.map_or_else(|| id.clone(), |metric| metric.versioned_id())
     };
-    prismbench_reports::SampleColumns {
+    let metrics: Vec<String> = report.per_image.iter().map(|(id, _)| versioned(id)).collect();
+    let empty = SampleColumns {
         tokenizer: subject.id.to_owned(),
         dataset: common.dataset.to_owned(),
         protocol: common.protocol.name.clone(),
         protocol_sha256: common.protocol.sha256_for(common.suite.concern()),
-        indices: pass.pictures.indices.clone(),
-        ids: pass.pictures.ids.clone(),
-        labels: pass.pictures.labels.clone(),
-        sizes: pass.pictures.sizes.clone(),
-        metrics: report
-            .per_image
-            .iter()
-            .map(|(id, values)| (versioned(id), values.clone()))
-            .collect(),
-    }
+        indices: Vec::new(),
+        ids: Vec::new(),
+        labels: Vec::new(),
+        sizes: Vec::new(),
+        metrics: metrics.iter().map(|name| (name.clone(), Vec::new())).collect(),
+    };
+    let mut each = pictures.pictures.iter();
+    let mut columns: Vec<_> = report.per_image.iter().map(|(_, column)| column.iter()).collect();
+    let piece = move || -> io::Result<Option<SampleColumns>> {
+        let mut piece = empty.clone();
+        for picture in each.by_ref().take(SAMPLES_AT_ONCE) {
+            let picture = picture?;
+            piece.indices.push(picture.index);
+            piece.ids.push(picture.id);
+            piece.labels.push(picture.label);
+            piece.sizes.push(picture.size);
+        }
+        for ((_, values), column) in piece.metrics.iter_mut().zip(&mut columns) {
+            *values = column.by_ref().take(SAMPLES_AT_ONCE).collect::<io::Result<_>>()?;
+        }
+        Ok(Some(piece).filter(|piece| !piece.indices.is_empty()))
+    };
+    let pieces = std::iter::repeat_with(piece).map(Result::transpose).map_while(|piece| piece);
+    SampleStream { metrics, pieces: Box::new(pieces) }
 }

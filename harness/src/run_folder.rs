@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use prismbench_core::{Outcome, Record};
-use prismbench_reports::{ReportError, SampleColumns, read_records, read_samples, write_samples};
+use prismbench_reports::{ReportError, SampleColumns, SampleStream, extend_samples, read_records};
 
 use prismbench_suites::{Journals, Stage};
 use sha2::{Digest, Sha256};
@@ -21,7 +21,6 @@ pub(crate) struct RunFolder {
     /// Held until the run ends; the system frees it with the process, however that ends.
     _lock: File,
     records: Vec<Record>,
-    samples: Vec<SampleColumns>,
     pub(crate) provenance: Provenance,
     /// Which part of a run this is the folder of.
     shard: Option<Shard>,
@@ -72,14 +71,13 @@ impl RunFolder {
         }
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let provenance = Provenance::new(name, threads);
-        let (records, samples) = (Vec::new(), Vec::new());
-        let mut folder =
-            Self { path: path.to_owned(), _lock: lock, records, samples, provenance, shard: None };
-        match fs::read_to_string(path.join(PLAN)) {
+        let (path, records) = (path.to_owned(), Vec::new());
+        let mut folder = Self { path, _lock: lock, records, provenance, shard: None };
+        match fs::read_to_string(folder.path.join(PLAN)) {
             Ok(text) if text == plan.text => folder.take_up()?,
             Ok(_) => {
                 let remedy = "choose another folder with --out, or replace it with --force";
-                return Err(Failure::Occupied { path: path.to_owned(), remedy });
+                return Err(Failure::Occupied { path: folder.path, remedy });
             }
             Err(_) => {
                 // The lock lies in the folder before the plan does: it alone makes no run folder.
@@ -137,15 +135,6 @@ impl RunFolder {
         let again: Vec<[String; 3]> =
             self.records.iter().filter(|record| failed(record)).map(job_of).collect();
         self.records.retain(|record| !again.contains(&job_of(record)));
-        let path = self.path.join(SAMPLES);
-        if path.is_file() {
-            self.samples = read_samples(&path)?;
-            let done: Vec<[String; 3]> = self.records.iter().map(job_of).collect();
-            self.samples.retain(|samples| {
-                let job = [&samples.tokenizer, &samples.dataset, &samples.protocol_sha256];
-                done.iter().any(|done| done.iter().eq(job))
-            });
-        }
         Ok(())
     }
 
@@ -167,11 +156,11 @@ impl RunFolder {
     pub(crate) fn add(
         &mut self,
         records: Vec<Record>,
-        samples: Vec<SampleColumns>,
+        samples: Vec<SampleStream<'_>>,
     ) -> Result<(), Failure> {
         let _write = Stage::Write.enter();
+        let done: Vec<[String; 3]> = self.records.iter().map(job_of).collect();
         self.records.extend(records);
-        self.samples.extend(samples);
         let mut lines = Vec::new();
         for record in &self.records {
             serde_json::to_writer(&mut lines, record)
@@ -184,7 +173,15 @@ impl RunFolder {
         // What lies there is of a run that was killed.
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&fresh)(error)),
-            _ => write_samples(&fresh, &self.samples)?,
+            _ => {
+                let earlier = Some(path.as_path()).filter(|path| path.is_file());
+                // What failed is measured again.
+                let is_done = |samples: &SampleColumns| {
+                    let job = [&samples.tokenizer, &samples.dataset, &samples.protocol_sha256];
+                    done.iter().any(|done| done.iter().eq(job))
+                };
+                extend_samples(&fresh, earlier, is_done, samples)?;
+            }
         }
         fs::rename(&fresh, &path).map_err(at(&path))?;
         self.write(RECORDS, &lines)?;

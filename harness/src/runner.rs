@@ -24,7 +24,7 @@ use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
-use crate::records::{Common, Subject, sample_columns, sha256_of_all};
+use crate::records::{Common, Subject, sample_stream, sha256_of_all};
 use crate::run_folder::{RunFolder, named_after};
 use crate::saving::{Arrays, Originals};
 
@@ -403,7 +403,7 @@ impl Runner<'_, '_> {
             let weights_sha256 = sha256_of_all(&spec.weights);
             let subject = Subject { id: &spec.id, variant: &loaded.variant, weights_sha256 };
             records.extend(common.of_report(&subject, report));
-            samples.push(sample_columns(&common, &subject, pass, report));
+            samples.push(sample_stream(&common, &subject, &pass.pictures, report));
         }
         let skipped = pass.pictures.skipped.iter();
         let skipped: Vec<SkippedPicture> = skipped
@@ -424,7 +424,7 @@ impl Runner<'_, '_> {
             split: job.pictures.part.name().to_owned(),
             protocol_sha256: job.protocol.sha256_for(job.suite.concern()),
             sha256: pass.pictures.sha256.clone(),
-            n: pass.pictures.ids.len() as u64,
+            n: pass.pictures.count() as u64,
             skipped,
         };
         let pictures = &mut self.folder.provenance.pictures;

@@ -38,6 +38,14 @@ pub trait Features: Sync {
     fn name(&self, row: usize) -> String {
         row.to_string()
     }
+
+    /// The same where an order is decided by it, which a name that cannot be read must not change.
+    ///
+    /// # Errors
+    /// Those of the file behind it.
+    fn ordering_name(&self, row: usize) -> io::Result<String> {
+        Ok(self.name(row))
+    }
 }
 
 /// Checks rows of features for values that are not finite.
@@ -171,6 +179,11 @@ impl Features for Selected<'_> {
     fn name(&self, row: usize) -> String {
         self.rows.get(row).map_or_else(|| row.to_string(), |&row| self.features.name(row))
     }
+
+    fn ordering_name(&self, row: usize) -> io::Result<String> {
+        let row = self.rows.get(row).ok_or(io::ErrorKind::InvalidInput)?;
+        self.features.ordering_name(*row)
+    }
 }
 
 /// Neighbouring columns of a set.
@@ -235,6 +248,10 @@ impl Features for Columns<'_> {
 
     fn name(&self, row: usize) -> String {
         self.features.name(row)
+    }
+
+    fn ordering_name(&self, row: usize) -> io::Result<String> {
+        self.features.ordering_name(row)
     }
 }
 

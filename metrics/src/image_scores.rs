@@ -1,11 +1,8 @@
 use std::collections::BTreeMap;
 
-use prismbench_core::PsnrDialect;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::interval_of_mean;
-use crate::psnr::from_mse;
-use crate::{Accumulator, MetricError};
+use crate::{Accumulator, MetricError, ScoreSequence};
 
 /// One score per image, keyed by the image's index: the accumulator of every per-image metric.
 ///
@@ -43,7 +40,8 @@ pub struct Summary {
     pub infinite: u64,
 }
 
-/// Ends of a 95 % percentile bootstrap interval over images.
+/// Ends of a 95 % interval over images: of the percentile bootstrap, or of more than
+/// [`BOOTSTRAP_MAX`](crate::BOOTSTRAP_MAX) images of the normal approximation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// Lower end.
@@ -57,6 +55,12 @@ impl ImageScores {
     #[must_use]
     pub fn new(aggregation: Aggregation) -> Self {
         Self { aggregation, scores: BTreeMap::new() }
+    }
+
+    /// How the scores become one value.
+    #[must_use]
+    pub fn aggregation(&self) -> Aggregation {
+        self.aggregation
     }
 
     /// The score of every image, by index.
@@ -94,32 +98,10 @@ impl Accumulator for ImageScores {
     }
 
     fn finish(self) -> Result<Summary, MetricError> {
-        if self.scores.is_empty() {
-            return Err(MetricError::TooFew { got: 0, needed: 1 });
-        }
-        let n = self.scores.len() as u64;
-        let finite: Vec<f64> =
-            self.scores.into_values().filter(|score| score.is_finite()).collect();
-        let infinite = n - finite.len() as u64;
-        let mean = (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64);
-        let interval = if infinite == 0 { interval_of_mean(&finite) } else { None };
-        Ok(match self.aggregation {
-            Aggregation::Mean => {
-                let interval = interval.map(|(low, high)| Interval { low, high });
-                Summary { n, value: mean, interval, infinite }
-            }
-            Aggregation::PsnrOfMean => pooled_psnr(n, mean, interval),
-        })
+        let mut sequence = ScoreSequence::new(self.aggregation);
+        self.scores.into_iter().try_for_each(|(index, score)| sequence.add(index, score))?;
+        sequence.finish()
     }
-}
-
-/// PSNR falls as the error grows, so the ends of the interval change places.
-fn pooled_psnr(n: u64, mean: Option<f64>, interval: Option<(f64, f64)>) -> Summary {
-    let psnr = |mse| Some(from_mse(mse, PsnrDialect::Global)).filter(|psnr| psnr.is_finite());
-    let value = mean.and_then(psnr);
-    let interval = interval
-        .and_then(|(small, large)| Some(Interval { low: psnr(large)?, high: psnr(small)? }));
-    Summary { n, value, interval, infinite: if value.is_none() { n } else { 0 } }
 }
 
 mod bits {

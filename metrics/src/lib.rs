@@ -38,6 +38,7 @@ mod random_filters;
 mod rate;
 mod retrieval;
 mod sample_means;
+mod score_sequence;
 mod spectrum;
 mod ssim;
 mod student;
@@ -92,6 +93,7 @@ pub use retrieval::{
     retrieve,
 };
 pub use sample_means::{MeanVector, SampleMeans};
+pub use score_sequence::{BOOTSTRAP_MAX, ScoreSequence};
 pub use spectrum::{
     BAND_ENERGY, BAND_RESPONSE, BANDS, BandCurves, ENERGY_BELOW, GridEnergy, GridLayout,
     LatentGrid, LatentSpectrum, PRISM_FIGURE, SPECTRAL_CENTROID, SPECTRAL_SLOPE, Spectrum,

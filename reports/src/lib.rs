@@ -55,4 +55,7 @@ pub use published::{
 pub use reproduce::{
     Agreement, Reproduction, Suspect, Target, Tolerance, Trial, write_reproduction,
 };
-pub use samples::{RunSamples, SampleColumns, read_samples, write_samples};
+pub use samples::{
+    RunSamples, SAMPLES_AT_ONCE, SampleColumns, SampleStream, extend_samples, read_samples,
+    write_samples,
+};

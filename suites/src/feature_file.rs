@@ -22,6 +22,7 @@ pub use error::FeatureFileError;
 pub(crate) use kept::{AddError, Item, Kept};
 pub(crate) use origin::Origin;
 
+use crate::column::Column;
 use crate::spool::Spool;
 use header::{Header, Layer, Layout};
 
@@ -226,10 +227,11 @@ impl Features for LayerOfFile<'_> {
 pub(crate) fn write(
     path: &Path,
     origin: &Origin,
-    digests: &[[u8; DIGEST]],
+    digests: &Column<[u8; DIGEST]>,
     layers: &[(&str, &Spool)],
 ) -> io::Result<()> {
-    let mut hash = Hashing(Sha256::new_with_prefix(digests.as_flattened()));
+    let mut hash = Hashing(Sha256::new());
+    digests.iter().try_for_each(|digest| hash.write_all(&digest?))?;
     for (_, spool) in layers {
         spool.copy_to(&mut hash)?;
     }
@@ -244,7 +246,7 @@ pub(crate) fn write(
     let mut file = BufWriter::new(NamedTempFile::new_in(folder)?);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;
-    file.write_all(digests.as_flattened())?;
+    digests.iter().try_for_each(|digest| file.write_all(&digest?))?;
     for (_, spool) in layers {
         spool.copy_to(&mut file)?;
     }

@@ -88,7 +88,7 @@ pub(crate) fn follow<P: Passing>(
     }
     let mut seen = Seen::default();
     journal.recall(|mut block: Recalled<'_, P::State>| {
-        seen.add(&block.pictures, std::mem::take(&mut block.skipped));
+        seen.add(&block.pictures, std::mem::take(&mut block.skipped))?;
         match block.state.take() {
             Some(state) => passing.take(block, state),
             None => Ok(()),
@@ -166,7 +166,7 @@ pub(crate) fn of_network(network: &dyn FeatureNetwork) -> (String, String) {
 impl Measured {
     /// Refuses a pass over no picture.
     pub(crate) fn some(self, pictures: &Pictures<'_>) -> Result<Self, SuiteError> {
-        if self.ids.is_empty() {
+        if self.pictures.is_empty() {
             let dataset = pictures.dataset.id().to_owned();
             return Err(SuiteError::NothingLeft { dataset, skipped: self.skipped.len() });
         }

@@ -118,7 +118,7 @@ impl GenerationSuite {
             return Ok(None);
         };
         let OfSamples { judging, saving } = pass;
-        let measurements = judging.finish(&measured, context, &mut warnings);
+        let measurements = judging.finish(&measured, context, &mut warnings)?;
         saving.map_or(Ok(()), Saving::finish)?;
         let latent = samples.latent();
         let report = Report { latent, measurements, ..Report::default() };

@@ -96,8 +96,7 @@ pub(crate) struct Recalled<'j, S> {
 impl Journal {
     /// In a temporary file.
     fn temporary(range: Range<u64>) -> Self {
-        let store = Store::temporary();
-        let part = Part { store, file: None, frames: Vec::new(), found: 0, end: 0 };
+        let part = Part::new(Store::temporary(), None);
         Self { parts: vec![part], range, is_shard: false, done: 0, synced: Instant::now() }
     }
 
@@ -118,28 +117,26 @@ impl Journal {
             part.end = line.len() as u64;
             part.scan().map_err(at)?;
             part.drop_damaged().map_err(at)?;
-            part.drop_failed();
+            part.drop_failed().map_err(at)?;
         } else {
             if let Some(field) = found.and_then(|found| frame::differs(&found, origin)) {
                 said.push(format!(
                     "what was measured before this run was stopped is measured again: {field} has changed"
                 ));
             }
-            part.frames.clear();
             part.set_len(0).map_err(at)?;
             part.store.write(0, &[&line]).map_err(at)?;
             part.end = line.len() as u64;
         }
         part.set_len(part.end).map_err(at)?;
-        part.found = part.frames.len();
-        let done = part.done();
+        part.found = part.blocks();
+        let done = part.done;
         Ok(Self { parts: vec![part], range, is_shard: false, done, synced: Instant::now() })
     }
 
     /// Positions of the pictures that are not measured yet.
     pub(crate) fn missing(&self) -> Range<u64> {
-        let last = self.parts.iter().flat_map(|part| &part.frames).next_back();
-        match last {
+        match self.parts.iter().rev().find_map(|part| part.last) {
             Some(frame) if frame.is_end() => self.range.end..self.range.end,
             Some(frame) => frame.next.clamp(self.range.start, self.range.end)..self.range.end,
             None => self.range.clone(),
@@ -153,7 +150,7 @@ impl Journal {
 
     /// Whether every block is there.
     pub(crate) fn is_whole(&self) -> bool {
-        self.parts.iter().all(|part| part.frames.last().is_some_and(Frame::is_end))
+        self.parts.iter().all(Part::is_whole)
     }
 
     /// Whether other journals hold the rest of the pictures.
@@ -208,9 +205,7 @@ impl Journal {
         let frame = Frame::new((flags, pictures, next), &head, &bytes);
         let Some(part) = self.parts.last_mut() else { return Ok(()) };
         part.store.write(part.end, &[&frame.header(), &head, &bytes]).map_err(at)?;
-        let frame = frame.at(part.end);
-        part.end = frame.end();
-        part.frames.push(frame);
+        part.push(frame.at(part.end));
         self.done += u64::from(pictures);
         if self.synced.elapsed() > SYNC {
             self.sync()?;
@@ -228,15 +223,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Reads the blocks back, in order. Blocks of an earlier process are checked against their sha256.
+    /// Reads the blocks back, in order.
     pub(crate) fn recall<S: DeserializeOwned, E: From<JournalError>>(
         &self,
         mut take: impl FnMut(Recalled<'_, S>) -> Result<(), E>,
     ) -> Result<(), E> {
         for part in &self.parts {
-            for (number, frame) in part.frames.iter().enumerate() {
-                take(part.recall(frame, number < part.found)?)?;
-            }
+            (0..part.blocks()).try_for_each(|number| take(part.recall(number)?))?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! **Invariant:** a suite names no concrete tokenizer and prints nothing.
 
 mod arrays;
+mod column;
 mod crop;
 mod encoder_space;
 mod extraction;
@@ -27,6 +28,7 @@ mod suite;
 mod throughput;
 
 pub use arrays::{ArrayError, ArrayWriter, Element};
+pub use column::Column;
 pub use crop::CropError;
 pub use encoder_space::{EncoderRule, EncoderSpace};
 pub use extraction::{Extracted, Extraction, embed, extract};
@@ -46,7 +48,8 @@ pub use retrieval::RetrievalSuite;
 pub use spectrum::SpectrumSuite;
 pub use stage::Stage;
 pub use suite::{
-    Context, Learns, Measured, Measurement, Observer, Pass, Report, Suite, SuiteError,
+    Context, Learns, Measured, MeasuredPicture, Measurement, Observer, Pass, Report, Suite,
+    SuiteError,
 };
 pub use throughput::ThroughputSuite;
 

@@ -1,3 +1,5 @@
+use std::io;
+
 use prismbench_core::{
     Choice, Concern, FeatureTap, MetricDef, Outcome, Pooling, ProbeRecipe, Protocol, Tokenizer,
 };
@@ -9,7 +11,7 @@ use prismbench_metrics::{Interval, MetricError};
 
 use crate::extraction::{Extracted, extract};
 use crate::suite::{Learns, joint_sha256, training};
-use crate::{Context, Measured, Measurement, Pass, Pictures, Report, Suite, SuiteError};
+use crate::{Column, Context, Measurement, Pass, Pictures, Report, Suite, SuiteError};
 
 /// Fits a classifier to frozen features of the training pictures and judges it on the others.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,14 +54,14 @@ impl Suite for ProbingSuite {
         let sets = Sets {
             recipe: pictures.protocol.probe,
             inputs: inputs(pictures.protocol),
-            train: labels(&train.pictures),
-            test: labels(&test.pictures),
+            train: train.pictures.labels()?,
+            test: test.pictures.labels()?,
             classes: pictures.dataset.classes().len(),
             reference: joint_sha256(&[&test.pictures.sha256, &train.pictures.sha256]),
         };
         let pairs = train.subjects.into_iter().zip(test.subjects);
-        let reports =
-            pairs.map(|(train, test)| sets.report(train, test, context.metrics)).collect();
+        let reports = pairs.map(|(train, test)| sets.report(train, test, context.metrics));
+        let reports = reports.collect::<io::Result<_>>()?;
         let warnings = [train.warnings, test.warnings].concat();
         Ok(Some(Pass { pictures: test.pictures, reports, warnings }))
     }
@@ -83,7 +85,7 @@ impl Sets {
         train: Result<Extracted, Outcome>,
         test: Result<Extracted, Outcome>,
         wanted: &[String],
-    ) -> Report {
+    ) -> io::Result<Report> {
         let mut report = Report::default();
         let found = train.and_then(|train| {
             let test = test?;
@@ -94,7 +96,7 @@ impl Sets {
         match found {
             Ok(probes) => {
                 for probe in &probes {
-                    self.add(probe, wanted, &mut report);
+                    self.add(probe, wanted, &mut report)?;
                 }
             }
             Err(outcome) => {
@@ -104,7 +106,7 @@ impl Sets {
                     metrics.map(|metric| self.measurement(metric, outcome.clone(), "")).collect();
             }
         }
-        report
+        Ok(report)
     }
 
     fn probes(&self, train: &Extracted, test: &Extracted) -> Result<Vec<Probe>, Outcome> {
@@ -122,7 +124,7 @@ impl Sets {
     }
 
     /// Adds the accuracies of a probe, and what it says of each picture.
-    fn add(&self, probe: &Probe, wanted: &[String], report: &mut Report) {
+    fn add(&self, probe: &Probe, wanted: &[String], report: &mut Report) -> io::Result<()> {
         // What a recipe chose is no setting that rows are told apart by; what it varies is one.
         let setting = match probe.setting {
             ProbeSetting::Neighbours(_) => probe.setting.to_string(),
@@ -153,8 +155,9 @@ impl Sets {
         let predictions = &probe.predictions;
         let right = predictions.ranks.iter().map(|rank| f64::from(u8::from(*rank == Some(0))));
         let class = predictions.first.iter().map(|&class| f64::from(class));
-        report.per_image.push((named(TOP1.id), right.collect()));
-        report.per_image.push((named("prediction"), class.collect()));
+        report.per_image.push((named(TOP1.id), Column::of(right)?));
+        report.per_image.push((named("prediction"), Column::of(class)?));
+        Ok(())
     }
 
     fn measurement(
@@ -193,11 +196,6 @@ fn inputs(protocol: &Protocol) -> ProbeInputs {
         }
         _ => ProbeInputs::Whole,
     }
-}
-
-/// The label of each picture; `None` where one has none.
-fn labels(pictures: &Measured) -> Option<Vec<u32>> {
-    pictures.labels.iter().copied().collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 mod distributions;
 mod perceptual;
+mod scored;
 mod subject;
+mod total;
 
 use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, Protocol, RgbImage, Tokenizer};
 use prismbench_metrics::{
-    Accumulator, BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageMetric,
-    ImageScores, LATENT_FLOATS, LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM, Summary,
+    BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageMetric, LATENT_FLOATS,
+    LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,7 @@ use crate::{Context, Measurement, NetworkKind, Pass, Report, Stage, Suite, Suite
 use distributions::Distributions;
 use perceptual::{Made, Perceptual};
 use subject::Subject;
+use total::Total;
 
 /// Encode, decode, and compare with the input.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,8 +93,8 @@ struct Going<'p, 'a> {
     tokenizers: &'p [&'p dyn Tokenizer],
     protocol: &'p Protocol,
     metrics: Vec<ImageMetric>,
-    /// What was taken in of each tokenizer, or why it cannot be measured any further.
-    subjects: Vec<(Subject, Option<Outcome>)>,
+    /// What was taken in of each tokenizer, and why it cannot be measured any further.
+    subjects: Vec<(Total, Option<Outcome>)>,
     perceptual: Option<Perceptual<'a>>,
     distributions: Distributions<'a>,
     /// Why a tokenizer is not measured any more.
@@ -181,18 +184,19 @@ impl Passing for Going<'_, '_> {
         let mut layer = self.distributions.take_originals(&block, &fresh)?;
         for (number, ((all, failure), found)) in self.subjects.iter_mut().zip(subjects).enumerate()
         {
-            let merged = match found {
+            let stopped = match found {
                 Ok((subject, spaces)) => {
                     let first = (number, layer);
                     layer = self.distributions.take_made(&block, first, spaces)?;
-                    all.merge(subject).map_err(|error| Outcome::failed(&error))
+                    all.take(&self.metrics, subject)?;
+                    None
                 }
-                Err(outcome) => Err(outcome),
+                Err(outcome) => Some(outcome),
             };
-            *failure = failure.take().or(merged.err());
+            *failure = failure.take().or(stopped);
         }
         if let Some(all) = &mut self.perceptual {
-            all.take(perceptual);
+            all.take(perceptual)?;
         }
         Ok(())
     }
@@ -215,7 +219,7 @@ impl<'p, 'a> Going<'p, 'a> {
         Ok(Self {
             tokenizers,
             protocol: pictures.protocol,
-            subjects: (0..count).map(|_| (Subject::new(&metrics), None)).collect(),
+            subjects: (0..count).map(|_| (Total::new(&metrics), None)).collect(),
             metrics,
             perceptual: lpips.map(|network| Perceptual::new(network, count)),
             distributions: Distributions::new(pictures, context, count, warnings)?,
@@ -239,11 +243,13 @@ impl<'p, 'a> Going<'p, 'a> {
     ) -> Vec<Report> {
         let Self { subjects, perceptual, distributions, metrics, .. } = self;
         let mut reports = Vec::with_capacity(subjects.len());
-        for (number, (subject, failure)) in subjects.into_iter().enumerate() {
-            let mut report = subject.report(&metrics, context.metrics, failure.as_ref());
+        let perceptual = perceptual.into_iter().flat_map(Perceptual::into_each);
+        let mut perceptual: Vec<_> = perceptual.map(Some).collect();
+        for (number, (total, failure)) in subjects.into_iter().enumerate() {
+            let mut report = total.report(&metrics, context.metrics, failure.as_ref());
             let mut added = Vec::new();
-            if let Some(perceptual) = &perceptual {
-                let (measurement, values) = perceptual.report(number, failure.as_ref());
+            if let Some(scores) = perceptual.get_mut(number).and_then(Option::take) {
+                let (measurement, values) = scores.report(failure.as_ref());
                 report.per_image.extend(values.map(|values| (LPIPS.id.to_owned(), values)));
                 added.push(measurement);
             }
@@ -294,23 +300,5 @@ fn without_network(
         reference: None,
         warnings: Vec::new(),
         replicates: Vec::new(),
-    }
-}
-
-fn outcome(scores: ImageScores) -> (Outcome, u64) {
-    match scores.finish() {
-        Ok(Summary { n, value, infinite: 0, interval }) => match value {
-            Some(value) => {
-                // A constant has no interval worth printing.
-                let interval = interval.filter(|interval| interval.low < interval.high);
-                let (low, high) = (interval.map(|i| i.low), interval.map(|i| i.high));
-                (Outcome::Ok { value, low, high }, n)
-            }
-            None => (Outcome::Infinite { infinite: n, finite_mean: None }, n),
-        },
-        Ok(Summary { n, value, infinite, .. }) => {
-            (Outcome::Infinite { infinite, finite_mean: value }, n)
-        }
-        Err(error) => (Outcome::failed(&error), 0),
     }
 }

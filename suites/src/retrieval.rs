@@ -77,9 +77,10 @@ impl Suite for RetrievalSuite {
             dialect: dialect(&protocol, context),
             filter: protocol.frequency_filter,
             reference: space::reference(&whole.pictures, &spaces.learnt_from, &texts),
-            n: whole.pictures.ids.len() as u64,
+            n: whole.pictures.count() as u64,
         };
-        let reports = findings.into_iter().map(|finding| finding.report(&rows)).collect();
+        let reports = findings.into_iter().map(|finding| finding.report(&rows));
+        let reports = reports.collect::<std::io::Result<_>>()?;
         warnings.dedup();
         Ok(Some(Pass { pictures: whole.pictures, reports, warnings }))
     }

@@ -1,8 +1,10 @@
+use std::io;
+
 use sha2::{Digest, Sha256};
 
-use crate::Measured;
 use crate::journal::Entry;
 use crate::pictures::Skipped;
+use crate::{Measured, MeasuredPicture};
 
 /// The pictures of a pass so far and the hash over their digests.
 #[derive(Default)]
@@ -12,15 +14,15 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn add(&mut self, pictures: &[Entry], skipped: Vec<Skipped>) {
+    pub(crate) fn add(&mut self, pictures: &[Entry], skipped: Vec<Skipped>) -> io::Result<()> {
         for picture in pictures {
-            self.measured.indices.push(picture.index);
-            self.measured.ids.push(picture.id.clone());
-            self.measured.labels.push(picture.label);
-            self.measured.sizes.push(picture.original);
+            let (index, id) = (picture.index, picture.id.clone());
+            let (label, size) = (picture.label, picture.original);
+            self.measured.pictures.push(MeasuredPicture { index, id, label, size })?;
             self.hash.update(picture.digest);
         }
         self.measured.skipped.extend(skipped);
+        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> Measured {

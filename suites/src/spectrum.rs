@@ -69,7 +69,7 @@ impl Suite for SpectrumSuite {
         let Some(measured) = measured else { return Ok(None) };
         let measured = measured.some(pictures)?;
         let going = pass.going;
-        let n = measured.ids.len() as u64;
+        let n = measured.count() as u64;
         let curves: Vec<_> = going.into_iter().map(Subject::finish).collect();
         let figures = if wanted.figure { figures(&curves) } else { Vec::new() };
         let rows = Rows { wanted: context.metrics, n };

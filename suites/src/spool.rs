@@ -2,6 +2,7 @@ use std::io::{self, Write};
 
 use prismbench_metrics::Features;
 
+use crate::column::Column;
 use crate::store::Store;
 
 /// Rows of features of one layer, one per sample, in the order in which they came.
@@ -11,20 +12,24 @@ use crate::store::Store;
 pub(crate) struct Spool {
     columns: usize,
     /// What the sample of each row is called.
-    names: Vec<String>,
+    names: Column<String>,
     /// Ordered by their first rows.
     pieces: Vec<Piece>,
+    /// Where they lie.
+    stores: Vec<Store>,
     /// For rows that lie nowhere else.
     own: Option<Store>,
 }
 
-/// Consecutive rows that lie one after the other.
+/// Consecutive rows that lie one after the other, up to the first of the next piece. There is one for
+/// every few samples, so each is small.
+#[derive(Clone, Copy)]
 struct Piece {
-    first: usize,
-    rows: usize,
-    store: Store,
     /// Where the first of them begins.
     start: u64,
+    first: u32,
+    /// Number of the store.
+    store: u32,
 }
 
 /// Rows that lie somewhere already.
@@ -37,7 +42,13 @@ pub(crate) struct StoredRows<'a> {
 
 impl Spool {
     pub(crate) fn new(columns: usize) -> Self {
-        Self { columns, names: Vec::new(), pieces: Vec::new(), own: None }
+        Self {
+            columns,
+            names: Column::default(),
+            pieces: Vec::new(),
+            stores: Vec::new(),
+            own: None,
+        }
     }
 
     /// Adds the row of the next sample.
@@ -47,9 +58,9 @@ impl Spool {
         }
         let own = self.own.get_or_insert_with(Store::temporary).clone();
         let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let is_own = |piece: &&Piece| piece.store.is(&own);
-        let last = self.pieces.iter().rfind(is_own);
-        let start = last.map_or(0, |piece| piece.end(self.columns));
+        let is_own = |&number: &usize| self.stores[self.pieces[number].store as usize].is(&own);
+        let last = (0..self.pieces.len()).rev().find(is_own);
+        let start = last.map_or(0, |number| self.end(number));
         own.write(start, &[&bytes])?;
         self.adopt([name], &StoredRows { store: &own, start, columns: self.columns })
     }
@@ -63,36 +74,47 @@ impl Spool {
         if stored.columns != self.columns {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let first = self.names.len();
-        self.names.extend(names.into_iter().map(str::to_owned));
-        let rows = self.names.len() - first;
-        let columns = self.columns;
-        let follows =
-            |piece: &&mut Piece| piece.store.is(stored.store) && piece.end(columns) == stored.start;
-        match self.pieces.last_mut().filter(follows) {
-            Some(piece) => piece.rows += rows,
-            None if rows == 0 => {}
-            None => {
-                let (store, start) = (stored.store.clone(), stored.start);
-                self.pieces.push(Piece { first, rows, store, start });
-            }
+        let first = u32::try_from(self.names.len()).map_err(io::Error::other)?;
+        let last = self.pieces.len().checked_sub(1);
+        let follows = last.is_some_and(|last| {
+            self.stores[self.pieces[last].store as usize].is(stored.store)
+                && self.end(last) == stored.start
+        });
+        names.into_iter().try_for_each(|name| self.names.push(name.to_owned()))?;
+        if !follows && self.names.len() > first as usize {
+            let store = self.number_of(stored.store)?;
+            self.pieces.push(Piece { start: stored.start, first, store });
         }
         Ok(())
     }
 
     /// Copies all rows, as they lie in memory and on disk, to `to`.
     pub(crate) fn copy_to(&self, to: &mut impl Write) -> io::Result<()> {
-        self.pieces.iter().try_for_each(|piece| {
-            let bytes = piece.rows * self.columns * size_of::<f32>();
-            piece.store.copy_to(piece.start, bytes as u64, to)
+        self.pieces.iter().enumerate().try_for_each(|(number, piece)| {
+            let store = &self.stores[piece.store as usize];
+            store.copy_to(piece.start, self.end(number) - piece.start, to)
         })
     }
-}
 
-impl Piece {
-    /// Where what follows its last row begins.
-    fn end(&self, columns: usize) -> u64 {
-        self.start + (self.rows * columns * size_of::<f32>()) as u64
+    fn number_of(&mut self, store: &Store) -> io::Result<u32> {
+        let known = self.stores.iter().rposition(|known| known.is(store));
+        let number = known.unwrap_or_else(|| {
+            self.stores.push(store.clone());
+            self.stores.len() - 1
+        });
+        u32::try_from(number).map_err(io::Error::other)
+    }
+
+    /// Rows up to the end of a piece.
+    fn rows_before(&self, number: usize) -> usize {
+        self.pieces.get(number + 1).map_or(self.names.len(), |next| next.first as usize)
+    }
+
+    /// Where what follows the last row of a piece begins.
+    fn end(&self, number: usize) -> u64 {
+        let piece = self.pieces[number];
+        let rows = self.rows_before(number) - piece.first as usize;
+        piece.start + (rows * self.columns * size_of::<f32>()) as u64
     }
 }
 
@@ -113,11 +135,13 @@ impl Features for Spool {
         let width = self.columns * size_of::<f32>();
         let mut bytes = vec![0; size_of_val(into)];
         let (mut row, mut rest) = (first, bytes.as_mut_slice());
-        let from = self.pieces.partition_point(|piece| piece.first + piece.rows <= first);
-        for piece in &self.pieces[from..] {
-            let count = (piece.first + piece.rows - row).min(rest.len() / width.max(1));
+        let from = self.pieces.partition_point(|piece| piece.first as usize <= first);
+        for number in from.saturating_sub(1)..self.pieces.len() {
+            let piece = self.pieces[number];
+            let count = (self.rows_before(number) - row).min(rest.len() / width.max(1));
             let (here, after) = rest.split_at_mut(count * width);
-            piece.store.read(piece.start + ((row - piece.first) * width) as u64, here)?;
+            let start = piece.start + ((row - piece.first as usize) * width) as u64;
+            self.stores[piece.store as usize].read(start, here)?;
             (row, rest) = (row + count, after);
             if rest.is_empty() {
                 break;
@@ -129,7 +153,11 @@ impl Features for Spool {
     }
 
     fn name(&self, row: usize) -> String {
-        self.names.get(row).cloned().unwrap_or_else(|| row.to_string())
+        self.ordering_name(row).unwrap_or_else(|_| row.to_string())
+    }
+
+    fn ordering_name(&self, row: usize) -> io::Result<String> {
+        Ok(self.names.get(row)?.unwrap_or_else(|| row.to_string()))
     }
 }
 

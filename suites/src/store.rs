@@ -19,7 +19,12 @@ impl<T: Read + Write + Seek + Send> Bytes for T {}
 impl Store {
     /// Nothing yet; gone with the last of its readers.
     pub(crate) fn temporary() -> Self {
-        Self(Arc::new(Mutex::new(Box::new(SpooledTempFile::new(IN_MEMORY)))))
+        Self::temporary_beyond(IN_MEMORY)
+    }
+
+    /// The same, in memory up to so many bytes.
+    pub(crate) fn temporary_beyond(bytes: usize) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(SpooledTempFile::new(bytes)))))
     }
 
     /// What lies in a file.

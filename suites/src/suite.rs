@@ -1,3 +1,4 @@
+use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use prismbench_core::{
 };
 use prismbench_data::LatentFileError;
 use prismbench_metrics::MetricError;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::column::Column;
 use crate::feature_file::FeatureFileError;
 use crate::generation::{MomentsFileError, Unlike};
 use crate::journal::{JournalError, Journals};
@@ -139,7 +142,7 @@ pub trait Observer {
 }
 
 /// What one pass over the pictures gave.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pass {
     /// The pictures that were measured.
     pub pictures: Measured,
@@ -150,24 +153,47 @@ pub struct Pass {
 }
 
 /// The pictures that entered a pass.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Measured {
-    /// Index of each within the data set.
-    pub indices: Vec<u64>,
-    /// Id of each.
-    pub ids: Vec<String>,
-    /// Label of each.
-    pub labels: Vec<Option<u32>>,
-    /// Columns and rows of each before the crop.
-    pub sizes: Vec<Option<(u32, u32)>>,
+    /// In their order.
+    pub pictures: Column<MeasuredPicture>,
     /// sha256 over the ids and pixels of all, in hexadecimal.
     pub sha256: String,
     /// Those that were left out.
     pub skipped: Vec<Skipped>,
 }
 
+/// A picture that entered a pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredPicture {
+    /// Its index within the data set.
+    pub index: u64,
+    /// Its id.
+    pub id: String,
+    /// Its class, where it has one.
+    pub label: Option<u32>,
+    /// Columns and rows before the crop, where they are known.
+    pub size: Option<(u32, u32)>,
+}
+
+impl Measured {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.pictures.len()
+    }
+
+    /// The class of each picture; `None` where one has none.
+    ///
+    /// # Errors
+    /// Those of the temporary file that holds them.
+    pub fn labels(&self) -> io::Result<Option<Vec<u32>>> {
+        self.pictures.iter().map(|picture| Ok(picture?.label)).collect()
+    }
+}
+
 /// What a pass says of one tokenizer.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// Shape of one image's latent, or `mixed`.
     pub latent: String,
@@ -176,7 +202,7 @@ pub struct Report {
     /// One per metric, in the order of the suite's metrics.
     pub measurements: Vec<Measurement>,
     /// Per-image values in the metric's unit, in the order of the pictures, by metric id.
-    pub per_image: Vec<(String, Vec<f64>)>,
+    pub per_image: Vec<(String, Column<f64>)>,
 }
 
 /// One number of a tokenizer, or why there is none.
@@ -335,7 +361,7 @@ pub enum SuiteError {
     Reference(#[from] FeatureFileError),
     /// Features could not be put aside or read back.
     #[error("put features aside")]
-    Spool(#[from] std::io::Error),
+    Spool(#[from] io::Error),
     /// What was measured could not be put down or read back.
     #[error(transparent)]
     Journal(#[from] JournalError),

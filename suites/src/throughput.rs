@@ -118,7 +118,7 @@ impl Suite for ThroughputSuite {
         let block = blocks.next_block()?.unwrap_or_default();
         let mut seen = Seen::default();
         let entries: Vec<Entry> = block.iter().map(Entry::of).collect();
-        seen.add(&entries, blocks.skipped().to_vec());
+        seen.add(&entries, blocks.skipped().to_vec())?;
         let measured = seen.finish();
         let lent = (context.device, context.seed);
         let Some(inputs) = Inputs::new(&block, pictures.protocol, lent) else {

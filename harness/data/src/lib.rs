@@ -44,7 +44,7 @@ pub use rows::numbered;
 pub use spec::{DataSpec, OpenParquet, ParquetFiles, open, open_with, open_within};
 pub use split::{Split, SplitSpec, Splits};
 pub use stamp::Stamp;
-pub use synthetic::Synthetic;
+pub use synthetic::{SceneSide, Synthetic};
 pub use webdataset::ShardError;
 
 /// A finite, ordered set of pictures with stable ids.

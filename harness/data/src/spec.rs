@@ -2,8 +2,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DataError;
 use super::split::Split;
+use super::{DataError, SceneSide};
 
 mod folder_kind;
 mod opening;
@@ -22,12 +22,14 @@ pub enum DataSpec {
         /// The split.
         split: Split,
     },
-    /// Procedural scenes: `synthetic:SEED:N`.
+    /// Procedural scenes: `synthetic:SEED:N`, or `synthetic:SEED:N:SIDE` of another size.
     Synthetic {
         /// Seed of the set.
         seed: u64,
         /// Pictures in the set; at least 1.
         count: u64,
+        /// Size of the pictures.
+        side: SceneSide,
     },
     /// Captions and the folder of their pictures: `coco:JSON:IMAGES` or, of Karpathy's splits,
     /// `coco:JSON:IMAGES#test`.
@@ -120,8 +122,7 @@ impl FromStr for DataSpec {
         let (path, split) = divide(if kind.0.is_empty() { text } else { kind.1 });
         let pair = || path.split_once(':').filter(|(a, b)| !a.is_empty() && !b.is_empty());
         match kind.0 {
-            "synthetic" => synthetic(kind.1)
-                .ok_or_else(|| bad("`synthetic:SEED:N`, N at least 1, as in `synthetic:7:64`")),
+            "synthetic" => synthetic(kind.1).ok_or_else(|| bad(SYNTHETIC)),
             "coco" => {
                 let (captions, images) =
                     pair().ok_or_else(|| bad("`coco:JSON:IMAGES` or `coco:JSON:IMAGES#SPLIT`"))?;
@@ -150,7 +151,12 @@ impl fmt::Display for DataSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let split = match self {
             Self::Path(path) => return write!(f, "{}", path.display()),
-            Self::Synthetic { seed, count } => return write!(f, "synthetic:{seed}:{count}"),
+            Self::Synthetic { seed, count, side } if *side == SceneSide::default() => {
+                return write!(f, "synthetic:{seed}:{count}");
+            }
+            Self::Synthetic { seed, count, side } => {
+                return write!(f, "synthetic:{seed}:{count}:{side}");
+            }
             Self::Idx { images, labels } => {
                 return write!(f, "idx:{}:{}", images.display(), labels.display());
             }
@@ -175,10 +181,18 @@ impl fmt::Display for DataSpec {
     }
 }
 
+/// What stands behind `synthetic:`.
+const SYNTHETIC: &str = "`synthetic:SEED:N`, N at least 1, as in `synthetic:7:64`, or \
+                         `synthetic:SEED:N:SIDE` with a shorter side of 32 to 1024 pixels";
+
 fn synthetic(numbers: &str) -> Option<DataSpec> {
-    let (seed, count) = numbers.split_once(':')?;
+    let (seed, rest) = numbers.split_once(':')?;
+    let (count, side) = match rest.split_once(':') {
+        Some((count, side)) => (count, SceneSide::new(side.parse().ok()?)?),
+        None => (rest, SceneSide::default()),
+    };
     let (seed, count) = (seed.parse().ok()?, count.parse().ok()?);
-    (count > 0).then_some(DataSpec::Synthetic { seed, count })
+    (count > 0).then_some(DataSpec::Synthetic { seed, count, side })
 }
 
 /// A path and the split behind its last `#`; a `#` before another word is a part of the path.

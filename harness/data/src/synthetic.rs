@@ -28,12 +28,13 @@
 //! integer or IEEE `+ - * /` and square root; the only transcendental functions are those of the
 //! `libm` crate. A change that alters any picture must change the hashes in the tests below.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use prismbench_core::{RgbImage, Sample, Stream};
 
-use super::{DataError, Dataset, Pending, Samples, check_range};
+use super::{DataError, DataSpec, Dataset, Pending, Samples, check_range};
 
 mod canvas;
 mod caption;
@@ -52,16 +53,45 @@ use texture::Texture;
 
 /// `count` procedural scenes of one seed: dead leaves behind a figure whose kind is the class.
 ///
-/// Ten classes, two captions a sample, sides 288 by 288 to 432, ids `000000` onwards. Sample `i`
-/// depends on the seed and on `i` only and has the same bits on every machine. The head of this
+/// Ten classes, two captions a sample, sides 288 by 288 to 432 unless another is asked for, ids `000000` onwards.
+/// Sample `i` depends on the seed, the side and on `i` only and has the same bits on every machine. The head of this
 /// file tells the construction and its sources.
 #[derive(Clone)]
 pub struct Synthetic {
     id: String,
     seed: u64,
     count: u64,
+    side: SceneSide,
     classes: Vec<String>,
     texture: Arc<Texture>,
+}
+
+/// The shorter side of scenes in pixels, 32 to 1,024.
+///
+/// Figures and the largest leaves keep their share of the picture, the smallest leaves and the grain
+/// their pixels: a small scene has as much detail in a pixel as a large one, and less in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SceneSide(u16);
+
+impl SceneSide {
+    /// `None` where it is out of bounds.
+    #[must_use]
+    pub fn new(pixels: u16) -> Option<Self> {
+        (32..=1_024).contains(&pixels).then_some(Self(pixels))
+    }
+}
+
+impl Default for SceneSide {
+    /// 288: above 256, so that a crop to that resamples.
+    fn default() -> Self {
+        Self(288)
+    }
+}
+
+impl fmt::Display for SceneSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl Synthetic {
@@ -72,15 +102,24 @@ impl Synthetic {
             id: format!("synthetic:{seed}:{count}"),
             seed,
             count,
+            side: SceneSide::default(),
             classes: Kind::ALL.iter().map(|kind| kind.name().to_owned()).collect(),
             texture: Arc::new(Texture::new(seed)),
         }
     }
 
+    /// The same scenes in another size; the id then ends with the side.
+    #[must_use]
+    pub fn with_side(self, side: SceneSide) -> Self {
+        let (seed, count) = (self.seed, self.count);
+        let id = DataSpec::Synthetic { seed, count, side }.to_string();
+        Self { id, side, ..self }
+    }
+
     #[expect(clippy::expect_used, reason = "a canvas develops into 3 bytes for each of its pixels")]
     fn sample(&self, index: u64) -> Sample {
         let label = label(self.seed, index);
-        let scene = Scene::draw(self.seed, index, Kind::ALL[label]);
+        let scene = Scene::draw(self.seed, index, Kind::ALL[label], self.side.0.into());
         let pixels = scene.render(self.seed, index, &self.texture);
         let image = RgbImage::new(scene.width, scene.height, pixels).expect("length fits the size");
         let captions = caption::captions(&scene);
@@ -180,6 +219,32 @@ mod tests {
     }
 
     #[test]
+    fn small_scenes_have_their_size_and_show_what_large_ones_do() {
+        let (small, large) = (SceneSide::new(64).unwrap(), SceneSide::default());
+        let small = load(&Synthetic::new(7, 40).with_side(small), 0..40);
+        let same = load(&Synthetic::new(7, 40).with_side(large), 0..4);
+        let large = load(&Synthetic::new(7, 40), 0..40);
+        assert_eq!(same, large[..4]);
+        for (small, large) in small.iter().zip(&large) {
+            assert_eq!((&small.captions, small.label), (&large.captions, large.label));
+            let (width, height) = (large.image.width(), large.image.height());
+            let scaled = (width * 64 / 288, height * 64 / 288);
+            assert!((small.image.width().abs_diff(scaled.0)) <= 1, "{width} {height}");
+            assert!((small.image.height().abs_diff(scaled.1)) <= 1, "{width} {height}");
+        }
+        // A bit of a small scene's statistics: its channels go together as those of a large one.
+        let green = |samples: &[Sample]| {
+            let each = samples.iter().map(|one| statistics::correlation(&one.image, 0, 1));
+            each.sum::<f64>() / samples.len() as f64
+        };
+        assert!((green(&small) - green(&large)).abs() < 0.1);
+        assert_eq!(
+            hash(&small[0]),
+            "41c938584128b07d480541d6ebff4f4b20a2c3470a604def15036e6a89a47544"
+        );
+    }
+
+    #[test]
     fn seeds_give_different_pictures() {
         let (one, two) = (load(&Synthetic::new(1, 2), 0..2), load(&Synthetic::new(2, 2), 0..2));
         assert!(one.iter().zip(&two).all(|(a, b)| a.image.pixels() != b.image.pixels()));
@@ -210,7 +275,7 @@ mod tests {
         let set = Synthetic::new(3, 200);
         for index in 0..200 {
             let label = label(3, index);
-            let captions = caption::captions(&Scene::draw(3, index, Kind::ALL[label]));
+            let captions = caption::captions(&Scene::draw(3, index, Kind::ALL[label], 288));
             let [first, second] = &captions[..] else { panic!("{captions:?}") };
             // "a SIZE COLOUR KIND ...": the main figure comes first.
             assert_eq!(first.split(' ').nth(3), Some(set.classes()[label].as_str()), "{first}");
@@ -249,7 +314,7 @@ mod tests {
         let set = Synthetic::new(13, 60);
         for sample in load(&set, 0..60) {
             let kind = Kind::ALL[sample.label.unwrap() as usize];
-            let figure = Scene::draw(13, sample.index, kind).main.figure();
+            let figure = Scene::draw(13, sample.index, kind, 288).main.figure();
             // Mean colours well inside and in a band 2 to 20 pixels outside.
             let mut sums = [[0.0_f64; 4]; 2];
             for (i, pixel) in sample.image.pixels().chunks_exact(3).enumerate() {

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
 }
 
 /// What `--data` takes.
-const DATA: [(&str, &str); 10] = [
+const DATA: [(&str, &str); 11] = [
     ("FOLDER", "pictures under a folder, class = first folder below it"),
     ("FOLDER#SPLIT", "train, val or test: a folder of that name, or files named by it"),
     ("FILE.npz", "`arr_0`, u8 [N, H, W, 3]; `arr_1` labels and `ids` where they are there"),
@@ -48,6 +48,7 @@ const DATA: [(&str, &str); 10] = [
     ("idx:IMAGES:LABELS", "files like MNIST's, gzipped or not; or their folder with #SPLIT"),
     ("BATCH.bin", "CIFAR-10's binary version; or its folder with #SPLIT"),
     ("synthetic:SEED:N", "N procedural scenes with natural statistics, classes and captions"),
+    ("synthetic:SEED:N:SIDE", "the same with a shorter side of SIDE pixels in place of 288"),
 ];
 
 fn section(what: &str) -> String {

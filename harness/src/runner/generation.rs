@@ -378,7 +378,7 @@ impl Runner<'_, '_> {
             split: "samples".to_owned(),
             protocol_sha256: comparison.protocol.sha256_for(GenerationSuite.concern()),
             sha256: pass.pictures.sha256.clone(),
-            n: pass.pictures.ids.len() as u64,
+            n: pass.pictures.count() as u64,
             skipped: Vec::new(),
         };
         let pictures = &mut self.folder.provenance.pictures;

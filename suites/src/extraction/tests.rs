@@ -180,7 +180,7 @@ fn pass(
     let extracted = found.subjects.remove(0);
     if let Ok(extracted) = &extracted {
         assert_eq!(extracted.computed, fake.seen.load(Ordering::Relaxed) as u64);
-        assert_eq!(extracted.features().rows(), found.pictures.ids.len());
+        assert_eq!(extracted.features().rows(), found.pictures.count());
         assert_eq!(extracted.latent, "3x2x2");
     }
     (extracted.map(|extracted| rows(&extracted)), fake.seen(), found.warnings)
@@ -310,10 +310,11 @@ fn neither_batches_nor_the_order_of_tokenizers_move_a_bit() {
         let found = found.unwrap().unwrap();
         let rows: Vec<Vec<f32>> =
             found.subjects.iter().map(|subject| rows(subject.as_ref().ok().unwrap())).collect();
-        (found.pictures, rows)
+        let pictures: Vec<_> = found.pictures.pictures.iter().map(Result::unwrap).collect();
+        (pictures, found.pictures.sha256, rows)
     };
     let expected = of(1);
-    assert_eq!(expected.1[0].len(), 9 * 16 * 3);
+    assert_eq!(expected.2[0].len(), 9 * 16 * 3);
     for batch in [2, 4, 64] {
         assert_eq!(of(batch), expected);
     }

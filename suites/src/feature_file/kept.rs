@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use prismbench_metrics::{FeatureRows, Features as _};
 
 use super::{DIGEST, FeatureFile, Origin, write};
+use crate::column::Column;
 use crate::spool::{Spool, StoredRows};
 
 /// Features of a pass, some of them remembered from an earlier one.
 pub(crate) struct Kept {
     layers: Vec<Layer>,
-    digests: Vec<[u8; DIGEST]>,
+    digests: Column<[u8; DIGEST]>,
     known: Option<FeatureFile>,
     /// Where they are kept; `None` for what is quicker made than read.
     path: Option<PathBuf>,
@@ -53,7 +54,7 @@ impl Kept {
             Layer { name, columns, spool }
         };
         let layers = layers.iter().map(layer).collect();
-        Self { layers, digests: Vec::new(), known: None, path: None, origin, fresh: 0 }
+        Self { layers, digests: Column::default(), known: None, path: None, origin, fresh: 0 }
     }
 
     /// The same with the entry of the cache for `set`; a damaged one is left alone and replaced at
@@ -132,11 +133,11 @@ impl Kept {
     pub(crate) fn take<'n>(
         &mut self,
         names: impl Iterator<Item = &'n str> + Clone,
-        digests: impl Iterator<Item = [u8; DIGEST]>,
+        mut digests: impl Iterator<Item = [u8; DIGEST]>,
         layers: &[&StoredRows<'_>],
         fresh: u64,
     ) -> io::Result<()> {
-        self.digests.extend(digests);
+        digests.try_for_each(|digest| self.digests.push(digest))?;
         self.fresh += fresh;
         for (layer, stored) in self.layers.iter_mut().zip(layers) {
             let spool = layer.spool.get_or_insert_with(|| Spool::new(stored.columns));
@@ -152,7 +153,8 @@ impl Kept {
         compute: impl FnMut(&[usize]) -> Result<Vec<FeatureRows>, E>,
     ) -> Result<(), AddError<E>> {
         let (rows, fresh) = self.rows(items, compute).map_err(AddError::Compute)?;
-        self.digests.extend(items.iter().map(|item| item.digest));
+        let mut digests = items.iter().map(|item| item.digest);
+        digests.try_for_each(|digest| self.digests.push(digest)).map_err(AddError::Spool)?;
         self.fresh += fresh;
         for (layer, rows) in self.layers.iter_mut().zip(&rows) {
             let spool = layer.spool.get_or_insert_with(|| Spool::new(rows.width()));
@@ -207,7 +209,7 @@ impl Kept {
     fn is_worth_keeping(&self) -> bool {
         let grows = |known: &FeatureFile| {
             self.digests.len() >= known.len()
-                || !self.digests.iter().any(|digest| known.knows(digest))
+                || !self.digests.iter().flatten().any(|digest| known.knows(&digest))
         };
         self.fresh > 0 && self.known.as_ref().is_none_or(grows)
     }
@@ -218,8 +220,8 @@ impl Kept {
         let is_other = |name: &str| self.layers.iter().all(|layer| layer.name != name);
         let carry = |(name, columns): (&str, usize)| {
             let mut spool = Spool::new(columns);
-            for digest in &self.digests {
-                spool.push("", &known.row(digest, name)?.ok()?).ok()?;
+            for digest in self.digests.iter() {
+                spool.push("", &known.row(&digest.ok()?, name)?.ok()?).ok()?;
             }
             Some((name.to_owned(), spool))
         };

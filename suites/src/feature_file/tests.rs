@@ -22,7 +22,13 @@ const DIGESTS: [[u8; DIGEST]; 3] = [[1; DIGEST], [2; DIGEST], [1; DIGEST]];
 fn written(folder: &Path) -> PathBuf {
     let path = folder.join("made/features.safetensors");
     let (pooled, spatial) = (spool(4, 3), spool(2, 3));
-    write(&path, &origin("64"), &DIGESTS, &[("pooled", &pooled), ("spatial", &spatial)]).unwrap();
+    write(
+        &path,
+        &origin("64"),
+        &Column::of(DIGESTS).unwrap(),
+        &[("pooled", &pooled), ("spatial", &spatial)],
+    )
+    .unwrap();
     path
 }
 
@@ -175,7 +181,8 @@ fn features_that_are_not_finite_are_not_handed_out() {
     let path = folder.path().join("features.safetensors");
     let mut spool = spool(2, 1);
     spool.push("", &[0.0, f32::NAN]).unwrap();
-    write(&path, &origin("64"), &DIGESTS[..2], &[("pooled", &spool)]).unwrap();
+    let digests = Column::of(DIGESTS[..2].iter().copied()).unwrap();
+    write(&path, &origin("64"), &digests, &[("pooled", &spool)]).unwrap();
     let file = FeatureFile::open(&path).unwrap();
     let layer = file.layer(Tap::Pooled).unwrap();
     layer.read(0, &mut [0.0; 2]).unwrap();

@@ -4,10 +4,11 @@ use prismbench_core::{MetricDef, Outcome, Protocol, Tokenizer};
 use prismbench_metrics::{FeatureRows, MetricError, RFID};
 
 use super::bounds::Bounds;
+use super::is_bound;
 use super::reference::ReferenceChoice;
 use super::source::SampleSource;
 use super::space::{Absent, Space};
-use super::{is_bound, warnings};
+use super::warnings::{self, Traits};
 use crate::journal::Recalled;
 use crate::pictures::Prepared;
 use crate::sets::Value;
@@ -84,7 +85,8 @@ impl<'a> Judging<'a> {
         samples: &Measured,
         context: &Context<'_>,
         said: &mut Vec<String>,
-    ) -> Vec<Measurement> {
+    ) -> io::Result<Vec<Measurement>> {
+        let samples = Traits::of(samples)?;
         let mut measurements = Vec::new();
         for metric in std::mem::take(&mut self.metrics) {
             let mut measurement = Measurement {
@@ -109,7 +111,7 @@ impl<'a> Judging<'a> {
                         true => self.bounds.floor(),
                         false => space.value(metric, self.protocol, self.seed),
                     };
-                    self.enter(&mut measurement, value, (samples, references), said);
+                    self.enter(&mut measurement, value, (&samples, references), said);
                 }
                 (None, kind) => {
                     let reason = kind.map(|kind| context.networks.missing(kind));
@@ -119,14 +121,14 @@ impl<'a> Judging<'a> {
             }
             measurements.push(measurement);
         }
-        measurements
+        Ok(measurements)
     }
 
     fn enter(
         &self,
         measurement: &mut Measurement,
         value: Result<Value, Absent>,
-        (samples, references): (&Measured, usize),
+        (samples, references): (&Traits, usize),
         said: &mut Vec<String>,
     ) {
         let is_bound = is_bound(measurement.metric);
@@ -137,7 +139,7 @@ impl<'a> Judging<'a> {
                 measurement.outcome = Outcome::Ok { value, low, high };
                 measurement.n = match is_bound {
                     true => self.bounds.count as u64,
-                    false => samples.ids.len() as u64,
+                    false => samples.n as u64,
                 };
                 measurement.warnings.extend(warning);
             }

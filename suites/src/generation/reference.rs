@@ -169,7 +169,8 @@ pub(super) fn features<'a>(
     };
     let measured = measured.some(pictures)?;
     pass.own.keep(warnings);
-    Ok(Some(Taken { own: pass.own, sha256: measured.sha256, count: measured.ids.len() }))
+    let count = measured.count();
+    Ok(Some(Taken { own: pass.own, sha256: measured.sha256, count }))
 }
 
 /// A pass that takes features of pictures.

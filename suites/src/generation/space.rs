@@ -126,7 +126,7 @@ impl<'a> Space<'a> {
             let dialect = protocol.inception_score;
             let score = match dialect {
                 InceptionScoreDialect::Adm => inception_score(made, dialect),
-                InceptionScoreDialect::TorchFidelity => inception_score(&by_name(made), dialect),
+                InceptionScoreDialect::TorchFidelity => inception_score(&by_name(made)?, dialect),
             };
             return Ok(score?.mean.into());
         }
@@ -158,7 +158,7 @@ impl<'a> Space<'a> {
                 of_two_sets(metric, protocol, memo, (&originals, &made))?
             }
             id if id == KID.id => {
-                let (originals, made) = (by_name(originals), by_name(made));
+                let (originals, made) = (by_name(originals)?, by_name(made)?);
                 of_two_sets(metric, protocol, memo, (&originals, &made))?
             }
             // Those of neighbours count pairs.

@@ -1,3 +1,5 @@
+use std::io;
+
 use prismbench_core::{InceptionScoreDialect, MetricDef};
 use prismbench_metrics::{
     CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION, RECALL,
@@ -12,15 +14,42 @@ const PUBLISHED: usize = 50_000;
 /// Files that lose what a network sees: extensions of ids.
 const LOSSY: [&str; 3] = [".jpg", ".jpeg", ".webp"];
 
+/// What is known of all samples together.
+pub(super) struct Traits {
+    pub(super) n: usize,
+    /// Samples from files of lossy compression.
+    lossy: usize,
+    /// Whether labels only ever grow, and more than one class is there in more than one sample.
+    sorted_by_class: bool,
+}
+
+impl Traits {
+    pub(super) fn of(samples: &Measured) -> io::Result<Self> {
+        let mut lossy = 0;
+        for picture in samples.pictures.iter() {
+            let id = picture?.id.to_lowercase();
+            lossy += usize::from(LOSSY.iter().any(|extension| id.ends_with(extension)));
+        }
+        let sorted_by_class = samples.labels()?.is_some_and(|mut labels| {
+            let n = labels.len();
+            labels.is_sorted() && labels.first() != labels.last() && {
+                labels.dedup();
+                labels.len() < n
+            }
+        });
+        Ok(Self { n: samples.count(), lossy, sorted_by_class })
+    }
+}
+
 /// What a reader of one number must know beyond it.
 pub(super) fn of(
     metric: &MetricDef,
-    samples: &Measured,
+    samples: &Traits,
     references: usize,
     dialect: InceptionScoreDialect,
 ) -> Vec<String> {
     let is = |known: &[&MetricDef]| known.iter().any(|other| other.id == metric.id);
-    let n = samples.ids.len();
+    let &Traits { n, lossy, sorted_by_class } = samples;
     let mut warnings = Vec::new();
     if is(&[&GFID, &SFID, &INCEPTION_SCORE, &FD_DINOV2]) && n < PUBLISHED {
         warnings.push(format!(
@@ -33,19 +62,13 @@ pub(super) fn of(
             "{n} samples against {references} references: sets of other sizes give other numbers"
         ));
     }
-    if is(&[&INCEPTION_SCORE]) && dialect == InceptionScoreDialect::Adm && sorted_by_class(samples)
-    {
+    if is(&[&INCEPTION_SCORE]) && dialect == InceptionScoreDialect::Adm && sorted_by_class {
         warnings.push(
             "the samples are sorted by class, and blocks of 5,000 in their order hold few classes \
              each: shuffle them, or take `inception-score = \"tfid\"`"
                 .to_owned(),
         );
     }
-    let lossy = |id: &&String| {
-        let id = id.to_lowercase();
-        LOSSY.iter().any(|extension| id.ends_with(extension))
-    };
-    let lossy = samples.ids.iter().filter(lossy).count();
     if lossy > 0 && is(&[&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &CMMD]) {
         warnings.push(format!(
             "{lossy} of {n} samples are files of lossy compression, which moves the distance; keep \
@@ -55,31 +78,21 @@ pub(super) fn of(
     warnings
 }
 
-/// Whether labels only ever grow, and more than one class is there in more than one sample.
-fn sorted_by_class(samples: &Measured) -> bool {
-    let labels: Option<Vec<u32>> = samples.labels.iter().copied().collect();
-    labels.is_some_and(|labels| {
-        labels.is_sorted() && labels.first() != labels.last() && {
-            let mut classes = labels.clone();
-            classes.dedup();
-            classes.len() < labels.len()
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Column, MeasuredPicture};
 
-    fn samples(labels: &[u32], extension: &str) -> Measured {
-        Measured {
-            ids: (0..labels.len()).map(|number| format!("{number}{extension}")).collect(),
-            labels: labels.iter().copied().map(Some).collect(),
-            ..Measured::default()
-        }
+    fn samples(labels: &[u32], extension: &str) -> Traits {
+        let picture = |(index, &label): (u64, &u32)| {
+            let id = format!("{index}{extension}");
+            MeasuredPicture { index, id, label: Some(label), size: None }
+        };
+        let pictures = Column::of((0..).zip(labels).map(picture)).unwrap();
+        Traits::of(&Measured { pictures, ..Measured::default() }).unwrap()
     }
 
-    fn said(metric: &MetricDef, samples: &Measured, references: usize) -> String {
+    fn said(metric: &MetricDef, samples: &Traits, references: usize) -> String {
         of(metric, samples, references, InceptionScoreDialect::Adm).join("; ")
     }
 

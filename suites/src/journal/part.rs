@@ -18,19 +18,73 @@ pub(super) struct Part {
     pub(super) store: Store,
     /// `None` for one that is gone with the pass.
     pub(super) file: Option<(PathBuf, File)>,
-    pub(super) frames: Vec<Frame>,
-    /// Frames that an earlier process wrote.
+    /// Where each block begins. What its header says is read again when it is asked for: of a million pictures
+    /// there are many blocks.
+    starts: Vec<u64>,
+    /// The newest block.
+    pub(super) last: Option<Frame>,
+    /// The first block in which something failed, and the pictures before it.
+    first_failed: Option<(usize, u64)>,
+    /// Pictures that are measured or left out in it.
+    pub(super) done: u64,
+    /// Blocks that an earlier process wrote.
     pub(super) found: usize,
     /// Where the next frame goes.
     pub(super) end: u64,
 }
 
 impl Part {
+    pub(super) fn new(store: Store, file: Option<(PathBuf, File)>) -> Self {
+        let (starts, last, first_failed) = (Vec::new(), None, None);
+        Self { store, file, starts, last, first_failed, done: 0, found: 0, end: 0 }
+    }
+
     pub(super) fn read(path: &Path, file: File) -> Result<Self, JournalError> {
         let at = |source| JournalError::File { path: path.to_owned(), source };
         let store = Store::of(file.try_clone().map_err(at)?);
-        let file = Some((path.to_owned(), file));
-        Ok(Self { store, file, frames: Vec::new(), found: 0, end: 0 })
+        Ok(Self::new(store, Some((path.to_owned(), file))))
+    }
+
+    /// How many blocks there are.
+    pub(super) fn blocks(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether the range ends with the newest block.
+    pub(super) fn is_whole(&self) -> bool {
+        self.last.is_some_and(|last| last.is_end())
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.first_failed.is_some()
+    }
+
+    /// Notes a block that lies behind the others.
+    pub(super) fn push(&mut self, frame: Frame) {
+        if frame.has_failed() && self.first_failed.is_none() {
+            self.first_failed = Some((self.starts.len(), self.done));
+        }
+        self.starts.push(frame.start);
+        self.done += u64::from(frame.pictures);
+        self.end = frame.end();
+        self.last = Some(frame);
+    }
+
+    /// Forgets the blocks from number `blocks` on, before which there are `done` pictures.
+    fn truncate(&mut self, blocks: usize, done: u64) -> io::Result<()> {
+        self.end = self.starts.get(blocks).copied().unwrap_or(self.end);
+        self.starts.truncate(blocks);
+        self.first_failed = self.first_failed.filter(|&(first, _)| first < blocks);
+        self.done = done;
+        self.last = blocks.checked_sub(1).map(|last| self.frame(last)).transpose()?;
+        Ok(())
+    }
+
+    /// What the header of a block says.
+    fn frame(&self, number: usize) -> io::Result<Frame> {
+        let mut header = [0; HEADER];
+        self.store.read(self.starts[number], &mut header)?;
+        Frame::read(&header, self.starts[number]).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     pub(super) fn len(&self) -> io::Result<u64> {
@@ -39,11 +93,6 @@ impl Part {
 
     pub(super) fn set_len(&self, length: u64) -> io::Result<()> {
         self.file.as_ref().map_or(Ok(()), |(_, file)| file.set_len(length))
-    }
-
-    /// Pictures that are measured or left out in it.
-    pub(super) fn done(&self) -> u64 {
-        self.frames.iter().map(|frame| u64::from(frame.pictures)).sum()
     }
 
     /// The line about its origin; `None` where there is no whole one.
@@ -64,8 +113,7 @@ impl Part {
             if frame.head_length > MAX_HEAD || frame.end() > length {
                 break;
             }
-            self.end = frame.end();
-            self.frames.push(frame);
+            self.push(frame);
             if frame.is_end() {
                 break;
             }
@@ -76,22 +124,18 @@ impl Part {
     /// Lets go of the newest blocks as long as they are not what was written: a power cut may leave the
     /// length of a file and not its bytes.
     pub(super) fn drop_damaged(&mut self) -> io::Result<()> {
-        while let Some(frame) = self.frames.last() {
-            if self.head(frame)?.is_some() && self.are_rows_whole(frame)? {
+        while let Some(frame) = self.last {
+            if self.head(&frame)?.is_some() && self.are_rows_whole(&frame)? {
                 break;
             }
-            self.end = frame.start;
-            self.frames.pop();
+            self.truncate(self.starts.len() - 1, self.done - u64::from(frame.pictures))?;
         }
         Ok(())
     }
 
     /// Lets go of everything from the first block on in which something failed.
-    pub(super) fn drop_failed(&mut self) {
-        if let Some(first) = self.frames.iter().position(|frame| frame.has_failed()) {
-            self.end = self.frames[first].start;
-            self.frames.truncate(first);
-        }
+    pub(super) fn drop_failed(&mut self) -> io::Result<()> {
+        self.first_failed.map_or(Ok(()), |(first, done)| self.truncate(first, done))
     }
 
     /// What is written of a block besides features; `None` where that is not what was written.
@@ -108,18 +152,20 @@ impl Part {
         Ok(frame.are_rows(hash))
     }
 
+    /// Reads a block back. One of an earlier process is checked against its sha256.
     pub(super) fn recall<S: DeserializeOwned>(
         &self,
-        frame: &Frame,
-        check_rows: bool,
+        number: usize,
     ) -> Result<Recalled<'_, S>, JournalError> {
         let path = || self.file.as_ref().map_or_else(PathBuf::new, |(path, _)| path.clone());
         let at = |source| JournalError::File { path: path(), source };
+        let frame = self.frame(number).map_err(at)?;
         let damaged =
             |problem: String| JournalError::Damaged { path: path(), offset: frame.start, problem };
-        let head = self.head(frame).map_err(at)?;
+        let head = self.head(&frame).map_err(at)?;
         let head = head.ok_or_else(|| damaged("its sha256 is another".to_owned()))?;
-        if check_rows && !self.are_rows_whole(frame).map_err(at)? {
+        // What this process wrote itself is what it wrote.
+        if number < self.found && !self.are_rows_whole(&frame).map_err(at)? {
             return Err(damaged("the sha256 of its features is another".to_owned()));
         }
         let head: Head<S> =

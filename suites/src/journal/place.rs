@@ -109,7 +109,7 @@ impl Journal {
             parts.push(Part::of_shard(path, shard, (origin, expected))?);
         }
         let synced = std::time::Instant::now();
-        let done = parts.iter().map(Part::done).sum();
+        let done = parts.iter().map(|part| part.done).sum();
         Ok(Self { parts, range: 0..total, is_shard: false, done, synced })
     }
 }
@@ -150,9 +150,9 @@ impl Part {
         }
         part.end = line.map_or(0, |line| line.len() as u64);
         part.scan().map_err(at)?;
-        part.found = part.frames.len();
-        if !part.frames.last().is_some_and(frame::Frame::is_end) {
-            let done = part.frames.last().map_or(range.start, |frame| frame.next) - range.start;
+        part.found = part.blocks();
+        if !part.is_whole() {
+            let done = part.last.map_or(range.start, |frame| frame.next) - range.start;
             let (path, total) = (path.to_owned(), range.end - range.start);
             return Err(JournalError::Unfinished { path, number, count, done, total });
         }

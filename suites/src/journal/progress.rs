@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::frame::{Frame, read_line};
+use super::frame::read_line;
 use super::{JournalError, Part};
 
 /// How far a journal is.
@@ -32,15 +32,14 @@ impl JournalProgress {
         };
         part.end = line.map_or(0, |line| line.len() as u64);
         part.scan().map_err(at)?;
-        let last = part.frames.last();
-        let is_whole = last.is_some_and(Frame::is_end);
-        let next = last.map_or(range.start, |frame| frame.next.clamp(range.start, range.end));
+        let is_whole = part.is_whole();
+        let next = part.last.map_or(range.start, |frame| frame.next.clamp(range.start, range.end));
         let total = range.end - range.start;
         Ok(Self {
             done: if is_whole { total } else { next - range.start },
             total,
             is_whole,
-            has_failed: part.frames.iter().any(Frame::has_failed),
+            has_failed: part.has_failed(),
         })
     }
 }

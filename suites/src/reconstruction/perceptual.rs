@@ -1,30 +1,38 @@
+use std::io;
+
 use prismbench_core::{Choice, Outcome, Reconstruction};
 use prismbench_metrics::{
     Accumulator, Aggregation, ImageScores, LPIPS, Lpips, LpipsInput, NetworkError,
 };
 use rayon::prelude::*;
 
-use super::outcome;
-use crate::Measurement;
+use super::scored::Scored;
 use crate::networks::weights_id;
 use crate::pictures::Prepared;
+use crate::{Column, Measurement};
 
 /// LPIPS of what every tokenizer made: each original goes through the network once.
 pub(super) struct Perceptual<'a> {
     network: &'a Lpips,
     /// One entry per tokenizer.
-    scores: Vec<Scores>,
+    scores: Vec<Result<Scored, Outcome>>,
 }
 
-/// Distances, or why there are none.
+/// Distances of a block, or why there are none.
 pub(super) type Scores = Result<ImageScores, Outcome>;
+
+/// All distances of one tokenizer, or why there are none.
+pub(super) struct Distances {
+    dialect: String,
+    scores: Result<Scored, Outcome>,
+}
 
 /// What the tokenizers made of one block: `None` for one that gave nothing.
 pub(super) type Made = Vec<Option<Vec<Reconstruction>>>;
 
 impl<'a> Perceptual<'a> {
     pub(super) fn new(network: &'a Lpips, subjects: usize) -> Self {
-        let scores = (0..subjects).map(|_| Ok(ImageScores::new(Aggregation::Mean))).collect();
+        let scores = (0..subjects).map(|_| Ok(Scored::new(Aggregation::Mean))).collect();
         Self { network, scores }
     }
 
@@ -61,15 +69,22 @@ impl<'a> Perceptual<'a> {
     }
 
     /// Takes in what a block gave.
-    pub(super) fn take(&mut self, found: Vec<Scores>) {
+    pub(super) fn take(&mut self, found: Vec<Scores>) -> io::Result<()> {
         for (scores, found) in self.scores.iter_mut().zip(found) {
-            let Ok(known) = scores else { continue };
-            let merged =
-                found.and_then(|more| known.merge(more).map_err(|error| Outcome::failed(&error)));
-            if let Err(outcome) = merged {
-                *scores = Err(outcome);
+            match (&mut *scores, found) {
+                (Ok(known), Ok(more)) => known.take(&more, |distance| distance)?,
+                (Ok(_), Err(outcome)) => *scores = Err(outcome),
+                (Err(_), _) => {}
             }
         }
+        Ok(())
+    }
+
+    /// All that was taken in, tokenizer by tokenizer.
+    pub(super) fn into_each(self) -> impl Iterator<Item = Distances> {
+        let trunk = self.network.trunk();
+        let dialect = format!("{}{}", trunk.id(), weights_id(self.network.weights()));
+        self.scores.into_iter().map(move |scores| Distances { dialect: dialect.clone(), scores })
     }
 
     /// The distance of one picture to what each tokenizer made of it.
@@ -98,37 +113,30 @@ impl<'a> Perceptual<'a> {
         };
         made.iter().map(&mut distance).collect()
     }
+}
 
-    /// The measurement of one tokenizer and its values per picture; `failure` is why it has none.
-    pub(super) fn report(
-        &self,
-        subject: usize,
-        failure: Option<&Outcome>,
-    ) -> (Measurement, Option<Vec<f64>>) {
-        let trunk = self.network.trunk();
-        let dialect = format!("{}{}", trunk.id(), weights_id(self.network.weights()));
-        let (values, (outcome, n)) = match (failure, self.scores.get(subject)) {
-            (Some(outcome), _) | (None, Some(Err(outcome))) => (None, (outcome.clone(), 0)),
-            (None, Some(Ok(scores))) => {
-                let values = scores.iter().map(|(_, score)| score).collect();
-                (Some(values), outcome(scores.clone()))
+impl Distances {
+    /// The measurement and the values per picture; `failure` is why the tokenizer has none.
+    pub(super) fn report(self, failure: Option<&Outcome>) -> (Measurement, Option<Column<f64>>) {
+        let (values, (outcome, n)) = match (failure, self.scores) {
+            (Some(outcome), _) => (None, (outcome.clone(), 0)),
+            (None, Err(outcome)) => (None, (outcome, 0)),
+            (None, Ok(scored)) => {
+                let (values, outcome) = scored.finish();
+                (Some(values), outcome)
             }
-            (None, None) => (None, (Outcome::Skipped { reason: "nothing was made".to_owned() }, 0)),
         };
-        let setting = String::new();
-        (
-            Measurement {
-                metric: &LPIPS,
-                dialect,
-                setting,
-                outcome,
-                n,
-                reference: None,
-                warnings: Vec::new(),
-                replicates: Vec::new(),
-            },
-            values,
-        )
+        let measurement = Measurement {
+            metric: &LPIPS,
+            dialect: self.dialect,
+            setting: String::new(),
+            outcome,
+            n,
+            reference: None,
+            warnings: Vec::new(),
+            replicates: Vec::new(),
+        };
+        (measurement, values)
     }
 }
 

@@ -1,36 +1,31 @@
 use std::time::Instant;
 
 use prismbench_core::{
-    Encoding, ImageBatch, LatentShape, Latents, MetricDef, Outcome, Protocol, Reconstruction,
-    SampleKey, Tokenizer, TokenizerError,
+    Encoding, ImageBatch, LatentShape, Latents, Outcome, Protocol, Reconstruction, SampleKey,
+    Tokenizer, TokenizerError,
 };
-use prismbench_metrics::{
-    Accumulator, Aggregation, BITS_PER_PIXEL, ImageMetric, ImageScores, LATENT_FLOATS, MetricError,
-};
+use prismbench_metrics::{Accumulator, Aggregation, ImageMetric, ImageScores, MetricError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::outcome;
 use crate::pictures::Prepared;
-use crate::{Measurement, Report, Stage, filtered};
-
-/// Why there is no rate where only the results of a tokenizer are there.
-const NO_LATENT: &str = "the reconstructions were made elsewhere, and their latents are not known";
+use crate::{Stage, filtered};
 
 /// What some pictures gave of one tokenizer.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Subject {
     /// For each metric its scores, or why it is not defined for these pictures.
-    metrics: Vec<Result<ImageScores, String>>,
-    floats: ImageScores,
-    bits: ImageScores,
+    pub(super) metrics: Vec<Result<ImageScores, String>>,
+    pub(super) floats: ImageScores,
+    pub(super) bits: ImageScores,
     /// The latent shape of every picture so far; `None` before the first.
-    shape: Option<Shape>,
-    seconds: f64,
+    pub(super) shape: Option<Shape>,
+    pub(super) seconds: f64,
 }
 
+/// Shape of latents.
 #[derive(PartialEq, Serialize, Deserialize)]
-enum Shape {
+pub(super) enum Shape {
     One(LatentShape),
     Mixed,
 }
@@ -60,24 +55,6 @@ impl Subject {
             shape: None,
             seconds: 0.0,
         }
-    }
-
-    /// Takes in what further pictures gave.
-    pub(super) fn merge(&mut self, more: Self) -> Result<(), MetricError> {
-        self.floats.merge(more.floats)?;
-        self.bits.merge(more.bits)?;
-        self.seconds += more.seconds;
-        if let Some(shape) = more.shape {
-            self.add_shape(shape);
-        }
-        for (scores, more) in self.metrics.iter_mut().zip(more.metrics) {
-            match (&mut *scores, more) {
-                (Ok(scores), Ok(more)) => scores.merge(more)?,
-                (Ok(_), Err(reason)) => *scores = Err(reason),
-                (Err(_), _) => {}
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn measure(
@@ -146,83 +123,18 @@ impl Subject {
                 self.bits.update((index, 8.0 * stream.len() as f64 / area as f64))?;
             }
         }
-        self.add_shape(Shape::One(shape));
+        self.shape = Some(Shape::One(shape).beside(self.shape.take()));
         Ok(())
-    }
-
-    fn add_shape(&mut self, shape: Shape) {
-        self.shape = Some(match self.shape.take() {
-            Some(known) if known != shape => Shape::Mixed,
-            _ => shape,
-        });
-    }
-
-    pub(super) fn report(
-        self,
-        metrics: &[ImageMetric],
-        wanted: &[String],
-        failure: Option<&Outcome>,
-    ) -> Report {
-        let is_wanted = |definition: &MetricDef| wanted.iter().any(|id| id == definition.id);
-        let mut measurements = Vec::new();
-        let mut per_image = Vec::new();
-        for (metric, scores) in metrics.iter().zip(self.metrics) {
-            let (definition, dialect) = (metric.definition(), metric.dialect().to_owned());
-            let (outcome, n) = match (failure, scores) {
-                (Some(failure), _) => (failure.clone(), 0),
-                (None, Err(reason)) => (Outcome::Skipped { reason }, 0),
-                (None, Ok(scores)) => {
-                    let values = scores.iter().map(|(_, score)| metric.value(score)).collect();
-                    per_image.push((definition.id.to_owned(), values));
-                    outcome(scores)
-                }
-            };
-            measurements.push(measurement((definition, dialect), (outcome, n)));
-        }
-        let (no_floats, no_bits) = match self.shape {
-            Some(Shape::One(LatentShape::Unknown)) => (NO_LATENT, NO_LATENT),
-            _ => ("a bit stream has no floats", "the latent is numbers, not a bit stream"),
-        };
-        let rates =
-            [(&LATENT_FLOATS, self.floats, no_floats), (&BITS_PER_PIXEL, self.bits, no_bits)];
-        for (metric, scores, otherwise) in rates {
-            if !is_wanted(metric) {
-                continue;
-            }
-            let values: Vec<f64> = scores.iter().map(|(_, score)| score).collect();
-            let (outcome, n) = match failure {
-                Some(failure) => (failure.clone(), 0),
-                None if values.is_empty() => (Outcome::Skipped { reason: otherwise.to_owned() }, 0),
-                None => {
-                    per_image.push((metric.id.to_owned(), values));
-                    outcome(scores)
-                }
-            };
-            measurements.push(measurement((metric, String::new()), (outcome, n)));
-        }
-        let latent = match self.shape {
-            Some(Shape::One(shape)) => shape.to_string(),
-            Some(Shape::Mixed) => "mixed".to_owned(),
-            None => String::new(),
-        };
-        Report { latent, seconds: self.seconds, measurements, per_image }
     }
 }
 
-/// A value of single images.
-fn measurement(
-    (metric, dialect): (&'static MetricDef, String),
-    (outcome, n): (Outcome, u64),
-) -> Measurement {
-    Measurement {
-        metric,
-        dialect,
-        setting: String::new(),
-        outcome,
-        n,
-        reference: None,
-        warnings: Vec::new(),
-        replicates: Vec::new(),
+impl Shape {
+    /// Of pictures of which the others have the shape `known`.
+    pub(super) fn beside(self, known: Option<Self>) -> Self {
+        match known {
+            Some(known) if known != self => Self::Mixed,
+            _ => self,
+        }
     }
 }
 

@@ -1,10 +1,12 @@
+use std::io;
+
 use prismbench_core::{FilterPass, FrequencyFilter, MetricDef, Outcome};
 use prismbench_metrics::{Direction, MetricError, RECALL_AT, Recall, Retrieval};
 
 use super::space::Space;
 use super::sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE, Place, crossing};
 use crate::extraction::Extracted;
-use crate::{Measurement, Report};
+use crate::{Column, Measurement, Report};
 
 /// Items among which the recall of filtered pictures looks.
 const FIVE: u64 = 5;
@@ -56,7 +58,7 @@ impl Findings {
     }
 
     /// All recalls, in the order of the suite's metrics.
-    pub(super) fn report(self, rows: &Rows<'_>) -> Report {
+    pub(super) fn report(self, rows: &Rows<'_>) -> io::Result<Report> {
         let mut measurements = Vec::new();
         let mut add = |metric: &'static MetricDef, setting: &str, outcome: Outcome| {
             if rows.wanted.iter().any(|id| id == metric.id) {
@@ -74,8 +76,8 @@ impl Findings {
             let recall = recall.clone().map_or_else(|no| no, outcome);
             add(&FILTERED_RECALL, &place.setting(), recall);
         }
-        let per_image = self.hits().into_iter().collect();
-        Report { latent: self.latent, seconds: self.seconds, measurements, per_image }
+        let per_image = self.hits().transpose()?.into_iter().collect();
+        Ok(Report { latent: self.latent, seconds: self.seconds, measurements, per_image })
     }
 
     fn recall(&self, direction: Direction, k: u64) -> Result<Recall, Outcome> {
@@ -112,12 +114,12 @@ impl Findings {
     }
 
     /// Whether each picture finds a text of its own among five; nothing where one has no text.
-    fn hits(&self) -> Option<(String, Vec<f64>)> {
+    fn hits(&self) -> Option<io::Result<(String, Column<f64>)>> {
         let ranks = self.whole.as_ref().ok()?.ranks(Direction::ImageToText);
         let ranks = ranks.iter().copied().collect::<Option<Vec<u64>>>()?;
         let [_, metric, _] = Direction::ImageToText.metrics();
         let hits = ranks.iter().map(|&rank| f64::from(u8::from(rank < FIVE)));
-        Some((metric.id.to_owned(), hits.collect()))
+        Some(Column::of(hits).map(|hits| (metric.id.to_owned(), hits)))
     }
 }
 

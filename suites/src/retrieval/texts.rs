@@ -28,7 +28,7 @@ impl Texts {
             }
             RetrievalQueries::ClassNames => {
                 let classes = pictures.dataset.classes();
-                let labels = measured.labels.iter().copied().collect::<Option<Vec<u32>>>();
+                let labels = measured.labels().map_err(|error| error.to_string())?;
                 let labels = labels.filter(|_| !classes.is_empty());
                 let labels = labels.ok_or("its pictures have no classes with names")?;
                 let texts = classes.iter().map(|class| class_query(class)).collect();

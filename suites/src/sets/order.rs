@@ -1,5 +1,6 @@
 //! Orders of samples that do not depend on the one in which they came.
 
+use std::io;
 use std::sync::Arc;
 
 use prismbench_metrics::{Features, MetricError, Selected};
@@ -23,11 +24,12 @@ pub(crate) fn pairs_by_content<'a>(
 }
 
 /// The features of some samples in the order of the samples' names, as a listing of files has them.
-pub(crate) fn by_name(features: &dyn Features) -> Selected<'_> {
-    let mut named: Vec<(String, usize)> =
-        (0..features.rows()).map(|row| (features.name(row), row)).collect();
+pub(crate) fn by_name(features: &dyn Features) -> Result<Selected<'_>, MetricError> {
+    let name = |row| Ok((features.ordering_name(row)?, row));
+    let named: io::Result<Vec<(String, usize)>> = (0..features.rows()).map(name).collect();
+    let mut named = named.map_err(|error| MetricError::Read(Arc::new(error)))?;
     named.sort();
-    Selected::new(features, named.into_iter().map(|(_, row)| row).collect())
+    Ok(Selected::new(features, named.into_iter().map(|(_, row)| row).collect()))
 }
 
 /// Numbers of the rows by the sha256 of what each sample has in all `sets`. Samples that have the same
@@ -79,7 +81,7 @@ mod tests {
         let mut backwards = forwards;
         backwards.reverse();
         let [forwards, backwards] = [set(&forwards), set(&backwards)];
-        let names = read(&by_name(&backwards));
+        let names = read(&by_name(&backwards).unwrap());
         assert_eq!(names, read(&forwards));
         let values = |set: &FeatureMatrix| -> Vec<u32> {
             let rows = read(&by_content(set).unwrap());

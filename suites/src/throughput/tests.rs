@@ -160,7 +160,7 @@ fn failing(
         observer: &mut Silent,
     };
     let mut pass = suite.run(&[&fake], &pictures, &mut context)?.expect("no shard");
-    assert_eq!(pass.pictures.ids.len(), 4);
+    assert_eq!(pass.pictures.count(), 4);
     Ok(pass.reports.remove(0))
 }
 

@@ -62,7 +62,9 @@ pub fn open_within(
             found: opening.id,
             expected: "`synthetic:SEED:N`, N at least 1",
         }),
-        DataSpec::Synthetic { seed, count } => Ok(Box::new(Synthetic::new(*seed, *count))),
+        DataSpec::Synthetic { seed, count, side } => {
+            Ok(Box::new(Synthetic::new(*seed, *count).with_side(*side)))
+        }
         DataSpec::Path(path) => opening.path(path),
         DataSpec::Split { path, split } => opening.split(path, *split),
         DataSpec::Coco { captions, images, split } => {

@@ -6,6 +6,8 @@ fn a_spec_prints_as_it_is_written() {
     for text in [
         "synthetic:7:64",
         "synthetic:0:1",
+        "synthetic:7:64:32",
+        "synthetic:7:64:1024",
         "coco:captions_val2017.json:val2017",
         "coco:dataset_coco.json:images#test",
         "idx:train-images-idx3-ubyte.gz:train-labels-idx1-ubyte.gz",
@@ -51,6 +53,9 @@ fn half_a_spec_is_an_error_that_shows_a_whole_one() {
         ("synthetic:7:", "synthetic:7:64"),
         ("synthetic:x:4", "synthetic:7:64"),
         ("synthetic:1:0", "synthetic:7:64"),
+        ("synthetic:1:1:31", "32 to 1024"),
+        ("synthetic:1:1:1025", "32 to 1024"),
+        ("synthetic:1:1:64:2", "synthetic:SEED:N:SIDE"),
         ("coco:a.json", "coco:JSON:IMAGES"),
         ("coco::images", "coco:JSON:IMAGES"),
         ("idx:a", "idx:IMAGES:LABELS"),
@@ -73,6 +78,7 @@ fn paths_are_taken_from_a_folder() {
         ("webdataset:s-{0..1}.tar", "webdataset:/f/s-{0..1}.tar"),
         ("parquet:a", "parquet:/f/a"),
         ("synthetic:1:2", "synthetic:1:2"),
+        ("synthetic:1:2:288", "synthetic:1:2"),
     ] {
         let spec: DataSpec = text.parse().unwrap();
         assert_eq!(spec.beside(Path::new("/f")).to_string(), expected);

@@ -97,7 +97,7 @@ mod tests {
 
     /// The first scene of some seed that a test wants.
     fn scene(wanted: impl Fn(&Scene) -> bool) -> Scene {
-        (0..1_000).map(|i| Scene::draw(3, i, Kind::Star)).find(wanted).unwrap()
+        (0..1_000).map(|i| Scene::draw(3, i, Kind::Star, 288)).find(wanted).unwrap()
     }
 
     #[test]

@@ -8,14 +8,16 @@ use super::outline::{Outline, Point};
 /// bringing its spectrum nearer to `1/f`.
 const RADIUS_MIN: f64 = 1.2;
 
-/// Largest radius of a leaf, in pixels: a quarter of the shorter side and more.
-pub(super) const RADIUS_MAX: f64 = 80.0;
+/// Largest radius of a leaf, in pixels: a quarter of the shorter side and more, 80 of 288.
+pub(super) fn radius_max(shorter: usize) -> f64 {
+    80.0 * shorter as f64 / 288.0
+}
 
-/// A radius with density proportional to `r^-3` between the two limits, by inversion of the
-/// distribution function `(a^-2 - r^-2) / (a^-2 - b^-2)`.
-pub(super) fn radius(stream: &mut Stream) -> f64 {
+/// A radius with density proportional to `r^-3` up to `max`, by inversion of the distribution function
+/// `(a^-2 - r^-2) / (a^-2 - b^-2)`.
+pub(super) fn radius(max: f64, stream: &mut Stream) -> f64 {
     let low = 1.0 / (RADIUS_MIN * RADIUS_MIN);
-    let high = 1.0 / (RADIUS_MAX * RADIUS_MAX);
+    let high = 1.0 / (max * max);
     1.0 / (low - stream.uniform() * (low - high)).sqrt()
 }
 
@@ -113,6 +115,8 @@ impl Outline for Leaf {
 mod tests {
     use super::*;
 
+    const RADIUS_MAX: f64 = 80.0;
+
     #[test]
     fn radii_follow_the_inverse_cube_law() {
         let mut stream = Stream::new("test", 1, 0);
@@ -120,7 +124,7 @@ mod tests {
         let above = |limit: f64, radii: &[f64]| {
             radii.iter().filter(|&&r| r > limit).count() as f64 / f64::from(n)
         };
-        let radii: Vec<f64> = (0..n).map(|_| radius(&mut stream)).collect();
+        let radii: Vec<f64> = (0..n).map(|_| radius(RADIUS_MAX, &mut stream)).collect();
         assert!(radii.iter().all(|r| (RADIUS_MIN..=RADIUS_MAX).contains(r)));
         // P(R > t) = (t^-2 - b^-2) / (a^-2 - b^-2); five standard errors of a share of n.
         for limit in [1.5_f64, 3.0, 10.0, 40.0] {

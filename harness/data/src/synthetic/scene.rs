@@ -9,12 +9,11 @@ use super::leaf::{self, Leaf};
 use super::outline::Point;
 use super::texture::{Grain, Texture};
 
-/// The shorter side of every picture, in pixels: above 256, so that the crop resamples.
-const SHORTER: usize = 288;
-
-/// Sizes, columns by rows: 4:3, 3:2, 3:4 and square.
-const SIZES: [(usize, usize); 4] =
-    [(384, SHORTER), (432, SHORTER), (SHORTER, 384), (SHORTER, SHORTER)];
+/// Sizes of pictures with this shorter side, columns by rows: 4:3, 3:2, 3:4 and square.
+fn sizes(shorter: usize) -> [(usize, usize); 4] {
+    let long = shorter * 4 / 3;
+    [(long, shorter), (shorter * 3 / 2, shorter), (shorter, long), (shorter, shorter)]
+}
 
 /// Leaves below this radius, in pixels, cast no shadow that anyone would see.
 const SHADOW_RADIUS: f64 = 8.0;
@@ -27,6 +26,8 @@ const LEAVES_MAX: u32 = 4_000_000;
 pub(super) struct Scene {
     pub(super) width: usize,
     pub(super) height: usize,
+    /// The shorter of them.
+    shorter: usize,
     pub(super) material: &'static Material,
     /// The figure that gives the class.
     pub(super) main: Item,
@@ -90,31 +91,33 @@ impl Place {
 }
 
 impl Scene {
-    /// The scene of sample `index`; its class is given.
-    pub(super) fn draw(seed: u64, index: u64, kind: Kind) -> Self {
+    /// The scene of sample `index` with a shorter side of so many pixels; its class is given.
+    pub(super) fn draw(seed: u64, index: u64, kind: Kind, shorter: usize) -> Self {
         let mut stream = Stream::new("synthetic scene", seed, index);
-        let (width, height) = SIZES[stream.below(SIZES.len() as u64) as usize];
+        let sizes = sizes(shorter);
+        let (width, height) = sizes[stream.below(sizes.len() as u64) as usize];
         let material = Material::draw(&mut stream);
         let place = Place::ALL[stream.below(Place::ALL.len() as u64) as usize];
         let size = if stream.below(5) < 3 { Size::Large } else { Size::Small };
         let paint = material.contrasting_paint(&mut stream);
-        let corner = Point::new((width - SHORTER) as f64 / 2.0, (height - SHORTER) as f64 / 2.0);
-        let main = Item::draw(kind, paint, (size, place), corner, &mut stream);
+        let corner = Point::new((width - shorter) as f64 / 2.0, (height - shorter) as f64 / 2.0);
+        let middle = (corner, shorter as f64);
+        let main = Item::draw(kind, paint, (size, place), middle, &mut stream);
         let companion =
             place.opposite().filter(|_| size == Size::Large && stream.below(3) < 2).map(|place| {
                 let kind = other_than(kind, || Kind::ALL[stream.below(10) as usize]);
                 let mut stream = Stream::new("synthetic companion", seed, index);
                 let paint = other_than(paint, || material.contrasting_paint(&mut stream));
-                Item::draw(kind, paint, (Size::Small, place), corner, &mut stream)
+                Item::draw(kind, paint, (Size::Small, place), middle, &mut stream)
             });
-        Self { width, height, material, main, companion }
+        Self { width, height, shorter, material, main, companion }
     }
 
     /// Paints the scene, RGB bytes in rows from the top.
     pub(super) fn render(&self, seed: u64, index: u64, texture: &Texture) -> Vec<u8> {
         let mut stream = Stream::new("synthetic leaves", seed, index);
         let light = light(&mut stream);
-        let falloff = light.scaled(-2.0 * stream.between(0.06, 0.2) / SHORTER as f64);
+        let falloff = light.scaled(-2.0 * stream.between(0.06, 0.2) / self.shorter as f64);
         let mut canvas = Canvas::new(self.width, self.height, falloff, texture);
         for item in [Some(&self.main), self.companion.as_ref()].into_iter().flatten() {
             canvas.paint(&item.figure(), || Surface {
@@ -132,13 +135,14 @@ impl Scene {
     fn cover(&self, canvas: &mut Canvas<'_>, light: Point, stream: &mut Stream) {
         // Centres are uniform over a rectangle that no leaf which touches the picture lies outside
         // of: otherwise leaves would be scarcer near the border.
-        let margin = leaf::RADIUS_MAX * Leaf::STRETCH;
+        let radius_max = leaf::radius_max(self.shorter);
+        let margin = radius_max * Leaf::STRETCH;
         let (right, bottom) = (self.width as f64 + margin, self.height as f64 + margin);
         for _ in 0..LEAVES_MAX {
             if canvas.is_covered() {
                 break;
             }
-            let radius = leaf::radius(stream);
+            let radius = leaf::radius(radius_max, stream);
             let centre =
                 Point::new(stream.between(-margin, right), stream.between(-margin, bottom));
             if !canvas.is_within(centre, radius * Leaf::STRETCH) {
@@ -161,10 +165,9 @@ impl Item {
         kind: Kind,
         paint: Paint,
         (size, place): (Size, Place),
-        corner: Point,
+        (corner, shorter): (Point, f64),
         stream: &mut Stream,
     ) -> Self {
-        let shorter = SHORTER as f64;
         let radius = shorter
             * match size {
                 Size::Large => stream.between(0.18, 0.22),
@@ -217,8 +220,10 @@ mod tests {
     use super::super::outline::Outline;
     use super::*;
 
+    const SHORTER: usize = 288;
+
     fn scenes() -> impl Iterator<Item = Scene> {
-        (0..600).map(|i| Scene::draw(11, i, Kind::ALL[(i % 10) as usize]))
+        (0..600).map(|i| Scene::draw(11, i, Kind::ALL[(i % 10) as usize], SHORTER))
     }
 
     fn items(scene: &Scene) -> impl Iterator<Item = &Item> {
