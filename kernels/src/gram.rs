@@ -59,6 +59,26 @@ impl Gram {
         }
     }
 
+    /// Sums over the rows that are not in `some`, which are some of these, about the same point.
+    ///
+    /// What is left is computed as a difference, which costs digits only where little is left.
+    ///
+    /// # Panics
+    /// When the points differ.
+    #[must_use]
+    pub fn without(&self, some: &Self) -> Self {
+        assert_eq!(self.point, some.point, "sums must be about one point");
+        let difference = |all: &[f64], some: &[f64]| {
+            all.iter().zip(some).map(|(all, some)| all - some).collect()
+        };
+        Self {
+            point: self.point.clone(),
+            rows: self.rows.saturating_sub(some.rows),
+            sums: difference(&self.sums, &some.sums),
+            products: difference(&self.products, &some.products),
+        }
+    }
+
     /// Sums that were computed elsewhere: `rows`, and what the fields are.
     #[cfg(feature = "cuda")]
     pub(crate) fn from_sums(
@@ -124,6 +144,20 @@ mod tests {
         let mut gram = Gram::new(columns);
         pieces.iter().for_each(|piece| gram.add(piece));
         (gram.mean().unwrap(), gram.covariance().unwrap())
+    }
+
+    #[test]
+    fn rows_that_are_taken_away_are_as_if_they_had_not_come() {
+        let (columns, values) = (7, integers(90, 7));
+        let (first, rest) = values.split_at(20 * columns);
+        let of = |rows: &[f32]| {
+            let mut gram = Gram::about(vec![0.25; columns]);
+            gram.add(rows);
+            gram
+        };
+        let (left, expected) = (of(&values).without(&of(first)), of(rest));
+        assert_eq!((left.rows(), left.mean()), (70, expected.mean()));
+        assert_eq!(left.covariance(), expected.covariance());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The Fréchet distance between Gaussians fitted to two sets of features.
 
 mod infinity;
+mod jackknife;
 mod trace;
 
 use std::fmt;
@@ -8,8 +9,10 @@ use std::fmt;
 use prismbench_core::{Better, MetricDef, Unit};
 
 use crate::{Features, MetricError, Moments};
+use trace::Side;
 
 pub use infinity::{FrechetInfinity, frechet_infinity};
+pub use jackknife::frechet_jackknife;
 
 macro_rules! frechet {
     ($space:literal) => {
@@ -196,14 +199,25 @@ pub fn frechet_distance(
     first: FeatureSet<'_>,
     second: FeatureSet<'_>,
 ) -> Result<FrechetDistance, MetricError> {
+    checked(first, second)?;
+    between(&Side::new(first)?, &Side::new(second)?, (first, second))
+}
+
+fn checked(first: FeatureSet<'_>, second: FeatureSet<'_>) -> Result<(), MetricError> {
+    let (first, second) = (first.columns(), second.columns());
+    if first == second { Ok(()) } else { Err(MetricError::Columns { first, second }) }
+}
+
+/// The distance between two sides, which are those of the two sets or of most of their samples.
+fn between(
+    first_side: &Side<'_>,
+    second_side: &Side<'_>,
+    (first, second): (FeatureSet<'_>, FeatureSet<'_>),
+) -> Result<FrechetDistance, MetricError> {
     let columns = first.columns();
-    if columns != second.columns() {
-        return Err(MetricError::Columns { first: columns, second: second.columns() });
-    }
-    let (first_side, second_side) = (trace::Side::new(first)?, trace::Side::new(second)?);
     let means = first_side.mean().iter().zip(second_side.mean());
     let between: f64 = means.map(|(a, b)| (a - b) * (a - b)).sum();
-    let root = trace::of_root(&first_side, &second_side)?;
+    let root = trace::of_root(first_side, second_side)?;
     let samples = first.samples().into_iter().chain(second.samples()).min();
     let few = samples.filter(|&samples| samples <= columns as u64);
     Ok(FrechetDistance {

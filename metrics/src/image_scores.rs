@@ -99,8 +99,8 @@ impl Accumulator for ImageScores {
 
     fn finish(self) -> Result<Summary, MetricError> {
         let mut sequence = ScoreSequence::new(self.aggregation);
-        self.scores.into_iter().try_for_each(|(index, score)| sequence.add(index, score))?;
-        sequence.finish()
+        self.iter().try_for_each(|(index, score)| sequence.add(index, score))?;
+        sequence.finish(|| Ok(self.scores.into_values().collect()))
     }
 }
 

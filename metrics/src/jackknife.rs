@@ -4,7 +4,7 @@ use crate::student::student_quantile;
 use crate::{Interval, MetricError};
 
 /// Groups of the block jackknife.
-const GROUPS: usize = 10;
+pub(crate) const GROUPS: usize = 10;
 
 /// The 97.5th percentile of Student's t with `GROUPS - 1` degrees of freedom.
 const STUDENT: f64 = 2.262_157_162_740_992;
@@ -50,16 +50,24 @@ pub fn jackknife(
     estimate: f64,
     statistic: impl Fn(&[usize]) -> Result<f64, MetricError> + Sync,
 ) -> Result<Jackknife, MetricError> {
+    of_groups(rows, estimate, |group| {
+        let left: Vec<usize> = (0..rows).filter(|row| row % GROUPS != group).collect();
+        statistic(&left)
+    })
+}
+
+/// The same where `without` gives the statistic without the group of that number.
+pub(crate) fn of_groups(
+    rows: usize,
+    estimate: f64,
+    without: impl Fn(usize) -> Result<f64, MetricError> + Sync,
+) -> Result<Jackknife, MetricError> {
     if rows < 2 * GROUPS {
         let (metric, remedy) = ("a jackknife interval", "measure more samples");
         let needed = 2 * GROUPS;
         return Err(MetricError::TooFewSamples { metric, found: rows, needed, remedy });
     }
-    let without = |group: usize| {
-        let left: Vec<usize> = (0..rows).filter(|row| row % GROUPS != group).collect();
-        statistic(&left)
-    };
-    let replicates = (0..GROUPS).into_par_iter().map(without);
+    let replicates = (0..GROUPS).into_par_iter().map(&without);
     let replicates: Vec<f64> = replicates.collect::<Result<_, _>>()?;
     let half = STUDENT * standard_error(&replicates);
     let interval = Interval { low: estimate - half, high: estimate + half };

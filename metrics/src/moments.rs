@@ -4,7 +4,7 @@ use crate::features::in_blocks;
 use crate::{Features, MetricError};
 
 /// Rows that are read at a time.
-const BLOCK: usize = 1024;
+pub(crate) const BLOCK: usize = 1024;
 
 /// Mean and unbiased covariance of a set of features.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,8 +13,8 @@ pub const BOOTSTRAP_MAX: usize = 1 << 16;
 /// Of a normal distribution 95 % lie within so many standard deviations of the mean.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 
-/// One score per image, in the order of the images, summed up as they come: a million cost no more
-/// memory than [`BOOTSTRAP_MAX`].
+/// One score per image, in the order of the images, summed up as they come. They are asked for again for
+/// the interval of a few, so that they need not be in memory until then.
 #[derive(Clone, Debug)]
 pub struct ScoreSequence {
     aggregation: Aggregation,
@@ -26,8 +26,6 @@ pub struct ScoreSequence {
     /// Welford's running mean and sum of squared distances from it, of the finite scores.
     mean: f64,
     squares: f64,
-    /// The finite scores; empty once there are more than [`BOOTSTRAP_MAX`].
-    scores: Vec<f64>,
 }
 
 impl ScoreSequence {
@@ -35,7 +33,7 @@ impl ScoreSequence {
     #[must_use]
     pub fn new(aggregation: Aggregation) -> Self {
         let (mean, squares, sum) = (0.0, 0.0, 0.0);
-        Self { aggregation, last: None, n: 0, finite: 0, sum, mean, squares, scores: Vec::new() }
+        Self { aggregation, last: None, n: 0, finite: 0, sum, mean, squares }
     }
 
     /// Takes in the score of the next image, which is called by its index within the data set.
@@ -54,17 +52,21 @@ impl ScoreSequence {
         Ok(())
     }
 
-    /// What the scores amount to.
+    /// What the scores amount to; `scores` gives all of them again, in the same order, and is asked where
+    /// there are at most [`BOOTSTRAP_MAX`].
     ///
     /// # Errors
-    /// [`MetricError::TooFew`] when there are none.
-    pub fn finish(self) -> Result<Summary, MetricError> {
+    /// [`MetricError::TooFew`] when there are none; those of `scores`.
+    pub fn finish<E: From<MetricError>>(
+        self,
+        scores: impl FnOnce() -> Result<Vec<f64>, E>,
+    ) -> Result<Summary, E> {
         let (n, infinite) = (self.n, self.n - self.finite);
         if n == 0 {
-            return Err(MetricError::TooFew { got: 0, needed: 1 });
+            return Err(MetricError::TooFew { got: 0, needed: 1 }.into());
         }
         let mean = (self.finite > 0).then(|| self.sum / self.finite as f64);
-        let interval = self.interval();
+        let interval = self.interval(scores)?;
         Ok(match self.aggregation {
             Aggregation::Mean => {
                 let interval = interval.map(|(low, high)| Interval { low, high });
@@ -80,22 +82,21 @@ impl ScoreSequence {
         let from_old = score - self.mean;
         self.mean += from_old / self.finite as f64;
         self.squares += from_old * (score - self.mean);
-        match self.finite as usize <= BOOTSTRAP_MAX {
-            true => self.scores.push(score),
-            false => self.scores = Vec::new(),
-        }
     }
 
-    fn interval(&self) -> Option<(f64, f64)> {
+    fn interval<E>(
+        &self,
+        scores: impl FnOnce() -> Result<Vec<f64>, E>,
+    ) -> Result<Option<(f64, f64)>, E> {
         if self.n != self.finite {
-            return None;
+            return Ok(None);
         }
         if self.finite as usize <= BOOTSTRAP_MAX {
-            return interval_of_mean(&self.scores);
+            return Ok(interval_of_mean(&scores()?));
         }
         let n = self.finite as f64;
         let (mean, half) = (self.sum / n, NORMAL_95 * (self.squares / (n - 1.0) / n).sqrt());
-        Some((mean - half, mean + half))
+        Ok(Some((mean - half, mean + half)))
     }
 }
 
@@ -117,7 +118,11 @@ mod tests {
     fn summary(scores: &[f64]) -> Summary {
         let mut sequence = ScoreSequence::new(Aggregation::Mean);
         (0..).zip(scores).for_each(|(index, &score)| sequence.add(index, score).unwrap());
-        sequence.finish().unwrap()
+        sequence.finish::<MetricError>(|| Ok(scores.to_vec())).unwrap()
+    }
+
+    fn never() -> Result<Vec<f64>, MetricError> {
+        panic!("there are too many to be asked for, or none")
     }
 
     #[test]
@@ -140,13 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn many_scores_far_from_zero_keep_their_digits_and_no_memory() {
+    fn many_scores_far_from_zero_keep_their_digits_and_are_not_asked_for_again() {
         let mut sequence = ScoreSequence::new(Aggregation::Mean);
         for index in 0..1_000_000_u64 {
             sequence.add(index, 1e6 + (index % 2) as f64).unwrap();
         }
-        assert_eq!(sequence.scores.capacity(), 0);
-        let summary = sequence.finish().unwrap();
+        let summary = sequence.finish(never).unwrap();
         assert_eq!((summary.n, summary.value), (1_000_000, Some(1e6 + 0.5)));
         // Half of them 0 and half 1: a standard deviation of 1/2 over the root of a million.
         let half = summary.interval.unwrap().high - (1e6 + 0.5);
@@ -159,7 +163,7 @@ mod tests {
         for index in 0..BOOTSTRAP_MAX as u64 + 2 {
             sequence.add(index, if index == 7 { f64::INFINITY } else { 1.0 }).unwrap();
         }
-        let summary = sequence.finish().unwrap();
+        let summary = sequence.finish(never).unwrap();
         assert_eq!((summary.infinite, summary.value), (1, Some(1.0)));
         assert_eq!(summary.interval, None);
     }
@@ -172,7 +176,7 @@ mod tests {
             let again = sequence.add(index, 1.0);
             assert!(matches!(again, Err(MetricError::Duplicate { index: i }) if i == index));
         }
-        let none = ScoreSequence::new(Aggregation::Mean).finish();
+        let none = ScoreSequence::new(Aggregation::Mean).finish(never);
         assert!(matches!(none, Err(MetricError::TooFew { got: 0, needed: 1 })));
     }
 }

@@ -110,6 +110,13 @@ impl<T: Clone + Serialize + DeserializeOwned> Column<T> {
         written.chain(self.newest.iter().cloned().map(Ok))
     }
 
+    /// A column of what `value` makes of each.
+    pub(crate) fn map(&self, value: impl Fn(T) -> T) -> io::Result<Self> {
+        let mut column = Self::default();
+        self.iter().try_for_each(|each| column.push(value(each?)))?;
+        Ok(column)
+    }
+
     fn chunk(&self, number: usize) -> io::Result<Vec<T>> {
         let (start, length) = self.chunks[number];
         let mut bytes = vec![0; length as usize];

@@ -4,6 +4,8 @@ mod scored;
 mod subject;
 mod total;
 
+use std::io;
+
 use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, Protocol, RgbImage, Tokenizer};
 use prismbench_metrics::{
     BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageMetric, LATENT_FLOATS,
@@ -83,7 +85,7 @@ impl Suite for ReconstructionSuite {
             }
         }
         let order = self.metrics();
-        let reports = going.finish(context, &order, &measured.sha256, &mut warnings);
+        let reports = going.finish(context, &order, &measured.sha256, &mut warnings)?;
         Ok(Some(Pass { pictures: measured, reports, warnings }))
     }
 }
@@ -188,7 +190,7 @@ impl Passing for Going<'_, '_> {
                 Ok((subject, spaces)) => {
                     let first = (number, layer);
                     layer = self.distributions.take_made(&block, first, spaces)?;
-                    all.take(&self.metrics, subject)?;
+                    all.take(subject)?;
                     None
                 }
                 Err(outcome) => Some(outcome),
@@ -240,13 +242,13 @@ impl<'p, 'a> Going<'p, 'a> {
         order: &[&'static MetricDef],
         pictures: &str,
         warnings: &mut Vec<String>,
-    ) -> Vec<Report> {
+    ) -> io::Result<Vec<Report>> {
         let Self { subjects, perceptual, distributions, metrics, .. } = self;
         let mut reports = Vec::with_capacity(subjects.len());
         let perceptual = perceptual.into_iter().flat_map(Perceptual::into_each);
         let mut perceptual: Vec<_> = perceptual.map(Some).collect();
         for (number, (total, failure)) in subjects.into_iter().enumerate() {
-            let mut report = total.report(&metrics, context.metrics, failure.as_ref());
+            let mut report = total.report(&metrics, context.metrics, failure.as_ref())?;
             let mut added = Vec::new();
             if let Some(scores) = perceptual.get_mut(number).and_then(Option::take) {
                 let (measurement, values) = scores.report(failure.as_ref());
@@ -276,7 +278,7 @@ impl<'p, 'a> Going<'p, 'a> {
             report.measurements.sort_by_key(place);
             reports.push(report);
         }
-        reports
+        Ok(reports)
     }
 }
 

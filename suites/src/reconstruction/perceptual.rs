@@ -72,7 +72,7 @@ impl<'a> Perceptual<'a> {
     pub(super) fn take(&mut self, found: Vec<Scores>) -> io::Result<()> {
         for (scores, found) in self.scores.iter_mut().zip(found) {
             match (&mut *scores, found) {
-                (Ok(known), Ok(more)) => known.take(&more, |distance| distance)?,
+                (Ok(known), Ok(more)) => known.take(&more)?,
                 (Ok(_), Err(outcome)) => *scores = Err(outcome),
                 (Err(_), _) => {}
             }

@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::Arc;
 
 use prismbench_core::Outcome;
 use prismbench_metrics::{Aggregation, ImageScores, MetricError, ScoreSequence, Summary};
@@ -8,38 +9,38 @@ use crate::Column;
 /// A number for each picture, and what they amount to.
 pub(super) struct Scored {
     sequence: Result<ScoreSequence, MetricError>,
-    values: Column<f64>,
+    scores: Column<f64>,
 }
 
 impl Scored {
     pub(super) fn new(aggregation: Aggregation) -> Self {
-        Self { sequence: Ok(ScoreSequence::new(aggregation)), values: Column::default() }
+        Self { sequence: Ok(ScoreSequence::new(aggregation)), scores: Column::default() }
     }
 
-    /// Takes in the scores of the next pictures; `value` is what is shown of a score.
-    pub(super) fn take(
-        &mut self,
-        more: &ImageScores,
-        value: impl Fn(f64) -> f64,
-    ) -> io::Result<()> {
+    /// Takes in the scores of the next pictures.
+    pub(super) fn take(&mut self, more: &ImageScores) -> io::Result<()> {
         for (index, score) in more.iter() {
             if let Ok(sequence) = &mut self.sequence
                 && let Err(error) = sequence.add(index, score)
             {
                 self.sequence = Err(error);
             }
-            self.values.push(value(score))?;
+            self.scores.push(score)?;
         }
         Ok(())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.scores.is_empty()
     }
 
-    /// The number of each picture; what they amount to, and how many pictures entered it.
+    /// The score of each picture; what they amount to, and how many pictures entered it.
     pub(super) fn finish(self) -> (Column<f64>, (Outcome, u64)) {
-        (self.values, outcome(self.sequence.and_then(ScoreSequence::finish)))
+        let Self { sequence, scores } = self;
+        let unread = |error| MetricError::Read(Arc::new(error));
+        let again = || scores.iter().collect::<io::Result<_>>().map_err(unread);
+        let summary = sequence.and_then(|sequence| sequence.finish(again));
+        (scores, outcome(summary))
     }
 }
 

@@ -34,16 +34,16 @@ impl Total {
     }
 
     /// Takes in what the next pictures gave.
-    pub(super) fn take(&mut self, metrics: &[ImageMetric], more: Subject) -> io::Result<()> {
-        self.floats.take(&more.floats, |floats| floats)?;
-        self.bits.take(&more.bits, |bits| bits)?;
+    pub(super) fn take(&mut self, more: Subject) -> io::Result<()> {
+        self.floats.take(&more.floats)?;
+        self.bits.take(&more.bits)?;
         self.seconds += more.seconds;
         if let Some(shape) = more.shape {
             self.shape = Some(shape.beside(self.shape.take()));
         }
-        for ((scored, metric), more) in self.metrics.iter_mut().zip(metrics).zip(more.metrics) {
+        for (scored, more) in self.metrics.iter_mut().zip(more.metrics) {
             match (&mut *scored, more) {
-                (Ok(scored), Ok(more)) => scored.take(&more, |score| metric.value(score))?,
+                (Ok(scored), Ok(more)) => scored.take(&more)?,
                 (Ok(_), Err(reason)) => *scored = Err(reason),
                 (Err(_), _) => {}
             }
@@ -56,7 +56,7 @@ impl Total {
         metrics: &[ImageMetric],
         wanted: &[String],
         failure: Option<&Outcome>,
-    ) -> Report {
+    ) -> io::Result<Report> {
         let is_wanted = |definition: &MetricDef| wanted.iter().any(|id| id == definition.id);
         let mut measurements = Vec::new();
         let mut per_image = Vec::new();
@@ -66,7 +66,8 @@ impl Total {
                 (Some(failure), _) => (failure.clone(), 0),
                 (None, Err(reason)) => (Outcome::Skipped { reason }, 0),
                 (None, Ok(scored)) => {
-                    let (values, outcome) = scored.finish();
+                    let (scores, outcome) = scored.finish();
+                    let values = scores.map(|score| metric.value(score))?;
                     per_image.push((definition.id.to_owned(), values));
                     outcome
                 }
@@ -99,7 +100,7 @@ impl Total {
             Some(Shape::Mixed) => "mixed".to_owned(),
             None => String::new(),
         };
-        Report { latent, seconds: self.seconds, measurements, per_image }
+        Ok(Report { latent, seconds: self.seconds, measurements, per_image })
     }
 }
 

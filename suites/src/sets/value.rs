@@ -1,8 +1,8 @@
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, Jackknife,
-    MetricError, PRECISION, PrecisionRecall, RECALL, Selected, SubsetSize, Subsets, cmmd,
-    density_coverage, frechet_distance, jackknife, kernel_inception_distance, precision_recall,
+    CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError,
+    PRECISION, PrecisionRecall, RECALL, SubsetSize, Subsets, cmmd, density_coverage,
+    frechet_jackknife, kernel_inception_distance, precision_recall,
 };
 
 /// A value and what a reader must know beyond it.
@@ -87,24 +87,11 @@ pub(crate) fn frechet(
     made: &dyn Features,
     paired: Option<&dyn Features>,
 ) -> Result<Value, MetricError> {
-    let whole = frechet_distance(reference, FeatureSet::Features(made))?;
-    let without = |left: &[usize]| {
-        let made = Selected::new(made, left.to_vec());
-        let made = FeatureSet::Features(&made);
-        let distance = match paired {
-            Some(paired) => {
-                let paired = Selected::new(paired, left.to_vec());
-                frechet_distance(FeatureSet::Features(&paired), made)?
-            }
-            None => frechet_distance(reference, made)?,
-        };
-        Ok(distance.value)
-    };
-    let (replicates, interval) = match jackknife(made.rows(), whole.value, without) {
-        Ok(Jackknife { replicates, interval }) => (replicates, Some(interval)),
-        Err(MetricError::TooFewSamples { .. }) => (Vec::new(), None),
-        Err(error) => return Err(error),
-    };
+    let (reference, is_paired) =
+        paired.map_or((reference, false), |same| (FeatureSet::Features(same), true));
+    let (whole, jackknife) = frechet_jackknife(reference, made, is_paired)?;
+    let (replicates, interval) =
+        jackknife.map_or_else(Default::default, |found| (found.replicates, Some(found.interval)));
     // The interval of something exact is not worth printing.
     let interval = interval.filter(|interval| interval.high - interval.low > 1e-6);
     let warning = whole.few.map(|few| few.to_string());
