@@ -321,6 +321,58 @@ fn shards_are_merged_whose_plan_left_metrics_open_and_names_pictures_beside_the_
     assert_eq!(count("parts"), count("whole"));
 }
 
+/// What a paper printed of a generator's samples under another evaluator is found only in samples that were kept.
+#[test]
+fn samples_that_a_reproduction_keeps_are_tried_under_another_evaluator() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let generator = at("tiny.safetensors");
+    planned::write(&generator, &generator_weights::generator(generator_weights::TINY));
+    let weights = inception(folder.path());
+    let always = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments).args(["--progress", "none"]).arg("--cache").arg(at("cache"));
+        command.arg("--weights").arg(format!("inception={}", weights.display()));
+        command.output().unwrap()
+    };
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let path = |name: &str| at(name).display().to_string();
+    let stats = ["stats", "synthetic:4:12", "--set", "size=32", "-o", &path("real.npz")];
+    let done = always(&stats);
+    assert!(done.status.success(), "{}", said(&done));
+    let drawn = format!("ditdh={}", generator.display());
+    let draw =
+        ["run", "--set", "size=32", "--set", "inception-score=adm", "-t", "dct:2", "-m", "is"];
+    let how = ["--sampling", "heun2:4,shift:none", "--labels", "uniform", "-n", "24"];
+    let to = ["--generator", &drawn, "--reference", &path("real.npz"), "--out", &path("published")];
+    let done = always(&[&draw[..], &how, &to].concat());
+    assert!(done.status.success(), "{}", said(&done));
+    let records = fs::read_to_string(at("published/records.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    let value = record["value"].as_f64().unwrap();
+    let plan = format!(
+        "format = 1\nname = 'paper'\n[[part]]\nsuite = 'generation'\ndataset = 'scenes'\nn = 24\n\
+         protocol = 'default'\nset = {{ size = 32, inception-score = 'tfid' }}\ndecoder = 'dct:2'\n\
+         sampling = 'heun2:4,shift:none'\nlabels = 'uniform'\n[[part.value]]\ntokenizer = 'theirs'\n\
+         metric = 'is'\nvalue = '{value:.4}'\n[part.tokenizers]\ntheirs = ['{drawn}']\n"
+    );
+    fs::write(at("paper.toml"), plan).unwrap();
+    let told = |out: &str, more: &[&str]| {
+        let (plan, reference, out) = (path("paper.toml"), path("real.npz"), path(out));
+        let fixed =
+            ["reproduce", &plan, "--reference", &reference, "--format", "json", "--out", &out];
+        let output = always(&[&fixed[..], more].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["rows"][0].clone()
+    };
+    let kept = told("kept", &["--keep-samples"]);
+    assert_eq!(kept["verdict"], "MISMATCH", "{kept}");
+    assert_eq!(kept["explanation"]["change"], "inception-score = adm", "{kept}");
+    let gone = told("gone", &[]);
+    assert!(gone["explanation"].is_null(), "{gone}");
+    assert!(gone["suspects"].to_string().contains("--keep-samples keeps them"), "{gone}");
+}
+
 /// The tiny DiT^DH draws latents of `dct:2`, 6 x 4 x 4, which decode to pictures of 32 pixels.
 #[test]
 fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {

@@ -10,6 +10,9 @@ use crate::store::Store;
 /// Values that are written and read at once.
 const CHUNK: usize = 1_024;
 
+/// Chunks of which values were read by their numbers that stay in memory.
+const KEPT: usize = 8;
+
 /// Bytes of a column that stay in memory; more go to a file that has no name.
 const IN_MEMORY: usize = 1 << 16;
 
@@ -23,14 +26,14 @@ pub struct Column<T> {
     store: Store,
     /// What follows the last whole chunk.
     newest: Vec<T>,
-    /// The chunk that was read last: the next value is likely to be in it.
-    read: Mutex<Option<(usize, Vec<T>)>>,
+    /// Chunks that were read, the newest last: the next value is likely to be in one of them.
+    read: Mutex<Vec<(usize, Vec<T>)>>,
 }
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
         let store = Store::temporary_beyond(IN_MEMORY);
-        Self { chunks: Vec::new(), store, newest: Vec::new(), read: Mutex::new(None) }
+        Self { chunks: Vec::new(), store, newest: Vec::new(), read: Mutex::new(Vec::new()) }
     }
 }
 
@@ -85,16 +88,17 @@ impl<T: Clone + Serialize + DeserializeOwned> Column<T> {
         if number >= self.chunks.len() {
             return Ok(self.newest.get(row - self.chunks.len() * CHUNK).cloned());
         }
-        // What a panic elsewhere left here is a whole chunk or none.
+        // What a panic elsewhere left here are whole chunks.
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, values)) = read.as_ref()
-            && *known == number
-        {
+        if let Some((_, values)) = read.iter().find(|(known, _)| *known == number) {
             return Ok(values.get(row % CHUNK).cloned());
         }
         let values = self.chunk(number)?;
         let value = values.get(row % CHUNK).cloned();
-        *read = Some((number, values));
+        if read.len() == KEPT {
+            read.remove(0);
+        }
+        read.push((number, values));
         Ok(value)
     }
 

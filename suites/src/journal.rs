@@ -228,10 +228,7 @@ impl Journal {
         &self,
         mut take: impl FnMut(Recalled<'_, S>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for part in &self.parts {
-            (0..part.blocks()).try_for_each(|number| take(part.recall(number)?))?;
-        }
-        Ok(())
+        self.parts.iter().try_for_each(|part| part.each(&mut take))
     }
 }
 

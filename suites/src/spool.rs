@@ -1,9 +1,12 @@
+mod pieces;
+
 use std::io::{self, Write};
 
 use prismbench_metrics::Features;
 
 use crate::column::Column;
 use crate::store::Store;
+use pieces::Pieces;
 
 /// Rows of features of one layer, one per sample, in the order in which they came.
 ///
@@ -13,23 +16,11 @@ pub(crate) struct Spool {
     columns: usize,
     /// What the sample of each row is called.
     names: Column<String>,
-    /// Ordered by their first rows.
-    pieces: Vec<Piece>,
+    pieces: Pieces,
     /// Where they lie.
     stores: Vec<Store>,
-    /// For rows that lie nowhere else.
-    own: Option<Store>,
-}
-
-/// Consecutive rows that lie one after the other, up to the first of the next piece. There is one for
-/// every few samples, so each is small.
-#[derive(Clone, Copy)]
-struct Piece {
-    /// Where the first of them begins.
-    start: u64,
-    first: u32,
-    /// Number of the store.
-    store: u32,
+    /// For rows that lie nowhere else, and where it ends.
+    own: Option<(Store, u64)>,
 }
 
 /// Rows that lie somewhere already.
@@ -45,7 +36,7 @@ impl Spool {
         Self {
             columns,
             names: Column::default(),
-            pieces: Vec::new(),
+            pieces: Pieces::default(),
             stores: Vec::new(),
             own: None,
         }
@@ -56,13 +47,12 @@ impl Spool {
         if row.len() != self.columns {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let own = self.own.get_or_insert_with(Store::temporary).clone();
+        let (store, end) = self.own.get_or_insert_with(|| (Store::temporary(), 0));
         let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let is_own = |&number: &usize| self.stores[self.pieces[number].store as usize].is(&own);
-        let last = (0..self.pieces.len()).rev().find(is_own);
-        let start = last.map_or(0, |number| self.end(number));
-        own.write(start, &[&bytes])?;
-        self.adopt([name], &StoredRows { store: &own, start, columns: self.columns })
+        let (store, start) = (store.clone(), *end);
+        *end += bytes.len() as u64;
+        store.write(start, &[&bytes])?;
+        self.adopt([name], &StoredRows { store: &store, start, columns: self.columns })
     }
 
     /// Takes in rows that stay where they lie: one for each name.
@@ -74,26 +64,26 @@ impl Spool {
         if stored.columns != self.columns {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let first = u32::try_from(self.names.len()).map_err(io::Error::other)?;
-        let last = self.pieces.len().checked_sub(1);
-        let follows = last.is_some_and(|last| {
-            self.stores[self.pieces[last].store as usize].is(stored.store)
-                && self.end(last) == stored.start
-        });
+        let before = self.names.len();
         names.into_iter().try_for_each(|name| self.names.push(name.to_owned()))?;
-        if !follows && self.names.len() > first as usize {
-            let store = self.number_of(stored.store)?;
-            self.pieces.push(Piece { start: stored.start, first, store });
-        }
-        Ok(())
+        let rows = (self.names.len() - before) as u64;
+        let store = self.number_of(stored.store)?;
+        self.pieces.add((store, stored.start), rows, self.width())
     }
 
     /// Copies all rows, as they lie in memory and on disk, to `to`.
     pub(crate) fn copy_to(&self, to: &mut impl Write) -> io::Result<()> {
-        self.pieces.iter().enumerate().try_for_each(|(number, piece)| {
+        let width = self.width();
+        self.pieces.iter().try_for_each(|piece| {
+            let piece = piece?;
             let store = &self.stores[piece.store as usize];
-            store.copy_to(piece.start, self.end(number) - piece.start, to)
+            store.copy_to(piece.start, piece.end(width) - piece.start, to)
         })
+    }
+
+    /// Bytes of a row.
+    fn width(&self) -> usize {
+        self.columns * size_of::<f32>()
     }
 
     fn number_of(&mut self, store: &Store) -> io::Result<u32> {
@@ -103,18 +93,6 @@ impl Spool {
             self.stores.len() - 1
         });
         u32::try_from(number).map_err(io::Error::other)
-    }
-
-    /// Rows up to the end of a piece.
-    fn rows_before(&self, number: usize) -> usize {
-        self.pieces.get(number + 1).map_or(self.names.len(), |next| next.first as usize)
-    }
-
-    /// Where what follows the last row of a piece begins.
-    fn end(&self, number: usize) -> u64 {
-        let piece = self.pieces[number];
-        let rows = self.rows_before(number) - piece.first as usize;
-        piece.start + (rows * self.columns * size_of::<f32>()) as u64
     }
 }
 
@@ -132,20 +110,18 @@ impl Features for Spool {
         if rows * self.columns != into.len() || first + rows > self.names.len() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let width = self.columns * size_of::<f32>();
+        let width = self.width();
         let mut bytes = vec![0; size_of_val(into)];
-        let (mut row, mut rest) = (first, bytes.as_mut_slice());
-        let from = self.pieces.partition_point(|piece| piece.first as usize <= first);
-        for number in from.saturating_sub(1)..self.pieces.len() {
-            let piece = self.pieces[number];
-            let count = (self.rows_before(number) - row).min(rest.len() / width.max(1));
-            let (here, after) = rest.split_at_mut(count * width);
-            let start = piece.start + ((row - piece.first as usize) * width) as u64;
+        let (mut row, mut rest) = (first as u64, bytes.as_mut_slice());
+        let mut number = self.pieces.of_row(row)?;
+        while !rest.is_empty() {
+            let piece = self.pieces.get(number)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let count = (piece.first + piece.rows - row).min((rest.len() / width) as u64);
+            // No more than the bytes of `into`.
+            let (here, after) = rest.split_at_mut(count as usize * width);
+            let start = piece.start + (row - piece.first) * width as u64;
             self.stores[piece.store as usize].read(start, here)?;
-            (row, rest) = (row + count, after);
-            if rest.is_empty() {
-                break;
-            }
+            (row, rest, number) = (row + count, after, number + 1);
         }
         let values = bytes.as_chunks().0;
         into.iter_mut().zip(values).for_each(|(value, &bytes)| *value = f32::from_le_bytes(bytes));

@@ -13,14 +13,18 @@ use crate::store::Store;
 const MAX_LINE: u64 = 1 << 20;
 const MAX_HEAD: u64 = 1 << 28;
 
+/// Blocks from one whose place is known to the next.
+const STRIDE: usize = 64;
+
 /// One file.
 pub(super) struct Part {
     pub(super) store: Store,
     /// `None` for one that is gone with the pass.
     pub(super) file: Option<(PathBuf, File)>,
-    /// Where each block begins. What its header says is read again when it is asked for: of a million pictures
-    /// there are many blocks.
+    /// Where every [`STRIDE`]th block begins; its header says where the next one does. Of a million pictures there
+    /// are too many blocks to know all.
     starts: Vec<u64>,
+    blocks: usize,
     /// The newest block.
     pub(super) last: Option<Frame>,
     /// The first block in which something failed, and the pictures before it.
@@ -36,7 +40,7 @@ pub(super) struct Part {
 impl Part {
     pub(super) fn new(store: Store, file: Option<(PathBuf, File)>) -> Self {
         let (starts, last, first_failed) = (Vec::new(), None, None);
-        Self { store, file, starts, last, first_failed, done: 0, found: 0, end: 0 }
+        Self { store, file, starts, blocks: 0, last, first_failed, done: 0, found: 0, end: 0 }
     }
 
     pub(super) fn read(path: &Path, file: File) -> Result<Self, JournalError> {
@@ -47,7 +51,7 @@ impl Part {
 
     /// How many blocks there are.
     pub(super) fn blocks(&self) -> usize {
-        self.starts.len()
+        self.blocks
     }
 
     /// Whether the range ends with the newest block.
@@ -62,9 +66,12 @@ impl Part {
     /// Notes a block that lies behind the others.
     pub(super) fn push(&mut self, frame: Frame) {
         if frame.has_failed() && self.first_failed.is_none() {
-            self.first_failed = Some((self.starts.len(), self.done));
+            self.first_failed = Some((self.blocks, self.done));
         }
-        self.starts.push(frame.start);
+        if self.blocks.is_multiple_of(STRIDE) {
+            self.starts.push(frame.start);
+        }
+        self.blocks += 1;
         self.done += u64::from(frame.pictures);
         self.end = frame.end();
         self.last = Some(frame);
@@ -72,19 +79,46 @@ impl Part {
 
     /// Forgets the blocks from number `blocks` on, before which there are `done` pictures.
     fn truncate(&mut self, blocks: usize, done: u64) -> io::Result<()> {
-        self.end = self.starts.get(blocks).copied().unwrap_or(self.end);
-        self.starts.truncate(blocks);
+        if blocks < self.blocks {
+            self.end = self.frame(blocks)?.start;
+            self.last = blocks.checked_sub(1).map(|last| self.frame(last)).transpose()?;
+            self.starts.truncate(blocks.div_ceil(STRIDE));
+            (self.blocks, self.done) = (blocks, done);
+        }
         self.first_failed = self.first_failed.filter(|&(first, _)| first < blocks);
-        self.done = done;
-        self.last = blocks.checked_sub(1).map(|last| self.frame(last)).transpose()?;
         Ok(())
     }
 
-    /// What the header of a block says.
+    /// What the header of block number `number` says.
     fn frame(&self, number: usize) -> io::Result<Frame> {
+        let known = self.starts.get(number / STRIDE).ok_or(io::ErrorKind::InvalidInput)?;
+        let first = self.frame_at(*known)?;
+        (0..number % STRIDE).try_fold(first, |frame, _| self.frame_at(frame.end()))
+    }
+
+    fn frame_at(&self, start: u64) -> io::Result<Frame> {
         let mut header = [0; HEADER];
-        self.store.read(self.starts[number], &mut header)?;
-        Frame::read(&header, self.starts[number]).ok_or_else(|| io::ErrorKind::InvalidData.into())
+        self.store.read(start, &mut header)?;
+        Frame::read(&header, start).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Reads the blocks back, in order. Those of an earlier process are checked against their sha256.
+    pub(super) fn each<S: DeserializeOwned, E: From<JournalError>>(
+        &self,
+        take: &mut impl FnMut(Recalled<'_, S>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(&(mut next)) = self.starts.first() else { return Ok(()) };
+        for number in 0..self.blocks {
+            let at = |source| JournalError::File { path: self.path(), source };
+            let frame = self.frame_at(next).map_err(at)?;
+            next = frame.end();
+            take(self.recall(&frame, number < self.found)?)?;
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.file.as_ref().map_or_else(PathBuf::new, |(path, _)| path.clone())
     }
 
     pub(super) fn len(&self) -> io::Result<u64> {
@@ -128,7 +162,7 @@ impl Part {
             if self.head(&frame)?.is_some() && self.are_rows_whole(&frame)? {
                 break;
             }
-            self.truncate(self.starts.len() - 1, self.done - u64::from(frame.pictures))?;
+            self.truncate(self.blocks - 1, self.done - u64::from(frame.pictures))?;
         }
         Ok(())
     }
@@ -152,20 +186,20 @@ impl Part {
         Ok(frame.are_rows(hash))
     }
 
-    /// Reads a block back. One of an earlier process is checked against its sha256.
-    pub(super) fn recall<S: DeserializeOwned>(
+    fn recall<S: DeserializeOwned>(
         &self,
-        number: usize,
+        frame: &Frame,
+        check_rows: bool,
     ) -> Result<Recalled<'_, S>, JournalError> {
-        let path = || self.file.as_ref().map_or_else(PathBuf::new, |(path, _)| path.clone());
-        let at = |source| JournalError::File { path: path(), source };
-        let frame = self.frame(number).map_err(at)?;
-        let damaged =
-            |problem: String| JournalError::Damaged { path: path(), offset: frame.start, problem };
-        let head = self.head(&frame).map_err(at)?;
+        let at = |source| JournalError::File { path: self.path(), source };
+        let damaged = |problem: String| JournalError::Damaged {
+            path: self.path(),
+            offset: frame.start,
+            problem,
+        };
+        let head = self.head(frame).map_err(at)?;
         let head = head.ok_or_else(|| damaged("its sha256 is another".to_owned()))?;
-        // What this process wrote itself is what it wrote.
-        if number < self.found && !self.are_rows_whole(&frame).map_err(at)? {
+        if check_rows && !self.are_rows_whole(frame).map_err(at)? {
             return Err(damaged("the sha256 of its features is another".to_owned()));
         }
         let head: Head<S> =
