@@ -5,13 +5,10 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
-use prismbench_core::{
-    Concern, ImageBatch, JointSpace, Latents, Outcome, Protocol, Reconstruction, RgbImage,
-    Tokenizer,
-};
+use prismbench_core::{Concern, ImageBatch, JointSpace, Outcome, Protocol, RgbImage, Tokenizer};
 use prismbench_suites::{
-    self as suites, Context, Dataset, Journals, Learns, Networks, Observer, Part, Pass, Pictures,
-    Prepared, Suite, SuiteError,
+    self as suites, Context, Dataset, Journals, Learns, Made, Networks, Observer, Part, Pass,
+    Pictures, Pixels, SaveError, Suite, SuiteError, WantedArrays,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -247,18 +244,15 @@ impl Runner<'_, '_> {
         let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
         let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
         let cache = cache.map(|folder| folder.join("features"));
-        let save_features = match self.plan.save.features {
-            true => Some(
-                self.folder
-                    .arrays([&dataset, &job.protocol.name, "originals"])?
-                    .join("features.safetensors"),
-            ),
-            false => None,
-        };
+        let place = [dataset.as_str(), &job.protocol.name, "originals"];
+        let save_features = self.plan.save.features.then(|| self.folder.arrays(place));
+        let save_features =
+            save_features.transpose()?.map(|folder| folder.join("features.safetensors"));
         let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
         let journals = self.journals(job, group);
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, job.pictures.count()),
+            wanted: self.plan.save.wanted(),
             arrays: self.arrays(job, group)?,
             originals: self.originals(job)?,
             failed: false,
@@ -305,12 +299,8 @@ impl Runner<'_, '_> {
         self.folder.let_go(&journals, has_failed)
     }
 
-    /// Where a pass keeps what it has measured. Arrays are written while blocks are measured, so a pass
-    /// that saves some begins again when it was stopped.
+    /// Where a pass keeps what it has measured.
     fn journals(&self, job: &Job<'_>, group: &[Loaded]) -> Journals {
-        if self.plan.save.anything() && job.suite.concern() == Concern::Reconstruction {
-            return Journals::Temporary;
-        }
         let mut hash = Sha256::new_with_prefix(job.protocol.sha256_for(job.suite.concern()));
         for loaded in group {
             hash.update([loaded.tokenizer.spec().id.as_bytes(), b"\n"].concat());
@@ -322,7 +312,8 @@ impl Runner<'_, '_> {
 
     /// The pictures themselves, where reconstructions are kept and they are not there yet.
     fn originals(&self, job: &Job<'_>) -> Result<Option<Originals>, Failure> {
-        if !self.plan.save.reconstructions || job.suite.concern() != Concern::Reconstruction {
+        // A shard leaves them in its journal.
+        if !self.plan.save.reconstructions || !self.makes_arrays(job) {
             return Ok(None);
         }
         let dataset = job.pictures.dataset.id();
@@ -333,10 +324,14 @@ impl Runner<'_, '_> {
         })
     }
 
+    /// Whether a pass ends with arrays: another suite passes none on, and a shard leaves them in its journal.
+    fn makes_arrays(&self, job: &Job<'_>) -> bool {
+        job.suite.concern() == Concern::Reconstruction && !self.journals.is_shard()
+    }
+
     /// One set of arrays per tokenizer, if any are to be saved.
     fn arrays(&self, job: &Job<'_>, group: &[Loaded]) -> Result<Vec<Arrays>, Failure> {
-        // Only these pass latents and pictures on; another suite would end with empty arrays.
-        if !self.plan.save.anything() || job.suite.concern() != Concern::Reconstruction {
+        if !self.plan.save.anything() || !self.makes_arrays(job) {
             return Ok(Vec::new());
         }
         let dataset = job.pictures.dataset.id();
@@ -459,6 +454,7 @@ fn needs_fit(reference: &TokenizerRef) -> bool {
 /// Shows progress and saves arrays while a suite runs.
 pub(crate) struct Watcher<'a, 's> {
     pub(crate) progress: Progress,
+    pub(crate) wanted: WantedArrays,
     pub(crate) arrays: Vec<Arrays>,
     pub(crate) originals: Option<Originals>,
     /// Whether something failed in a block.
@@ -477,19 +473,17 @@ impl Observer for Watcher<'_, '_> {
         self.failed = true;
     }
 
-    fn made(
-        &mut self,
-        subject: usize,
-        pictures: &[Prepared],
-        latents: &Latents,
-        made: &[Reconstruction],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(originals) = &mut self.originals {
-            originals.push(pictures)?;
-        }
-        match self.arrays.get_mut(subject) {
-            Some(arrays) => arrays.push(pictures, latents, made),
-            None => Ok(()),
-        }
+    fn wants(&self) -> WantedArrays {
+        self.wanted
+    }
+
+    fn seen(&mut self, ids: &[&str], pictures: &[Pixels]) -> Result<(), SaveError> {
+        let originals = self.originals.as_mut();
+        Ok(originals.map_or(Ok(()), |originals| originals.push(ids, pictures))?)
+    }
+
+    fn made(&mut self, subject: usize, ids: &[&str], made: &Made) -> Result<(), SaveError> {
+        let arrays = self.arrays.get_mut(subject);
+        Ok(arrays.map_or(Ok(()), |arrays| arrays.push(ids, made))?)
     }
 }

@@ -1,7 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use prismbench_core::{Latents, Reconstruction};
-use prismbench_suites::{ArrayError, ArrayWriter, Element, Prepared};
+use prismbench_suites::{ArrayError, ArrayWriter, Element, LatentRows, Made, Pixels, WantedArrays};
 
 use crate::plan::PlanError;
 
@@ -40,37 +39,31 @@ impl Save {
 
     /// Whether there is an array for each tokenizer.
     pub(crate) fn anything(self) -> bool {
-        self.reconstructions || self.latents
+        self.wanted().any()
+    }
+
+    /// What there is for each tokenizer.
+    pub(crate) fn wanted(self) -> WantedArrays {
+        WantedArrays { reconstructions: self.reconstructions, latents: self.latents }
     }
 }
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
 /// The pictures that reconstructions are of, as they were after the crop, while they grow: the data set may
 /// have moved when somebody wants to see both side by side.
-pub(crate) struct Originals {
-    writer: ArrayWriter<u8>,
-    /// Index that the next picture has at least: every tokenizer of a pass shows the same ones.
-    next: u64,
-}
+pub(crate) struct Originals(ArrayWriter<u8>);
 
 impl Originals {
     /// The file appears with [`finish`](Self::finish).
     pub(crate) fn create(path: &Path) -> Result<Self, ArrayError> {
-        Ok(Self { writer: ArrayWriter::create(path)?, next: 0 })
+        ArrayWriter::create(path).map(Self)
     }
 
-    pub(crate) fn push(&mut self, pictures: &[Prepared]) -> Result<(), ArrayError> {
-        for picture in pictures.iter().filter(|picture| picture.index >= self.next) {
-            let shape = [picture.image.height(), picture.image.width(), 3];
-            self.writer.push(&picture.id, &shape, picture.image.pixels())?;
-        }
-        self.next = pictures.last().map_or(self.next, |last| self.next.max(last.index + 1));
-        Ok(())
+    pub(crate) fn push(&mut self, ids: &[&str], pictures: &[Pixels]) -> Result<(), ArrayError> {
+        push(&mut self.0, ids, pictures)
     }
 
     pub(crate) fn finish(self) -> Result<(), ArrayError> {
-        self.writer.finish().map(|_| ())
+        self.0.finish().map(|_| ())
     }
 }
 
@@ -102,30 +95,18 @@ impl Arrays {
         })
     }
 
-    pub(crate) fn push(
-        &mut self,
-        pictures: &[Prepared],
-        latents: &Latents,
-        made: &[Reconstruction],
-    ) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, ids: &[&str], made: &Made) -> Result<(), ArrayError> {
         if let Some(writer) = &mut self.reconstructions {
-            for (picture, made) in pictures.iter().zip(made) {
-                let Reconstruction::U8(image) = made else {
-                    return Err("`quantiser = \"none\"` leaves nothing 8-bit to save".into());
-                };
-                let shape = [image.height(), image.width(), 3];
-                writer.push(&picture.id, &shape, image.pixels())?;
-            }
+            push(writer, ids, &made.reconstructions)?;
         }
         if let Some(writer) = &mut self.latents {
-            let Latents::Tensor(tensor) = latents else {
+            let Some(LatentRows { shape, values }) = &made.latents else {
                 self.no_numbers = true;
                 return Ok(());
             };
-            for (i, picture) in pictures.iter().enumerate() {
-                let latent = tensor.get(i)?;
-                let values = latent.flatten_all()?.to_vec1::<f32>()?;
-                writer.push(&picture.id, latent.dims(), &values)?;
+            let each = values.len() / ids.len().max(1);
+            for (id, values) in ids.iter().zip(values.chunks_exact(each.max(1))) {
+                writer.push(id, shape, values)?;
             }
         }
         Ok(())
@@ -141,4 +122,11 @@ impl Arrays {
         }
         Ok((self.folder, Save { latents: self.save.latents && !self.no_numbers, ..self.save }))
     }
+}
+
+fn push(writer: &mut ArrayWriter<u8>, ids: &[&str], pictures: &[Pixels]) -> Result<(), ArrayError> {
+    let mut pairs = ids.iter().zip(pictures);
+    pairs.try_for_each(|(id, picture)| {
+        writer.push(id, &[picture.height, picture.width, 3], &picture.bytes)
+    })
 }

@@ -210,8 +210,8 @@ mod tests {
         assert!(message(RunArgs { force: true, ..args() }).contains("`--force`"));
         let profile = Some("trace".into());
         assert!(message(RunArgs { profile, ..args() }).contains("`--profile`"));
-        let save = vec!["latents".to_owned()];
-        assert!(message(RunArgs { save, ..args() }).contains("cannot be divided"));
+        let suites = vec!["throughput".to_owned()];
+        assert!(message(RunArgs { suites, ..args() }).contains("cannot be divided"));
         let out = Some("a\n#SBATCH --wrap=x".into());
         let message = message(RunArgs { out, ..args() });
         assert_eq!(message, "`--out` holds control characters: `/base/a\\n#SBATCH --wrap=x`");

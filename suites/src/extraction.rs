@@ -19,7 +19,7 @@ use crate::follow::{Passing, follow, of_tokenizers};
 use crate::journal::{Block, Recalled};
 use crate::pictures::{Pictures, Prepared};
 use crate::spool::Spool;
-use crate::{Context, Measured, SuiteError};
+use crate::{Context, Measured, Observer, SuiteError};
 use subject::{Subject, Taken};
 pub use texts::embed;
 pub(crate) use tokens::{tokens, unsupported};
@@ -122,6 +122,7 @@ impl Passing for Extracting<'_, '_> {
         &mut self,
         mut block: Recalled<'_, Self::State>,
         state: Self::State,
+        _: &mut dyn Observer,
     ) -> Result<(), SuiteError> {
         let mut place = 0;
         for (subject, taken) in self.going.iter_mut().zip(state) {

@@ -16,7 +16,7 @@ use crate::pictures::{Blocks, Pictures, Prepared, Skipped};
 use crate::read_ahead::read_ahead;
 use crate::seen::Seen;
 use crate::suite::joint_sha256;
-use crate::{Context, Measured, Stage, SuiteError};
+use crate::{Context, Measured, Observer, Stage, SuiteError};
 
 /// Blocks that wait while a device computes.
 const AHEAD: usize = 2;
@@ -38,6 +38,7 @@ pub(crate) trait Passing {
         &mut self,
         block: Recalled<'_, Self::State>,
         state: Self::State,
+        observer: &mut dyn Observer,
     ) -> Result<(), SuiteError>;
 }
 
@@ -90,7 +91,7 @@ pub(crate) fn follow<P: Passing>(
     journal.recall(|mut block: Recalled<'_, P::State>| {
         seen.add(&block.pictures, std::mem::take(&mut block.skipped))?;
         match block.state.take() {
-            Some(state) => passing.take(block, state),
+            Some(state) => passing.take(block, state, context.observer),
             None => Ok(()),
         }
     })?;

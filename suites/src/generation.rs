@@ -23,7 +23,7 @@ use prismbench_metrics::{
 use crate::follow::{Passing, follow};
 use crate::journal::{Block, Recalled};
 use crate::pictures::Prepared;
-use crate::{Context, Pass, Pictures, Report, Suite, SuiteError};
+use crate::{Context, Observer, Pass, Pictures, Report, Suite, SuiteError};
 use judging::Judging;
 pub use moments_file::{MomentsFile, MomentsFileError, Unlike};
 pub use reference::ReferenceChoice;
@@ -149,6 +149,7 @@ impl Passing for OfSamples<'_> {
         &mut self,
         block: Recalled<'_, Self::State>,
         saved: Self::State,
+        _: &mut dyn Observer,
     ) -> Result<(), SuiteError> {
         self.judging.take(&block)?;
         match (&mut self.saving, saved) {

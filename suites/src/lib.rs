@@ -43,13 +43,13 @@ pub use networks::{Lent, NetworkKind, Networks};
 pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;
 pub use read_ahead::{ReadAhead, read_ahead};
-pub use reconstruction::ReconstructionSuite;
+pub use reconstruction::{LatentRows, Made, Pixels, ReconstructionSuite, WantedArrays};
 pub use retrieval::RetrievalSuite;
 pub use spectrum::SpectrumSuite;
 pub use stage::Stage;
 pub use suite::{
-    Context, Learns, Measured, MeasuredPicture, Measurement, Observer, Pass, Report, Suite,
-    SuiteError,
+    Context, Learns, Measured, MeasuredPicture, Measurement, Observer, Pass, Report, SaveError,
+    Suite, SuiteError,
 };
 pub use throughput::ThroughputSuite;
 

@@ -1,4 +1,5 @@
 mod distributions;
+mod made;
 mod perceptual;
 mod scored;
 mod subject;
@@ -16,9 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::follow::{Passing, follow, of_tokenizers};
 use crate::journal::{Block, Recalled};
 use crate::pictures::{Pictures, Prepared};
-use crate::{Context, Measurement, NetworkKind, Pass, Report, Stage, Suite, SuiteError};
+use crate::{Context, Measurement, NetworkKind, Observer, Pass, Report, Stage, Suite, SuiteError};
 use distributions::Distributions;
-use perceptual::{Made, Perceptual};
+use made::Arrays;
+pub use made::{LatentRows, Made, Pixels, WantedArrays};
+use perceptual::{MadeOfBlock, Perceptual};
 use subject::Subject;
 use total::Total;
 
@@ -66,6 +69,7 @@ impl Suite for ReconstructionSuite {
         let mut going = Going::new(subjects, pictures, context, &mut warnings)?;
         let mut own = of_tokenizers(subjects);
         own.extend(going.origin());
+        own.extend(context.observer.wants().origin());
         let place = ("reconstruction", own);
         let Some(measured) = follow(&mut going, pictures, place, context, &mut warnings)? else {
             return Ok(None);
@@ -115,6 +119,8 @@ struct Found {
     subjects: Vec<FoundOfOne>,
     /// Of each tokenizer.
     perceptual: Vec<perceptual::Scores>,
+    /// Where somebody wants them.
+    arrays: Option<Arrays>,
 }
 
 impl Found {
@@ -147,7 +153,10 @@ impl Passing for Going<'_, '_> {
             let _metric = Stage::Metric.enter();
             self.distributions.originals(block, &mut rows)?
         };
-        let mut all: Made = Vec::with_capacity(self.tokenizers.len());
+        let wanted = context.observer.wants();
+        let mut arrays =
+            wanted.any().then(|| Arrays { originals: wanted.originals(block), made: Vec::new() });
+        let mut all: MadeOfBlock = Vec::with_capacity(self.tokenizers.len());
         let mut subjects = Vec::with_capacity(self.tokenizers.len());
         for (number, &tokenizer) in self.tokenizers.iter().enumerate() {
             if let Some(outcome) = &self.stopped[number] {
@@ -159,8 +168,11 @@ impl Passing for Going<'_, '_> {
             let taken = (tokenizer, self.metrics.as_slice());
             match subject.measure(taken, self.protocol, block, &batch, context.seed) {
                 Ok((latents, made)) => {
-                    let observer = &mut context.observer;
-                    observer.made(number, block, &latents, &made).map_err(SuiteError::Save)?;
+                    if let Some(arrays) = &mut arrays {
+                        let saved = wanted.made(&latents, &made).map_err(SuiteError::Save)?;
+                        arrays.made.resize_with(number, || None);
+                        arrays.made.push(Some(saved));
+                    }
                     let _metric = Stage::Metric.enter();
                     let spaces = self.distributions.made(block, &made, &mut rows);
                     subjects.push(Ok((subject, spaces)));
@@ -176,13 +188,26 @@ impl Passing for Going<'_, '_> {
             let _metric = Stage::Metric.enter();
             perceptual.measure(block, &all)
         });
-        let state = Found { fresh, subjects, perceptual };
+        let state = Found { fresh, subjects, perceptual, arrays };
         let failed = state.has_failed();
         Ok(Block { state, rows, failed })
     }
 
-    fn take(&mut self, block: Recalled<'_, Found>, found: Found) -> Result<(), SuiteError> {
-        let Found { fresh, subjects, perceptual } = found;
+    fn take(
+        &mut self,
+        block: Recalled<'_, Found>,
+        found: Found,
+        observer: &mut dyn Observer,
+    ) -> Result<(), SuiteError> {
+        let Found { fresh, subjects, perceptual, arrays } = found;
+        if let Some(Arrays { originals, made }) = arrays {
+            let ids: Vec<&str> = block.names().collect();
+            observer.seen(&ids, &originals).map_err(SuiteError::Save)?;
+            for (number, made) in made.iter().enumerate() {
+                let told = made.as_ref().map(|made| observer.made(number, &ids, made));
+                told.transpose().map_err(SuiteError::Save)?;
+            }
+        }
         let mut layer = self.distributions.take_originals(&block, &fresh)?;
         for (number, ((all, failure), found)) in self.subjects.iter_mut().zip(subjects).enumerate()
         {

@@ -12,7 +12,7 @@ use crate::filtered::filtered;
 use crate::follow::{Passing, follow, of_tokenizers};
 use crate::journal::{Block, Recalled};
 use crate::pictures::Prepared;
-use crate::{Context, Measurement, Pass, Pictures, Report, Suite, SuiteError};
+use crate::{Context, Measurement, Observer, Pass, Pictures, Report, Suite, SuiteError};
 use subject::{Curves, Found, Subject, Wanted};
 
 /// Takes latents apart by frequency, and shows encoders one band of pictures at a time.
@@ -104,7 +104,12 @@ impl Passing for Spectra<'_> {
         Ok(Block { state, rows: Vec::new(), failed })
     }
 
-    fn take(&mut self, _: Recalled<'_, Self::State>, state: Self::State) -> Result<(), SuiteError> {
+    fn take(
+        &mut self,
+        _: Recalled<'_, Self::State>,
+        state: Self::State,
+        _: &mut dyn Observer,
+    ) -> Result<(), SuiteError> {
         self.going.iter_mut().zip(state).for_each(|(subject, found)| subject.take(found));
         Ok(())
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use candle_core::Device;
 use prismbench_core::{
-    Concern, ElementType, Latents, MetricDef, Outcome, Protocol, Reconstruction, Tokenizer,
-    TokenizerError,
+    Concern, ElementType, MetricDef, Outcome, Protocol, Tokenizer, TokenizerError,
 };
 use prismbench_data::LatentFileError;
 use prismbench_metrics::MetricError;
@@ -18,7 +17,8 @@ use crate::feature_file::FeatureFileError;
 use crate::generation::{MomentsFileError, Unlike};
 use crate::journal::{JournalError, Journals};
 use crate::networks::Networks;
-use crate::pictures::{PictureError, Pictures, Prepared, Skipped};
+use crate::pictures::{PictureError, Pictures, Skipped};
+use crate::reconstruction::{Made, Pixels, WantedArrays};
 
 /// A family of measurements that share data and the passes over it.
 pub trait Suite: Send + Sync {
@@ -115,6 +115,9 @@ pub struct Context<'a> {
     pub observer: &'a mut dyn Observer,
 }
 
+/// What stops a run that saves arrays.
+pub type SaveError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Told what a suite does while it does it. Every method does nothing unless overridden.
 pub trait Observer {
     /// `done` of `total` pictures are measured.
@@ -125,18 +128,26 @@ pub trait Observer {
     /// Something failed in a block of pictures: what the pass gives is not all that was asked for.
     fn failed(&mut self) {}
 
-    /// Subject number `subject` made these of a block of pictures.
+    /// Arrays that [`seen`](Self::seen) and [`made`](Self::made) are to be told.
+    fn wants(&self) -> WantedArrays {
+        WantedArrays::default()
+    }
+
+    /// The next pictures of a pass that is whole, after the crop, and their ids.
     ///
     /// # Errors
     /// What stops the run: a full disk, say.
-    fn made(
-        &mut self,
-        subject: usize,
-        pictures: &[Prepared],
-        latents: &Latents,
-        reconstructions: &[Reconstruction],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let _ = (subject, pictures, latents, reconstructions);
+    fn seen(&mut self, ids: &[&str], pictures: &[Pixels]) -> Result<(), SaveError> {
+        let _ = (ids, pictures);
+        Ok(())
+    }
+
+    /// Subject number `subject` made this of them.
+    ///
+    /// # Errors
+    /// What stops the run: a full disk, say.
+    fn made(&mut self, subject: usize, ids: &[&str], made: &Made) -> Result<(), SaveError> {
+        let _ = (subject, ids, made);
         Ok(())
     }
 }
@@ -370,7 +381,7 @@ pub enum SuiteError {
     NoShards,
     /// The observer could not go on.
     #[error("save what was made")]
-    Save(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Save(#[source] SaveError),
     /// The user wants to stop.
     #[error("interrupted after {done} of {total} pictures")]
     Interrupted {

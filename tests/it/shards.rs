@@ -156,15 +156,77 @@ fn what_is_missing_of_a_merge_is_named_and_nothing_is_written() {
 #[test]
 fn what_cannot_be_divided_is_refused_before_anything_is_measured() {
     let folder = tempfile::tempdir().unwrap();
-    for (more, reason) in [
-        (["-s", "throughput"], "times one machine"),
-        (["--save", "latents"], "arrays of all pictures"),
-    ] {
-        let plan = ["--data", "synthetic:5:9", "-t", "dct:9", more[0], more[1]];
-        let ran = shard(folder.path(), &plan, "1/2", "8").expect(Exit::Usage);
-        assert!(ran.err.contains(reason), "{}", ran.err);
-        assert!(!folder.path().join("run").exists());
+    let plan = ["--data", "synthetic:5:9", "-t", "dct:9", "-s", "throughput"];
+    let ran = shard(folder.path(), &plan, "1/2", "8").expect(Exit::Usage);
+    assert!(ran.err.contains("times one machine"), "{}", ran.err);
+    assert!(!folder.path().join("run").exists());
+}
+
+/// Everything below `arrays`, by its path there.
+fn arrays(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let root = folder.join("run/arrays");
+    let mut found = Vec::new();
+    for entry in
+        fs::read_dir(&root).unwrap().flat_map(|of| fs::read_dir(of.unwrap().path()).unwrap())
+    {
+        let path = entry.unwrap().path();
+        found.push((
+            path.strip_prefix(&root).unwrap().display().to_string(),
+            fs::read(path).unwrap(),
+        ));
     }
+    found.sort();
+    found
+}
+
+#[test]
+fn saved_arrays_are_the_same_bytes_from_shards_and_from_a_run_that_was_stopped() {
+    // JPEG has no latents that are numbers.
+    let plan = [
+        "--data",
+        "synthetic:5:40",
+        "-t",
+        "dct:9",
+        "-t",
+        "jpeg:60",
+        "--set",
+        "size=32",
+        "--save",
+        "reconstructions",
+        "--save",
+        "latents",
+        "--progress",
+        "none",
+    ];
+    let straight = tempfile::tempdir().unwrap();
+    let records_of_whole = whole(straight.path(), &plan);
+    let expected = arrays(straight.path());
+    let names: Vec<&str> =
+        expected.iter().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    let four = ["latents.npz", "originals.npz", "reconstructions.npz", "reconstructions.npz"];
+    assert_eq!(sorted, four, "{names:?}");
+
+    let shards = tempfile::tempdir().unwrap();
+    for which in ["2/3", "1/3", "3/3"] {
+        shard(shards.path(), &plan, which, "5").expect(Exit::Done);
+    }
+    merge(shards.path()).expect(Exit::Done);
+    assert_eq!(records(&shards.path().join("run")), records_of_whole);
+    assert!(arrays(shards.path()) == expected);
+
+    let stopped = tempfile::tempdir().unwrap();
+    let path = out(stopped.path());
+    let mut arguments = vec!["run", "--out", &path, "--batch", "7"];
+    arguments.extend(plan);
+    for done in [7, 14] {
+        let ran = with_signal(&arguments, &AtomicBool::new(true)).expect(Exit::Interrupted);
+        assert!(ran.err.contains(&format!("interrupted after {done} of 40")), "{}", ran.err);
+    }
+    prismbench(&arguments).expect(Exit::Done);
+    assert_eq!(records(&stopped.path().join("run")), records_of_whole);
+    assert!(arrays(stopped.path()) == expected);
 }
 
 #[test]

@@ -171,9 +171,6 @@ pub(crate) fn divisible(plan: &Plan) -> Result<(), Failure> {
     if plan.suites.iter().any(|suite| times(suite.as_ref())) {
         return Err(Failure::NoShards { what: "the suite `throughput` times one machine" });
     }
-    if plan.save.anything() {
-        return Err(Failure::NoShards { what: "`--save` writes arrays of all pictures" });
-    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@ use candle_core::Device;
 use prismbench_core::Protocol;
 use prismbench_suites::{
     Context, GenerationSuite, Journals, MomentsFile, Networks, Part, Pictures, Statistics, Suite,
-    SuiteError,
+    SuiteError, WantedArrays,
 };
 
 use crate::cli::{RunArgs, StatsArgs};
@@ -71,6 +71,7 @@ fn take(
     let cache = cache.map(|folder| folder.join("features"));
     let title = format!("stats · {}", args.images);
     let mut watcher = Watcher {
+        wanted: WantedArrays::default(),
         progress: Progress::new(args.progress, streams, title, pictures.count()),
         arrays: Vec::new(),
         originals: None,

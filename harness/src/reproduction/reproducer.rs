@@ -285,6 +285,11 @@ impl Reproducer<'_, '_> {
                     None => {
                         table.insert("generators".to_owned(), list(&[subject]));
                         drawing(drawn, &mut table);
+                        // As many as were published; --limit goes before it.
+                        let n = part.numbers.iter().filter_map(|number| number.target.n).max();
+                        if let Some(n) = n.and_then(|n| i64::try_from(n).ok()) {
+                            table.insert("limit".to_owned(), n.into());
+                        }
                         if self.args.keep_samples {
                             table.insert("save".to_owned(), list(&["samples"]));
                         }

@@ -6,7 +6,7 @@ use prismbench_core::{Choice, Generator, LatentShape, Protocol, Tokenizer, Weigh
 use prismbench_data::{DataSpec, Dataset};
 use prismbench_suites::{
     Context, Decoded, Drawn, Finished, GenerationSuite, LatentFiles, MomentsFile, Networks, Part,
-    Pass, Pictures, ReferenceChoice, SampleSource, Suite, SuiteError,
+    Pass, Pictures, ReferenceChoice, SampleSource, Suite, SuiteError, WantedArrays,
 };
 
 use super::{Runner, Watcher};
@@ -303,6 +303,7 @@ impl Runner<'_, '_> {
         let save_samples = self.saved(row, comparison)?;
         let mut watcher = Watcher {
             progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
+            wanted: WantedArrays::default(),
             arrays: Vec::new(),
             originals: None,
             failed: false,

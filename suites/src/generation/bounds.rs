@@ -11,7 +11,7 @@ use crate::journal::{Block, Recalled};
 use crate::pictures::Prepared;
 use crate::sets::{Value, blamed, by_content, frechet, pairs_by_content};
 use crate::spool::Spool;
-use crate::{Context, Pictures, SuiteError};
+use crate::{Context, Observer, Pictures, SuiteError};
 
 /// What a generator cannot be blamed for: the decoder's own distance between real pictures and their
 /// reconstructions, and the distance of real pictures to the reference.
@@ -143,6 +143,7 @@ impl Passing for OfDecoder<'_> {
         &mut self,
         block: Recalled<'_, Self::State>,
         reason: Self::State,
+        _: &mut dyn Observer,
     ) -> Result<(), SuiteError> {
         match (&mut self.spool, reason) {
             (Ok(spool), None) => {

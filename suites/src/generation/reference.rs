@@ -8,7 +8,7 @@ use crate::follow::{Passing, follow, of_network};
 use crate::journal::{Block, Recalled};
 use crate::pictures::Prepared;
 use crate::sets::Own;
-use crate::{Context, NetworkKind, Pictures, SuiteError};
+use crate::{Context, NetworkKind, Observer, Pictures, SuiteError};
 
 /// What samples are compared with.
 #[derive(Clone, Copy)]
@@ -192,7 +192,12 @@ impl Passing for OfPictures<'_> {
         Ok(Block { state, rows, failed: false })
     }
 
-    fn take(&mut self, block: Recalled<'_, u64>, fresh: u64) -> Result<(), SuiteError> {
+    fn take(
+        &mut self,
+        block: Recalled<'_, u64>,
+        fresh: u64,
+        _: &mut dyn Observer,
+    ) -> Result<(), SuiteError> {
         Ok(self.own.take(&block, (0, fresh))?)
     }
 }

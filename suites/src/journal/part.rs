@@ -11,7 +11,7 @@ use crate::store::Store;
 
 /// Longest line about the origin of a journal, and longest description of a block, that is read.
 const MAX_LINE: u64 = 1 << 20;
-const MAX_HEAD: u64 = 1 << 28;
+const MAX_HEAD: u64 = 1 << 32;
 
 /// Blocks from one whose place is known to the next.
 const STRIDE: usize = 64;

@@ -28,7 +28,7 @@ pub(super) struct Distances {
 }
 
 /// What the tokenizers made of one block: `None` for one that gave nothing.
-pub(super) type Made = Vec<Option<Vec<Reconstruction>>>;
+pub(super) type MadeOfBlock = Vec<Option<Vec<Reconstruction>>>;
 
 impl<'a> Perceptual<'a> {
     pub(super) fn new(network: &'a Lpips, subjects: usize) -> Self {
@@ -43,7 +43,7 @@ impl<'a> Perceptual<'a> {
     }
 
     /// The distances of a block, for each tokenizer; none for one that made nothing.
-    pub(super) fn measure(&self, block: &[Prepared], made: &Made) -> Vec<Scores> {
+    pub(super) fn measure(&self, block: &[Prepared], made: &MadeOfBlock) -> Vec<Scores> {
         let rows: Vec<Vec<Result<f64, NetworkError>>> = block
             .par_iter()
             .enumerate()
@@ -92,7 +92,7 @@ impl<'a> Perceptual<'a> {
         &self,
         number: usize,
         picture: &Prepared,
-        made: &Made,
+        made: &MadeOfBlock,
     ) -> Vec<Result<f64, NetworkError>> {
         let mut original = None;
         let mut distance = |made: &Option<Vec<Reconstruction>>| {
