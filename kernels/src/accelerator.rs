@@ -76,10 +76,15 @@ impl DeviceFailure {
                 Some(crate::cuda::CudaError::DeviceLost { .. }) => return Some(Self::Lost),
                 _ => {}
             }
-            let text = cause.to_string();
-            let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            text.split(|c| !in_word(c)).find_map(Self::of_code)
+            Self::in_text(&cause.to_string())
         })
+    }
+
+    /// What the first code of the driver in a message means.
+    #[must_use]
+    pub fn in_text(message: &str) -> Option<Self> {
+        let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        message.split(|c| !in_word(c)).find_map(Self::of_code)
     }
 }
 

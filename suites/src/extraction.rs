@@ -113,9 +113,9 @@ impl Passing for Extracting<'_, '_> {
                 taken
             }));
         }
-        let failed = |taken: &Result<Taken, Outcome>| matches!(taken, Err(Outcome::Failed { .. }));
-        let failed = state.iter().any(failed);
-        Ok(Block { state, rows, failed })
+        let reason = |taken: &Result<Taken, Outcome>| taken.as_ref().err()?.failure();
+        let failures = state.iter().filter_map(reason).map(str::to_owned).collect();
+        Ok(Block { state, rows, failures })
     }
 
     fn take(

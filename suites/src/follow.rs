@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use candle_core::Device;
 use prismbench_core::Tokenizer;
+use prismbench_kernels::accelerator::DeviceFailure;
 use prismbench_metrics::FeatureNetwork;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -111,7 +112,11 @@ fn fill<P: Passing>(
     let (batch, device, missing) = (context.batch, context.device, journal.missing());
     let measured = source.each(missing, (batch, device), &mut |pictures, skipped| {
         let block = passing.measure(&pictures, context)?;
-        if block.failed {
+        if !block.failures.is_empty() {
+            // What it did not do is done when the run goes on, and not put down as a failure.
+            if let Some(reason) = block.failures.iter().find(|reason| is_lost(reason)) {
+                return Err(SuiteError::DeviceLost { reason: reason.clone() });
+            }
             context.observer.failed();
         }
         {
@@ -133,6 +138,11 @@ fn fill<P: Passing>(
             Err(error)
         }
     }
+}
+
+/// Whether a failure is that of a device that can do nothing any more.
+fn is_lost(reason: &str) -> bool {
+    DeviceFailure::in_text(reason) == Some(DeviceFailure::Lost)
 }
 
 /// What decides a pass besides its pictures and what it does with them.

@@ -142,7 +142,7 @@ impl Passing for OfSamples<'_> {
         _: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError> {
         let state = self.saving.as_ref().map(|_| block.iter().map(Saved::of).collect());
-        Ok(Block { state, rows: self.judging.measure(block)?, failed: false })
+        Ok(Block { state, rows: self.judging.measure(block)?, failures: Vec::new() })
     }
 
     fn take(

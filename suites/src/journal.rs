@@ -58,8 +58,8 @@ pub(crate) struct Block<S> {
     pub(crate) state: S,
     /// Features, a matrix for each layer, in an order that the pass knows.
     pub(crate) rows: Vec<FeatureRows>,
-    /// Whether something failed that may go well another time.
-    pub(crate) failed: bool,
+    /// Why something failed that may go well another time.
+    pub(crate) failures: Vec<String>,
 }
 
 /// A picture that has been measured.
@@ -178,7 +178,7 @@ impl Journal {
             state: Some((block.state,)),
             layers: block.rows.iter().map(layer).collect(),
         };
-        let flags = if block.failed { frame::FAILED } else { 0 };
+        let flags = if block.failures.is_empty() { 0 } else { frame::FAILED };
         self.write(&head, (flags, next), &block.rows)
     }
 

@@ -124,17 +124,17 @@ struct Found {
 }
 
 impl Found {
-    /// Whether something went wrong that may go well another time.
-    fn has_failed(&self) -> bool {
-        let is_failure = |outcome: &Outcome| matches!(outcome, Outcome::Failed { .. });
-        let lacks = |found: &Result<(), Outcome>| found.as_ref().is_err_and(is_failure);
-        let subject = |found: &FoundOfOne| match found {
-            Ok((_, spaces)) => spaces.iter().any(lacks),
-            Err(outcome) => is_failure(outcome),
-        };
-        let mut scores = self.perceptual.iter();
-        self.subjects.iter().any(subject)
-            || scores.any(|found| found.as_ref().is_err_and(is_failure))
+    /// Why something went wrong that may go well another time.
+    fn failures(&self) -> Vec<String> {
+        let mut outcomes = Vec::new();
+        for subject in &self.subjects {
+            match subject {
+                Ok((_, spaces)) => outcomes.extend(spaces.iter().filter_map(|s| s.as_ref().err())),
+                Err(outcome) => outcomes.push(outcome),
+            }
+        }
+        outcomes.extend(self.perceptual.iter().filter_map(|scores| scores.as_ref().err()));
+        outcomes.into_iter().filter_map(Outcome::failure).map(str::to_owned).collect()
     }
 }
 
@@ -189,8 +189,8 @@ impl Passing for Going<'_, '_> {
             perceptual.measure(block, &all)
         });
         let state = Found { fresh, subjects, perceptual, arrays };
-        let failed = state.has_failed();
-        Ok(Block { state, rows, failed })
+        let failures = state.failures();
+        Ok(Block { state, rows, failures })
     }
 
     fn take(

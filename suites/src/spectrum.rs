@@ -100,8 +100,8 @@ impl Passing for Spectra<'_> {
         let batch = filtered(&batch, self.protocol.frequency_filter)?;
         let measure = |subject: &mut Subject<'_>| subject.measure(block, &batch);
         let state: Vec<Found> = self.going.iter_mut().map(measure).collect();
-        let failed = state.iter().any(Found::has_failed);
-        Ok(Block { state, rows: Vec::new(), failed })
+        let failures = state.iter().flat_map(Found::failures).map(str::to_owned).collect();
+        Ok(Block { state, rows: Vec::new(), failures })
     }
 
     fn take(

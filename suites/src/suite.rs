@@ -267,11 +267,10 @@ pub enum SuiteError {
         element: ElementType,
     },
     /// The device does not answer any more.
-    #[error("the device was lost; what was finished before stays")]
+    #[error("the device was lost; what was finished before stays: {reason}")]
     DeviceLost {
-        /// What it was doing.
-        #[source]
-        source: TokenizerError,
+        /// What it was doing, and what its driver said.
+        reason: String,
     },
     /// A suite that judges samples was given none.
     #[error(
@@ -390,6 +389,13 @@ pub enum SuiteError {
         /// Pictures there are.
         total: u64,
     },
+}
+
+impl SuiteError {
+    /// A device that was lost while it did what failed with `error`.
+    pub(crate) fn lost(error: &TokenizerError) -> Self {
+        Self::DeviceLost { reason: Outcome::chain(error) }
+    }
 }
 
 /// The pictures to learn from, prepared as those that are measured on.

@@ -140,6 +140,12 @@ impl Outcome {
     /// A failure that keeps the whole chain of causes.
     #[must_use]
     pub fn failed(error: &dyn std::error::Error) -> Self {
+        Self::Failed { reason: Self::chain(error) }
+    }
+
+    /// An error and the whole chain of its causes, in one line.
+    #[must_use]
+    pub fn chain(error: &dyn std::error::Error) -> String {
         let mut reason = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -147,6 +153,15 @@ impl Outcome {
             reason.push_str(&error.to_string());
             cause = error.source();
         }
-        Self::Failed { reason }
+        reason
+    }
+
+    /// Why there is no value, where something failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason } => Some(reason),
+            _ => None,
+        }
     }
 }

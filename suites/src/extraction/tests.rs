@@ -20,6 +20,8 @@ struct Fake {
     latent_only: bool,
     /// A feature of pictures number so many of a batch is NaN.
     bad: Option<usize>,
+    /// The device is lost when it has seen so many pictures.
+    most: usize,
 }
 
 impl Fake {
@@ -30,7 +32,7 @@ impl Fake {
         };
         let (id, source) = ("fake".to_owned(), String::new());
         let spec = TokenizerSpec { id, stride: 2, parameters: 1, weights, source };
-        Self { spec, seen: AtomicUsize::new(0), latent_only: false, bad: None }
+        Self { spec, seen: AtomicUsize::new(0), latent_only: false, bad: None, most: usize::MAX }
     }
 
     /// Pictures or texts since the last call.
@@ -41,7 +43,10 @@ impl Fake {
     /// `[N, 3, 2, 2]`.
     fn quarters(&self, images: &ImageBatch) -> Result<Tensor, TokenizerError> {
         let (count, height, _) = images.dims();
-        self.seen.fetch_add(count, Ordering::Relaxed);
+        if self.seen.fetch_add(count, Ordering::Relaxed) + count > self.most {
+            let driver = std::io::Error::other("DriverError(CUDA_ERROR_LAUNCH_FAILED, \"a bug\")");
+            return Err(candle_core::Error::Cuda(Box::new(driver)).into());
+        }
         let means = images.tensor().avg_pool2d(height / 2)?;
         match self.bad {
             Some(bad) if bad < count => {
@@ -132,6 +137,15 @@ fn with_context<T>(
     batch: usize,
     run: impl FnOnce(&mut Context<'_>) -> T,
 ) -> T {
+    with_journals(&Journals::Temporary, cache, batch, run)
+}
+
+fn with_journals<T>(
+    journals: &Journals,
+    cache: Option<&Path>,
+    batch: usize,
+    run: impl FnOnce(&mut Context<'_>) -> T,
+) -> T {
     run(&mut Context {
         metrics: &[],
         device: &Device::Cpu,
@@ -146,7 +160,7 @@ fn with_context<T>(
         reference: None,
         cache,
         save_features: None,
-        journals: &Journals::Temporary,
+        journals,
         save_samples: None,
         interrupted: &AtomicBool::new(false),
         observer: &mut Silent,
@@ -211,6 +225,25 @@ fn a_second_pass_runs_no_network_and_gives_the_same_bits() {
     let more = pictures(&more, &protocol, Part::All);
     let (found, computed, _) = pass(&fake, &more, Some(folder.path()));
     assert_eq!((found, computed), (pass(&fake, &more, None).0, 3));
+}
+
+#[test]
+fn a_pass_whose_device_is_lost_ends_and_goes_on_where_it_was() {
+    let (folder, set) = (tempfile::tempdir().unwrap(), Synthetic::new(3, 13));
+    let (protocol, journals) = (protocol(&[]), Journals::Folder(folder.path().to_owned()));
+    let all = pictures(&set, &protocol, Part::All);
+    let whole = pass(&Fake::new("a1"), &all, None).0.unwrap();
+    let broken = Fake { most: 9, ..Fake::new("a1") };
+    let run =
+        |fake: &Fake| with_journals(&journals, None, 4, |context| extract(&[fake], &all, context));
+    let error = run(&broken).map(|_| ()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, SuiteError::DeviceLost { .. }), "{text}");
+    assert!(text.contains("lost") && text.contains("CUDA_ERROR_LAUNCH_FAILED"), "{text}");
+    let healthy = Fake::new("a1");
+    let mut found = run(&healthy).unwrap().unwrap();
+    assert_eq!(rows(&found.subjects.remove(0).unwrap()), whole, "no failure was put down");
+    assert_eq!(healthy.seen(), 5, "two blocks of four were kept");
 }
 
 #[test]

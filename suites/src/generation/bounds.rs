@@ -122,8 +122,10 @@ impl Passing for OfDecoder<'_> {
         block: &[Prepared],
         context: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError> {
-        let nothing =
-            |reason: &String| Block { state: Some(reason.clone()), rows: Vec::new(), failed: true };
+        let nothing = |reason: &String| {
+            let failures = vec![reason.clone()];
+            Block { state: Some(reason.clone()), rows: Vec::new(), failures }
+        };
         if let Some(reason) = &self.stopped {
             return Ok(nothing(reason));
         }
@@ -136,7 +138,7 @@ impl Passing for OfDecoder<'_> {
             let picture = blamed(&source, block);
             SuiteError::Network { picture, source: Box::new(source) }
         })?;
-        Ok(Block { state: None, rows, failed: false })
+        Ok(Block { state: None, rows, failures: Vec::new() })
     }
 
     fn take(

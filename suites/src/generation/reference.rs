@@ -189,7 +189,7 @@ impl Passing for OfPictures<'_> {
         _: &mut Context<'_>,
     ) -> Result<Block<u64>, SuiteError> {
         let (rows, state) = self.own.measure(self.network, block)?;
-        Ok(Block { state, rows, failed: false })
+        Ok(Block { state, rows, failures: Vec::new() })
     }
 
     fn take(

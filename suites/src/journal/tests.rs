@@ -32,7 +32,8 @@ fn block(indices: Range<u64>, failed: bool) -> (Vec<Prepared>, Block<Vec<f64>>) 
         FeatureRows::new(width, pictures.iter().flat_map(row).collect()).unwrap()
     };
     let rows = vec![rows(2), rows(5)];
-    (pictures, Block { state, rows, failed })
+    let failures = failed.then(|| "something".to_owned()).into_iter().collect();
+    (pictures, Block { state, rows, failures })
 }
 
 /// Measures what is missing, three pictures at a time, up to a limit; how many were measured. Every

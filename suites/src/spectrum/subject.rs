@@ -103,10 +103,10 @@ impl Found {
         Self { energy: Ok(None), pooled: None, response, latent: String::new(), seconds: 0.0 }
     }
 
-    /// Whether something went wrong that may go well another time.
-    pub(super) fn has_failed(&self) -> bool {
-        let failed = |outcome: Option<&Outcome>| matches!(outcome, Some(Outcome::Failed { .. }));
-        failed(self.energy.as_ref().err()) || failed(self.response.as_ref().err())
+    /// Why something went wrong that may go well another time.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &str> {
+        let outcomes = self.energy.as_ref().err().into_iter().chain(self.response.as_ref().err());
+        outcomes.filter_map(Outcome::failure)
     }
 }
 

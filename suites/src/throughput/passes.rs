@@ -49,7 +49,7 @@ impl Timed {
         let sweep = Sweep { machine, device, timing, interrupted };
         let first_call = match first_call(tokenizer, inputs, machine) {
             Ok(seconds) => Ok(seconds),
-            Err(error) if is_lost(&error) => return Err(SuiteError::DeviceLost { source: error }),
+            Err(error) if is_lost(&error) => return Err(SuiteError::lost(&error)),
             Err(error) => Err(outcome(&error)),
         };
         let one = |done: u64, kind: Kind| {
@@ -62,7 +62,7 @@ impl Timed {
                 Err(NoTimes::Tokenizer(error) | NoTimes::OutOfMemory(error)) => {
                     Ok(Err(outcome(&error)))
                 }
-                Err(NoTimes::Lost(source)) => Err(SuiteError::DeviceLost { source }),
+                Err(NoTimes::Lost(error)) => Err(SuiteError::lost(&error)),
                 Err(NoTimes::Interrupted) => Err(SuiteError::Interrupted { done, total: 3 }),
             }
         };

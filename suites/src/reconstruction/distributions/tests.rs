@@ -124,7 +124,7 @@ fn take(
     let end = block.last().map_or(0, |last| last.index + 1);
     let mut journal = Journals::Temporary.open("test", (&BTreeMap::new(), end), &mut Vec::new())?;
     let state = (fresh, spaces.clone());
-    journal.push(block, Vec::new(), Block { state, rows, failed: false })?;
+    journal.push(block, Vec::new(), Block { state, rows, failures: Vec::new() })?;
     journal.recall(|mut block: Recalled<'_, Taken>| {
         let (fresh, spaces) = block.state.take().unwrap();
         let layer = all.take_originals(&block, &fresh)?;
