@@ -22,6 +22,7 @@ mod error;
 mod filters;
 mod gram;
 mod kernel;
+mod pictures;
 mod program;
 mod resample;
 mod similarity;
@@ -38,6 +39,7 @@ pub use device::Device;
 pub use error::{CudaError, Version};
 pub use filters::PlaneFilter;
 pub use gram::Gram;
+pub use pictures::Pictures;
 #[cfg(feature = "candle-cuda")]
 pub use tensors::for_tensors;
 #[cfg(feature = "candle-cuda")]

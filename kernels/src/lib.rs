@@ -13,6 +13,7 @@ pub mod cross_entropy;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod dct;
+pub mod device_pictures;
 pub mod directions;
 pub mod distances;
 pub mod dots;

@@ -31,6 +31,14 @@ pub enum MetricError {
         /// The shortest side that works.
         needed: usize,
     },
+    /// A device did not compute it.
+    #[error("compute {metric} on the device: {cause}")]
+    Device {
+        /// Metric id.
+        metric: &'static str,
+        /// What it said.
+        cause: String,
+    },
     /// Not enough samples for the definition.
     #[error("take a mean over {got} samples: at least {needed} are needed")]
     TooFew {

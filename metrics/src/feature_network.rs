@@ -1,4 +1,5 @@
 use prismbench_core::{RgbImage, Weights};
+use prismbench_kernels::device_pictures::DevicePictures;
 use prismbench_kernels::nn::Work;
 
 use crate::{MetricError, NetworkError};
@@ -35,6 +36,20 @@ pub trait FeatureNetwork: Send + Sync {
         images: &[&RgbImage],
         taps: &[Tap],
     ) -> Result<Vec<FeatureRows>, NetworkError>;
+
+    /// [`features`](Self::features) of pictures that are on its device already; `None` where it takes them from
+    /// the host. On a device of another kind than the host, features are near the host's and not equal.
+    ///
+    /// # Errors
+    /// As [`features`](Self::features).
+    fn features_on_device(
+        &self,
+        pictures: &DevicePictures,
+        taps: &[Tap],
+    ) -> Option<Result<Vec<FeatureRows>, NetworkError>> {
+        let _ = (pictures, taps);
+        None
+    }
 
     /// What a picture of `height x width` pixels costs, up to the last tap, counted from the shapes that
     /// run.

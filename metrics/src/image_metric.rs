@@ -1,6 +1,7 @@
 use prismbench_core::{
     Choice, MetricDef, MsSsimDialect, Protocol, PsnrDialect, Reconstruction, RgbImage, SsimDialect,
 };
+use prismbench_kernels::device_pictures::DevicePictures;
 
 use crate::psnr::{from_mse, mean_squared_error};
 use crate::{Aggregation, MS_SSIM, MetricError, PSNR, SSIM, ms_ssim, psnr, ssim};
@@ -76,6 +77,30 @@ impl ImageMetric {
             Self::Ssim(dialect) => ssim(reference, reconstruction, dialect),
             Self::MsSsim(dialect) => ms_ssim(reference, reconstruction, dialect),
         }
+    }
+
+    /// The [`score`](Self::score) of each of several images whose pixels and whose reconstructions' are on a
+    /// device, with the same bits. `None` where the host computes it, and says what is wrong with pictures
+    /// that it is not defined for.
+    ///
+    /// # Errors
+    /// [`MetricError::Device`] when the device fails.
+    #[must_use]
+    pub fn scores_on_device(
+        self,
+        references: &DevicePictures,
+        reconstructions: &DevicePictures,
+    ) -> Option<Result<Vec<f64>, MetricError>> {
+        let alike = references.size() == reconstructions.size()
+            && references.count() == reconstructions.count();
+        let scores = match self {
+            _ if !alike => return None,
+            Self::Psnr(dialect) => psnr::scores_on_device(references, reconstructions, dialect)?,
+            Self::Ssim(dialect) => ssim::scores_on_device(references, reconstructions, dialect)?,
+            Self::MsSsim(_) => return None,
+        };
+        let metric = self.definition().id;
+        Some(scores.map_err(|error| MetricError::Device { metric, cause: error.to_string() }))
     }
 
     /// The value that an image's score stands for, in the metric's unit.

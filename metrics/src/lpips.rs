@@ -1,13 +1,16 @@
 mod trunk;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use prismbench_core::{
     Better, Choice as _, LpipsTrunk, MetricDef, Reconstruction, RgbImage, Unit, Weights,
 };
 use prismbench_kernels::Size;
+use prismbench_kernels::device_pictures::{DevicePictures, tap_distances};
+use prismbench_kernels::network_input::Levels;
 use prismbench_kernels::nn::{
     Arithmetic, MapShape, Maps, NnError, count, unit_vectors, weighted_differences,
 };
@@ -103,10 +106,7 @@ impl LpipsInput<'_> {
 
     /// Values as the trunk sees them, `[row][column][channel]`.
     fn write(self, into: &mut [f32]) {
-        let scale = |(i, value): (usize, f32)| {
-            let channel = i % 3;
-            (2.0 * value - 1.0 - SHIFT[channel]) / SCALE[channel]
-        };
+        let scale = |(i, value): (usize, f32)| network_value(i % 3, value);
         match self {
             Self::Original(image) | Self::Made(Reconstruction::U8(image)) => {
                 let values = image.pixels().iter().map(|&byte| f32::from(byte) / 255.0);
@@ -118,6 +118,11 @@ impl LpipsInput<'_> {
             }
         }
     }
+}
+
+/// A value in `[0, 1]` as the trunk sees it.
+fn network_value(channel: usize, value: f32) -> f32 {
+    (2.0 * value - 1.0 - SHIFT[channel]) / SCALE[channel]
 }
 
 impl LpipsFeatures {
@@ -256,6 +261,54 @@ impl Lpips {
                 image: 0,
             }),
         }
+    }
+
+    /// Maps of the pictures at `places` of those on a device, layer by layer: computed once for originals,
+    /// compared with any number of reconstructions.
+    ///
+    /// # Errors
+    /// As [`features`](Self::features).
+    pub fn taps_on_device(
+        &self,
+        pictures: &DevicePictures,
+        places: Range<usize>,
+    ) -> Result<Vec<Tensor>, NetworkError> {
+        let levels = Levels::of(|channel, level| network_value(channel, f32::from(level) / 255.0));
+        let taps = || -> Result<Vec<Tensor>, NnError> {
+            let numbers = pictures.numbers(&levels)?.narrow(0, places.start, places.len())?;
+            let taps = self.trunk.forward(Maps::on_device(&numbers)?)?;
+            taps.iter().map(Maps::to_tensor).collect()
+        };
+        taps().map_err(NetworkError::layer(self.kind.id()))
+    }
+
+    /// The [`distance`](Self::distance) of each pair of pictures whose maps these are.
+    ///
+    /// # Errors
+    /// [`NetworkError::NotFinite`] for the first pair whose maps overflow, [`NetworkError::Layer`] when the
+    /// device fails or the maps are on none.
+    pub fn distances_on_device(
+        &self,
+        a: &[Tensor],
+        b: &[Tensor],
+    ) -> Result<Vec<f64>, NetworkError> {
+        let mut sums: Option<Vec<f64>> = None;
+        for ((a, b), head) in a.iter().zip(b).zip(&self.head) {
+            let layer = tap_distances(head, [a, b], EPSILON).map_err(NnError::from);
+            let layer =
+                layer.and_then(|layer| layer.ok_or(NnError::Devices { layer: "distances" }));
+            let layer = layer.map_err(NetworkError::layer(self.kind.id()))?;
+            match &mut sums {
+                Some(sums) => sums.iter_mut().zip(layer).for_each(|(sum, value)| *sum += value),
+                None => sums = Some(layer),
+            }
+        }
+        let odd = sums.iter().flatten().enumerate().find(|(_, sum)| !sum.is_finite());
+        if let Some((image, value)) = odd {
+            let (network, value) = (self.kind.id(), value.to_string());
+            return Err(NetworkError::NotFinite { network, value, image });
+        }
+        Ok(sums.unwrap_or_default())
     }
 
     /// Where the pictures differ: a value per pixel, each layer's differences upsampled bilinearly

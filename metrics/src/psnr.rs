@@ -1,4 +1,5 @@
 use prismbench_core::{Better, MetricDef, PsnrDialect, Reconstruction, RgbImage, Unit};
+use prismbench_kernels::device_pictures::DevicePictures;
 use prismbench_kernels::squared_error::squared_error_u8;
 
 use crate::MetricError;
@@ -69,6 +70,25 @@ pub fn mean_squared_error(
             errors.sum::<f64>() / values
         }
     })
+}
+
+/// What [`ImageMetric::Psnr`](crate::ImageMetric) has as scores, of pictures on a device; `None` for a dialect
+/// that is not of the colours.
+pub(crate) fn scores_on_device(
+    references: &DevicePictures,
+    reconstructions: &DevicePictures,
+    dialect: PsnrDialect,
+) -> Option<candle_core::Result<Vec<f64>>> {
+    if dialect == PsnrDialect::PyiqaY {
+        return None;
+    }
+    let values = (3 * references.size().area()) as f64;
+    let score = |sum: f64| match dialect {
+        PsnrDialect::Global => sum / values,
+        dialect => from_mse(sum / values, dialect),
+    };
+    let sums = references.squared_errors(reconstructions);
+    Some(sums.map(|sums| sums.into_iter().map(score).collect()))
 }
 
 /// PSNR in dB of a mean squared error in squared levels.

@@ -1,5 +1,6 @@
 use prismbench_core::{Better, Choice, MetricDef, Reconstruction, RgbImage, SsimDialect, Unit};
 use prismbench_kernels::Size;
+use prismbench_kernels::device_pictures::DevicePictures;
 use prismbench_kernels::similarity::{Border, Similarity, Stabilisers, Term, Window};
 
 use crate::MetricError;
@@ -61,6 +62,19 @@ pub fn ssim(
         found: (size.width, size.height),
         needed: similarity.smallest_side(),
     })
+}
+
+/// [`ssim`] of each pair of pictures on a device; `None` for luma, and for pictures that it is not defined for.
+pub(crate) fn scores_on_device(
+    references: &DevicePictures,
+    reconstructions: &DevicePictures,
+    dialect: SsimDialect,
+) -> Option<candle_core::Result<Vec<f64>>> {
+    let similarity = definition(dialect);
+    if dialect == SsimDialect::PyiqaY || references.size().shorter() < similarity.smallest_side() {
+        return None;
+    }
+    Some(references.similarity_means(&similarity, reconstructions))
 }
 
 /// The constants for pixels on the scale 0 to 255 whose range is taken to be `range`.

@@ -11,13 +11,13 @@ mod tokens;
 use std::cell::OnceCell;
 
 use candle_core::Device;
-use prismbench_core::{ImageBatch, Outcome, Protocol, RgbImage, Tokenizer, TokenizerError};
+use prismbench_core::{ImageBatch, Outcome, RgbImage, Tokenizer, TokenizerError};
 use prismbench_metrics::Features;
 
 use crate::filtered::filtered;
 use crate::follow::{Passing, follow, of_tokenizers};
 use crate::journal::{Block, Recalled};
-use crate::pictures::{Pictures, Prepared};
+use crate::pictures::{PictureBlock, Pictures};
 use crate::spool::Spool;
 use crate::{Context, Measured, Observer, SuiteError};
 use subject::{Subject, Taken};
@@ -101,7 +101,7 @@ impl Passing for Extracting<'_, '_> {
 
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         context: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError> {
         let (pictures, device, whole) = (self.pictures, context.device, OnceCell::new());
@@ -113,8 +113,8 @@ impl Passing for Extracting<'_, '_> {
                 taken
             }));
         }
-        let reason = |taken: &Result<Taken, Outcome>| taken.as_ref().err()?.failure();
-        let failures = state.iter().filter_map(reason).map(str::to_owned).collect();
+        let outcomes = state.iter().filter_map(|taken| taken.as_ref().err());
+        let failures = outcomes.filter_map(Outcome::failure).map(str::to_owned).collect();
         Ok(Block { state, rows, failures })
     }
 
@@ -138,7 +138,7 @@ impl Passing for Extracting<'_, '_> {
 
 /// What tokenizers see of a block: made when the first of them needs it.
 struct Input<'a> {
-    block: &'a [Prepared],
+    block: &'a PictureBlock,
     pictures: &'a Pictures<'a>,
     device: &'a Device,
     whole: OnceCell<ImageBatch>,
@@ -149,24 +149,15 @@ impl Input<'_> {
     fn batch(&self, places: &[usize]) -> Result<ImageBatch, TokenizerError> {
         let protocol = self.pictures.protocol;
         if places.len() < self.block.len() {
-            let some: Vec<&Prepared> = places.iter().map(|&place| &self.block[place]).collect();
-            return prepare(protocol, &some, self.device);
+            let some: Vec<&RgbImage> =
+                places.iter().map(|&place| &self.block[place].image).collect();
+            let some = ImageBatch::from_images(&some, self.device)?;
+            return filtered(&some, protocol.frequency_filter);
         }
         if let Some(whole) = self.whole.get() {
             return Ok(whole.clone());
         }
-        let all: Vec<&Prepared> = self.block.iter().collect();
-        let whole = prepare(protocol, &all, self.device)?;
+        let whole = filtered(&self.block.batch(self.device)?, protocol.frequency_filter)?;
         Ok(self.whole.get_or_init(|| whole).clone())
     }
-}
-
-/// From the crop to what a tokenizer sees.
-fn prepare(
-    protocol: &Protocol,
-    pictures: &[&Prepared],
-    device: &Device,
-) -> Result<ImageBatch, TokenizerError> {
-    let images: Vec<&RgbImage> = pictures.iter().map(|picture| &picture.image).collect();
-    filtered(&ImageBatch::from_images(&images, device)?, protocol.frequency_filter)
 }

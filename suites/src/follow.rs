@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::journal::{Block, DEVICE, Journal, LOCAL, Origin, Recalled};
-use crate::pictures::{Blocks, Pictures, Prepared, Skipped};
+use crate::pictures::{Blocks, PictureBlock, Pictures, Skipped};
 use crate::read_ahead::read_ahead;
 use crate::seen::Seen;
 use crate::suite::joint_sha256;
@@ -30,7 +30,7 @@ pub(crate) trait Passing {
     /// Measures a block: the costly part.
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         context: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError>;
 
@@ -63,7 +63,7 @@ pub(crate) trait Source {
         &self,
         range: Range<u64>,
         how: (usize, &Device),
-        take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
+        take: &mut dyn FnMut(PictureBlock, Vec<Skipped>) -> Result<(), SuiteError>,
     ) -> Result<Vec<Skipped>, SuiteError>;
 }
 
@@ -217,11 +217,11 @@ impl Source for Pictures<'_> {
         &self,
         range: Range<u64>,
         (batch, device): (usize, &Device),
-        take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
+        take: &mut dyn FnMut(PictureBlock, Vec<Skipped>) -> Result<(), SuiteError>,
     ) -> Result<Vec<Skipped>, SuiteError> {
         let mut blocks = self.blocks_of(range, batch)?;
         if !device.is_cpu() {
-            return each_ahead(blocks, take);
+            return each_ahead(blocks.sent_to(device)?, take);
         }
         while let Some(block) = blocks.next_block()? {
             let skipped = blocks.take_skipped(&block);
@@ -234,7 +234,7 @@ impl Source for Pictures<'_> {
 /// Hands blocks over while the processor makes the next ones: a device that computes leaves it idle.
 fn each_ahead(
     blocks: Blocks<'_>,
-    take: &mut dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError>,
+    take: &mut dyn FnMut(PictureBlock, Vec<Skipped>) -> Result<(), SuiteError>,
 ) -> Result<Vec<Skipped>, SuiteError> {
     read_ahead(blocks, AHEAD, |blocks| {
         let mut taken = 0;
@@ -265,14 +265,14 @@ mod tests {
         let (dataset, part, on_bad) = (&set, Part::Test, OnBad::Skip);
         let pictures = Pictures { dataset, part, limit: None, protocol: &protocol, on_bad };
         let [mut plain, mut ahead] = [Vec::new(), Vec::new()];
-        let mut take = |block: Vec<Prepared>, skipped| {
-            plain.push((block.into_iter().map(|one| one.digest).collect::<Vec<_>>(), skipped));
+        let mut take = |block: PictureBlock, skipped| {
+            plain.push((block.iter().map(|one| one.digest).collect::<Vec<_>>(), skipped));
             Ok(())
         };
         let rest = pictures.each(3..40, (4, &Device::Cpu), &mut take).unwrap();
         let blocks = pictures.blocks_of(3..40, 4).unwrap();
-        let mut take = |block: Vec<Prepared>, skipped| {
-            ahead.push((block.into_iter().map(|one| one.digest).collect::<Vec<_>>(), skipped));
+        let mut take = |block: PictureBlock, skipped| {
+            ahead.push((block.iter().map(|one| one.digest).collect::<Vec<_>>(), skipped));
             Ok(())
         };
         assert_eq!(each_ahead(blocks, &mut take).unwrap(), rest);

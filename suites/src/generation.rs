@@ -22,7 +22,7 @@ use prismbench_metrics::{
 
 use crate::follow::{Passing, follow};
 use crate::journal::{Block, Recalled};
-use crate::pictures::Prepared;
+use crate::pictures::PictureBlock;
 use crate::{Context, Observer, Pass, Pictures, Report, Suite, SuiteError};
 use judging::Judging;
 pub use moments_file::{MomentsFile, MomentsFileError, Unlike};
@@ -138,7 +138,7 @@ impl Passing for OfSamples<'_> {
 
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         _: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError> {
         let state = self.saving.as_ref().map(|_| block.iter().map(Saved::of).collect());

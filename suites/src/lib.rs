@@ -15,6 +15,7 @@ mod journal;
 mod networks;
 mod pictures;
 mod probing;
+mod quantised;
 mod read_ahead;
 mod reconstruction;
 mod retrieval;
@@ -40,7 +41,7 @@ pub use generation::{
 };
 pub use journal::{JournalError, JournalProgress, Journals};
 pub use networks::{Lent, NetworkKind, Networks};
-pub use pictures::{Blocks, OnBad, Part, PictureError, Pictures, Prepared, Skipped};
+pub use pictures::{Blocks, OnBad, Part, PictureBlock, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;
 pub use read_ahead::{ReadAhead, read_ahead};
 pub use reconstruction::{LatentRows, Made, Pixels, ReconstructionSuite, WantedArrays};

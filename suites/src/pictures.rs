@@ -1,7 +1,12 @@
+mod block;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use candle_core::Device;
 use prismbench_core::{Protocol, RgbImage, Sample, SampleKey};
+use prismbench_kernels::Size;
+use prismbench_kernels::device_pictures::{DevicePictures, Sender};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::Stage;
 use crate::crop::{self, CropError};
 use crate::feature_file::Item;
+pub use block::PictureBlock;
 use prismbench_data::{DataError, Dataset, Pending, Samples};
 
 /// What is measured on: a part of a data set, cropped as a protocol says.
@@ -102,6 +108,9 @@ pub enum PictureError {
     /// The data set or one of its files.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The device did not take pictures.
+    #[error("send pictures to the device")]
+    Device(#[from] candle_core::Error),
     /// A picture does not suit the protocol.
     #[error("picture `{id}` does not suit protocol `{protocol}`")]
     Crop {
@@ -190,6 +199,7 @@ impl<'a> Pictures<'a> {
             size: size.max(1),
             skipped: Vec::new(),
             ready: VecDeque::new(),
+            sender: None,
         })
     }
 }
@@ -201,9 +211,19 @@ pub struct Blocks<'a> {
     size: usize,
     skipped: Vec<Skipped>,
     ready: VecDeque<Prepared>,
+    /// Where the blocks are sent.
+    sender: Option<Sender>,
 }
 
 impl Blocks<'_> {
+    /// The same, each block sent to a device when it is made; nothing changes where that is the host.
+    ///
+    /// # Errors
+    /// [`PictureError::Device`].
+    pub(crate) fn sent_to(self, device: &Device) -> Result<Self, PictureError> {
+        Ok(Self { sender: Sender::to(device)?, ..self })
+    }
+
     /// The pictures left out so far, in order.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
@@ -226,8 +246,9 @@ impl Blocks<'_> {
     /// changes. `None` at the end.
     ///
     /// # Errors
-    /// [`PictureError`] when the set breaks off, or for a bad picture under [`OnBad::Stop`].
-    pub fn next_block(&mut self) -> Result<Option<Vec<Prepared>>, PictureError> {
+    /// [`PictureError`] when the set breaks off, for a bad picture under [`OnBad::Stop`], or when a device
+    /// fails.
+    pub fn next_block(&mut self) -> Result<Option<PictureBlock>, PictureError> {
         while self.ready.is_empty() {
             if !self.refill()? {
                 return Ok(None);
@@ -236,7 +257,9 @@ impl Blocks<'_> {
         let size = |picture: &Prepared| (picture.image.width(), picture.image.height());
         let first = self.ready.front().map(size);
         let run = self.ready.iter().take_while(|&picture| Some(size(picture)) == first).count();
-        Ok(Some(self.ready.drain(..run).collect()))
+        let pictures: Vec<Prepared> = self.ready.drain(..run).collect();
+        let sent = self.sender.as_mut().map(|sender| send(sender, &pictures)).transpose()?;
+        Ok(Some(PictureBlock::new(pictures, sent)))
     }
 
     /// Loads the next `size` samples of the part; false at the end.
@@ -280,8 +303,15 @@ impl PictureError {
         match self {
             Self::Data(error) => error.is_sample(),
             Self::Crop { .. } => true,
+            Self::Device(_) => false,
         }
     }
+}
+
+fn send(sender: &mut Sender, pictures: &[Prepared]) -> Result<DevicePictures, PictureError> {
+    let pixels: Vec<&[u8]> = pictures.iter().map(|picture| picture.image.pixels()).collect();
+    let size = |picture: &Prepared| Size::new(picture.image.width(), picture.image.height());
+    Ok(sender.send(&pixels, pictures.first().map_or(Size::new(0, 0), size))?)
 }
 
 fn prepare(pending: Pending<'_>, protocol: &Protocol) -> Result<Prepared, PictureError> {
@@ -330,7 +360,7 @@ mod tests {
         let mut blocks = pictures.blocks(block).unwrap();
         let mut ids = Vec::new();
         while let Some(block) = blocks.next_block().unwrap() {
-            ids.extend(block.into_iter().map(|picture| picture.id));
+            ids.extend(block.iter().map(|picture| picture.id.clone()));
         }
         assert_eq!(ids.len() as u64, pictures.count(), "count() tells the truth");
         ids

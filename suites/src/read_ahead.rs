@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rayon::{Scope, Yield};
 
-use crate::pictures::{Blocks, PictureError, Prepared, Skipped};
+use crate::pictures::{Blocks, PictureBlock, PictureError, Skipped};
 
 /// How long a waiting thread sleeps before it looks whether there is work that it could share.
 const NAP: Duration = Duration::from_micros(500);
@@ -71,7 +71,7 @@ enum Maker {
 
 /// What one call of [`Blocks::next_block`] gave.
 struct Arrival {
-    block: Result<Option<Vec<Prepared>>, PictureError>,
+    block: Result<Option<PictureBlock>, PictureError>,
     /// Left out in that call.
     skipped: Vec<Skipped>,
 }
@@ -87,7 +87,7 @@ impl ReadAhead<'_, '_> {
     ///
     /// # Errors
     /// As [`Blocks::next_block`].
-    pub fn next_block(&mut self) -> Result<Option<Vec<Prepared>>, PictureError> {
+    pub fn next_block(&mut self) -> Result<Option<PictureBlock>, PictureError> {
         loop {
             let mut queue = self.shared.queue();
             if let Some(Arrival { block, skipped }) = queue.ready.pop_front() {

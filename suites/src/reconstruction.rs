@@ -7,7 +7,7 @@ mod total;
 
 use std::io;
 
-use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, Protocol, RgbImage, Tokenizer};
+use prismbench_core::{Concern, MetricDef, Outcome, Protocol, Tokenizer};
 use prismbench_metrics::{
     BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageMetric, LATENT_FLOATS,
     LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM,
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::follow::{Passing, follow, of_tokenizers};
 use crate::journal::{Block, Recalled};
-use crate::pictures::{Pictures, Prepared};
+use crate::pictures::{PictureBlock, Pictures};
 use crate::{Context, Measurement, NetworkKind, Observer, Pass, Report, Stage, Suite, SuiteError};
 use distributions::Distributions;
 use made::Arrays;
@@ -143,11 +143,10 @@ impl Passing for Going<'_, '_> {
 
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         context: &mut Context<'_>,
     ) -> Result<Block<Found>, SuiteError> {
-        let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-        let batch = ImageBatch::from_images(&images, context.device)?;
+        let batch = block.batch(context.device)?;
         let mut rows = Vec::new();
         let fresh = {
             let _metric = Stage::Metric.enter();

@@ -5,9 +5,10 @@ mod order;
 mod own;
 mod value;
 
-use prismbench_core::{Choice, MetricDef, Protocol};
+use prismbench_core::{Choice, MetricDef, Protocol, RgbImage};
+use prismbench_kernels::device_pictures::DevicePictures;
 use prismbench_metrics::{
-    FeatureNetwork, INCEPTION_SCORE, NetworkError, PRECISION, RECALL, SFID, Tap,
+    FeatureNetwork, FeatureRows, INCEPTION_SCORE, NetworkError, PRECISION, RECALL, SFID, Tap,
 };
 
 use crate::networks::network_id;
@@ -44,6 +45,18 @@ pub(crate) fn dialect(
     };
     let resize = network.resize().map_or(network.id(), |(_, value)| value);
     network_id(&format!("{rule}{resize}"), network)
+}
+
+/// The features of pictures, which their network takes from the device where they are there and it can.
+pub(crate) fn features_of(
+    network: &dyn FeatureNetwork,
+    (images, sent): (&[&RgbImage], Option<&DevicePictures>),
+    taps: &[Tap],
+) -> Result<Vec<FeatureRows>, NetworkError> {
+    match sent.and_then(|sent| network.features_on_device(sent, taps)) {
+        Some(found) => found,
+        None => network.features(images, taps),
+    }
 }
 
 /// The picture that an error of a network is about, where it is about one.

@@ -2,7 +2,7 @@
 
 mod subject;
 
-use prismbench_core::{Concern, ImageBatch, MetricDef, Outcome, Protocol, RgbImage, Tokenizer};
+use prismbench_core::{Concern, MetricDef, Outcome, Protocol, Tokenizer};
 use prismbench_metrics::{
     BAND_ENERGY, BAND_RESPONSE, BandCurves, ENERGY_BELOW, PRISM_FIGURE, SPECTRAL_CENTROID,
     SPECTRAL_SLOPE, prism_figure,
@@ -11,7 +11,7 @@ use prismbench_metrics::{
 use crate::filtered::filtered;
 use crate::follow::{Passing, follow, of_tokenizers};
 use crate::journal::{Block, Recalled};
-use crate::pictures::Prepared;
+use crate::pictures::PictureBlock;
 use crate::{Context, Measurement, Observer, Pass, Pictures, Report, Suite, SuiteError};
 use subject::{Curves, Found, Subject, Wanted};
 
@@ -92,12 +92,10 @@ impl Passing for Spectra<'_> {
 
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         context: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError> {
-        let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-        let batch = ImageBatch::from_images(&images, context.device)?;
-        let batch = filtered(&batch, self.protocol.frequency_filter)?;
+        let batch = filtered(&block.batch(context.device)?, self.protocol.frequency_filter)?;
         let measure = |subject: &mut Subject<'_>| subject.measure(block, &batch);
         let state: Vec<Found> = self.going.iter_mut().map(measure).collect();
         let failures = state.iter().flat_map(Found::failures).map(str::to_owned).collect();

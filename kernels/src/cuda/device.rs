@@ -93,11 +93,21 @@ impl Device {
             let reason = "tensors in the host's memory".to_owned();
             return Err(CudaError::Unsupported { operation: "of_tensors", reason });
         };
+        /// Kernels are loaded once for each.
+        static KNOWN: Mutex<Vec<Device>> = Mutex::new(Vec::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = device.cuda_stream();
+        let has_stream =
+            |known: &&Self| known.stream().is_some_and(|own| Arc::ptr_eq(own, &stream));
+        if let Some(device) = known.iter().find(has_stream) {
+            return Ok(device.clone());
+        }
         let (context, ordinal) = (stream.context().clone(), stream.context().ordinal());
         let gpu = Gpu::on(context, stream)
             .map_err(|error| CudaError::of(error.0, ordinal, "opening the device", 0))?;
-        Ok(Self { runtime: Arc::new(Runtime::Gpu(gpu)) })
+        known.push(Self { runtime: Arc::new(Runtime::Gpu(gpu)) });
+        // It was just put there.
+        known.last().cloned().ok_or(CudaError::NoDevice { ordinal, count: 0 })
     }
 
     /// The stream that it computes on; `None` for one that has none.

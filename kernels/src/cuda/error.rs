@@ -53,8 +53,8 @@ pub enum CudaError {
     },
     /// The memory of the device is full.
     #[error(
-        "CUDA device {ordinal} has no memory left for {bytes} bytes: use smaller batches, or end the \
-         other programs that `nvidia-smi` lists"
+        "CUDA device {ordinal} has no memory left for {bytes} bytes (CUDA_ERROR_OUT_OF_MEMORY): use smaller \
+         batches, or end the other programs that `nvidia-smi` lists"
     )]
     OutOfMemory {
         /// The device.

@@ -138,6 +138,27 @@ pub(super) fn copy(
     Ok(copy)
 }
 
+/// The first `count` numbers of which these are the bytes, in memory of their own.
+#[cfg(feature = "candle-cuda")]
+pub(super) fn numbers(
+    stream: &Arc<CudaStream>,
+    bytes: &CudaSlice<u8>,
+    count: usize,
+) -> Result<CudaSlice<f32>, DriverError> {
+    // SAFETY: as for `allocate`: it is written in full below, but for the one number of an empty slice.
+    let mut numbers = unsafe { stream.alloc::<f32>(count.max(1)) }?;
+    let length = count * size_of::<f32>();
+    if length > 0 {
+        let mut all = numbers.slice_mut(..count);
+        // SAFETY: as many bytes as the numbers have, and any pattern of them is a number.
+        let place = unsafe { all.transmute_mut::<u8>(length) };
+        if let Some(mut place) = place {
+            stream.memcpy_dtod(&bytes.slice(..length), &mut place)?;
+        }
+    }
+    Ok(numbers)
+}
+
 /// Hands a kernel to the stream, if the arguments are what it takes.
 pub(super) fn launch(
     stream: &CudaStream,

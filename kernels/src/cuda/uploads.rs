@@ -56,33 +56,45 @@ impl Uploads {
     /// # Errors
     /// [`CudaError::OutOfMemory`], [`CudaError::DeviceLost`].
     pub fn send<T: Element>(&mut self, values: &[T]) -> Result<Buffer<T>, CudaError> {
-        let bytes: &[u8] = cast_slice(values);
-        let Some(lane) = self.lane.as_mut().filter(|_| !bytes.is_empty()) else {
-            return self.device.upload(values);
+        self.gather(&[values])
+    }
+
+    /// The values of all parts, one part after the other, on the device.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn gather<T: Element>(&mut self, parts: &[&[T]]) -> Result<Buffer<T>, CudaError> {
+        let length = size_of::<T>() * parts.iter().map(|part| part.len()).sum::<usize>();
+        let Some(lane) = self.lane.as_mut().filter(|_| length > 0) else {
+            return self.device.upload(&parts.concat());
         };
         let ordinal = self.device.ordinal();
         let failed = |error: cudarc::driver::DriverError| {
-            CudaError::of(error.0, ordinal, "copying to the device", bytes.len())
+            CudaError::of(error.0, ordinal, "copying to the device", length)
         };
         let slot = &mut lane.slots[lane.next];
         lane.next = (lane.next + 1) % SLOTS;
         // The copy that a slot was last used for ends before its memory is written, or given back.
-        if slot.as_ref().is_none_or(|memory| memory.len() != bytes.len()) {
+        if slot.as_ref().is_none_or(|memory| memory.len() != length) {
             *slot = None;
         }
         let memory = match slot {
             Some(memory) => memory,
-            None => {
-                slot.insert(unchecked::pinned(lane.copies.context(), bytes.len()).map_err(failed)?)
-            }
+            None => slot.insert(unchecked::pinned(lane.copies.context(), length).map_err(failed)?),
         };
-        memory.as_mut_slice().map_err(failed)?.copy_from_slice(bytes);
-        let mut there = unchecked::allocate(&lane.copies, bytes.len()).map_err(failed)?;
+        let mut rest = memory.as_mut_slice().map_err(failed)?;
+        for part in parts {
+            let bytes: &[u8] = cast_slice(part);
+            let (place, behind) = rest.split_at_mut(bytes.len());
+            place.copy_from_slice(bytes);
+            rest = behind;
+        }
+        let mut there = unchecked::allocate(&lane.copies, length).map_err(failed)?;
         lane.copies.memcpy_htod(memory, &mut there).map_err(failed)?;
         if let Some(computing) = self.device.stream() {
             computing.join(&lane.copies).map_err(failed)?;
         }
-        Ok(Buffer::new(Memory::new(T::SCALAR, bytes.len(), Place::Gpu(there))))
+        Ok(Buffer::new(Memory::new(T::SCALAR, length, Place::Gpu(there))))
     }
 }
 

@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use candle_core::Tensor;
 use prismbench_core::{
-    FeatureTap, Features as Tokens, LatentShape, Latents, Stream, TextTower, TokenizerSpec, Weights,
+    FeatureTap, Features as Tokens, LatentShape, Latents, Protocol, Stream, TextTower,
+    TokenizerSpec, Weights,
 };
 
 use super::*;

@@ -1,6 +1,5 @@
 use prismbench_core::{
-    Encoding, ImageBatch, MetricDef, Quantiser, Reconstruction, RgbImage, SampleKey, Tokenizer,
-    TokenizerError,
+    Encoding, MetricDef, Outcome, Quantiser, RgbImage, SampleKey, Tokenizer, TokenizerError,
 };
 use prismbench_metrics::{FLOOR_FID, FeatureNetwork, FeatureSet, Features, MetricError, RFID, Tap};
 
@@ -8,8 +7,9 @@ use super::reference::{Taken, features};
 use super::space::{Absent, Space, skipped};
 use crate::follow::{Passing, follow, of_network, of_tokenizers};
 use crate::journal::{Block, Recalled};
-use crate::pictures::Prepared;
-use crate::sets::{Value, blamed, by_content, frechet, pairs_by_content};
+use crate::pictures::{PictureBlock, Prepared};
+use crate::quantised::{EightBit, Quantised};
+use crate::sets::{Value, blamed, by_content, features_of, frechet, pairs_by_content};
 use crate::spool::Spool;
 use crate::{Context, Observer, Pictures, SuiteError};
 
@@ -119,7 +119,7 @@ impl Passing for OfDecoder<'_> {
 
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         context: &mut Context<'_>,
     ) -> Result<Block<Self::State>, SuiteError> {
         let nothing = |reason: &String| {
@@ -129,12 +129,13 @@ impl Passing for OfDecoder<'_> {
         if let Some(reason) = &self.stopped {
             return Ok(nothing(reason));
         }
-        let images = match made(self.decoder, self.real, block, context) {
-            Ok(images) => images,
+        let EightBit { images, sent } = match made(self.decoder, self.real, block, context) {
+            Ok(made) => made,
             Err(reason) => return Ok(nothing(self.stopped.insert(reason))),
         };
         let images: Vec<&RgbImage> = images.iter().collect();
-        let rows = self.network.features(&images, &[Tap::Pooled]).map_err(|source| {
+        let pictures = (images.as_slice(), sent.as_ref());
+        let rows = features_of(self.network, pictures, &[Tap::Pooled]).map_err(|source| {
             let picture = blamed(&source, block);
             SuiteError::Network { picture, source: Box::new(source) }
         })?;
@@ -164,17 +165,16 @@ impl Passing for OfDecoder<'_> {
 fn made(
     decoder: &dyn Tokenizer,
     real: &Pictures<'_>,
-    block: &[Prepared],
+    block: &PictureBlock,
     context: &Context<'_>,
-) -> Result<Vec<RgbImage>, String> {
+) -> Result<EightBit, String> {
     let protocol = real.protocol;
     let not_quantised = || SuiteError::NotQuantised.to_string();
-    let failed = |error: TokenizerError| error.to_string();
+    let failed = |error: TokenizerError| Outcome::chain(&error);
     if protocol.quantiser == Quantiser::None {
         return Err(not_quantised());
     }
-    let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-    let batch = ImageBatch::from_images(&images, context.device).map_err(failed)?;
+    let batch = block.batch(context.device).map_err(failed)?;
     let keys: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
     let encoding = Encoding {
         posterior: protocol.posterior,
@@ -184,12 +184,7 @@ fn made(
         samples: &keys,
     };
     let latents = decoder.encode(&batch, &encoding).map_err(failed)?;
-    let made = decoder.decode(&latents).and_then(|made| made.quantise(protocol.quantiser));
-    let made = made.map_err(failed)?;
-    made.into_iter()
-        .map(|made| match made {
-            Reconstruction::U8(image) => Ok(image),
-            Reconstruction::F32 { .. } => Err(not_quantised()),
-        })
-        .collect()
+    let made = decoder.decode(&latents);
+    let made = made.and_then(|made| Quantised::new(&made, protocol.quantiser)).map_err(failed)?;
+    made.into_eight_bit().map_err(failed)?.ok_or_else(not_quantised)
 }

@@ -10,7 +10,7 @@ use super::source::SampleSource;
 use super::space::{Absent, Space};
 use super::warnings::{self, Traits};
 use crate::journal::Recalled;
-use crate::pictures::Prepared;
+use crate::pictures::PictureBlock;
 use crate::sets::Value;
 use crate::{Context, Measured, Measurement, NetworkKind, Pictures, SuiteError};
 
@@ -68,7 +68,7 @@ impl<'a> Judging<'a> {
     }
 
     /// The features of samples.
-    pub(super) fn measure(&self, block: &[Prepared]) -> Result<Vec<FeatureRows>, SuiteError> {
+    pub(super) fn measure(&self, block: &PictureBlock) -> Result<Vec<FeatureRows>, SuiteError> {
         let rows = self.spaces.iter().map(|space| space.measure(block));
         Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
     }

@@ -6,7 +6,7 @@ use super::source::{Finished, SampleSource};
 use crate::feature_file::Origin;
 use crate::follow::{Passing, follow, of_network};
 use crate::journal::{Block, Recalled};
-use crate::pictures::Prepared;
+use crate::pictures::PictureBlock;
 use crate::sets::Own;
 use crate::{Context, NetworkKind, Observer, Pictures, SuiteError};
 
@@ -185,7 +185,7 @@ impl Passing for OfPictures<'_> {
 
     fn measure(
         &mut self,
-        block: &[Prepared],
+        block: &PictureBlock,
         _: &mut Context<'_>,
     ) -> Result<Block<u64>, SuiteError> {
         let (rows, state) = self.own.measure(self.network, block)?;

@@ -3,14 +3,14 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 use prismbench_core::{
-    Crop, Draw, Generator, Latents, Protocol, Quantiser, Reconstruction, RgbImage, Tokenizer,
-    TokenizerError, Weights,
+    Crop, Draw, Generator, Latents, Protocol, Quantiser, Tokenizer, TokenizerError, Weights,
 };
 use prismbench_data::{LatentFiles, numbered};
 use sha2::{Digest, Sha256};
 
 use crate::follow::Source;
-use crate::pictures::{Pictures, Prepared, Skipped};
+use crate::pictures::{PictureBlock, Pictures, Prepared, Skipped};
+use crate::quantised::{EightBit, Quantised};
 use crate::{Part, SuiteError};
 
 /// Latents that are read at once when they are hashed.
@@ -65,7 +65,7 @@ pub trait SampleSource {
 }
 
 /// Takes a block of samples, and those that were left out on the way to it.
-pub type TakeSamples<'t> = dyn FnMut(Vec<Prepared>, Vec<Skipped>) -> Result<(), SuiteError> + 't;
+pub type TakeSamples<'t> = dyn FnMut(PictureBlock, Vec<Skipped>) -> Result<(), SuiteError> + 't;
 
 /// Samples as a pass goes over them.
 pub(super) struct Sampled<'a>(pub(super) &'a dyn SampleSource);
@@ -322,34 +322,31 @@ fn decoded(
     tokenizer: &dyn Tokenizer,
     latents: &Latents,
     (first, protocol): (u64, &Protocol),
-) -> Result<Vec<RgbImage>, SuiteError> {
+) -> Result<EightBit, SuiteError> {
     if protocol.quantiser == Quantiser::None {
         return Err(SuiteError::NotQuantised);
     }
     let made = tokenizer
         .decode(latents)
-        .and_then(|images| images.quantise(protocol.quantiser))
+        .and_then(|images| Quantised::new(&images, protocol.quantiser)?.into_eight_bit())
         .map_err(|source| SuiteError::Decode { first, source })?;
     // The quantiser was seen to give bytes.
-    let image = |made| match made {
-        Reconstruction::U8(image) => Ok(image),
-        Reconstruction::F32 { .. } => Err(SuiteError::NotQuantised),
-    };
-    made.into_iter().map(image).collect()
+    made.ok_or(SuiteError::NotQuantised)
 }
 
 fn samples(
-    images: Vec<RgbImage>,
+    EightBit { images, sent }: EightBit,
     first: u64,
     total: u64,
     label: impl Fn(u64) -> Option<u32>,
     protocol: &Protocol,
-) -> Result<Vec<Prepared>, SuiteError> {
+) -> Result<PictureBlock, SuiteError> {
     let sample = |(index, image)| {
         let sample = Prepared::new(index, numbered(index, total), label(index), image);
         check_size(&sample, protocol).map(|()| sample)
     };
-    (first..).zip(images).map(sample).collect()
+    let samples = (first..).zip(images).map(sample).collect::<Result<_, _>>()?;
+    Ok(PictureBlock::new(samples, sent))
 }
 
 /// Samples of another size than the protocol's are of another resolution than its reference.

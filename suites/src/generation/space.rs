@@ -9,9 +9,9 @@ use prismbench_metrics::{
 use super::reference::{Reference, ReferenceChoice};
 use crate::follow::of_network;
 use crate::journal::Recalled;
-use crate::pictures::Prepared;
+use crate::pictures::PictureBlock;
 use crate::sets::{
-    Memo, Value, blamed, by_content, by_name, dialect, frechet, of_two_sets, tap_of,
+    Memo, Value, blamed, by_content, by_name, dialect, features_of, frechet, of_two_sets, tap_of,
 };
 use crate::spool::Spool;
 use crate::{Context, NetworkKind, Pictures, SuiteError};
@@ -81,11 +81,10 @@ impl<'a> Space<'a> {
     }
 
     /// The features of samples, tap by tap.
-    pub(super) fn measure(&self, block: &[Prepared]) -> Result<Vec<FeatureRows>, SuiteError> {
+    pub(super) fn measure(&self, block: &PictureBlock) -> Result<Vec<FeatureRows>, SuiteError> {
         let images: Vec<&RgbImage> = block.iter().map(|sample| &sample.image).collect();
-        self.network.features(&images, &self.taps).map_err(|source| SuiteError::Network {
-            picture: blamed(&source, block),
-            source: Box::new(source),
+        features_of(self.network, (&images, block.sent()), &self.taps).map_err(|source| {
+            SuiteError::Network { picture: blamed(&source, block), source: Box::new(source) }
         })
     }
 

@@ -95,12 +95,12 @@ impl Walk {
     /// Whether there is more.
     fn take(
         &mut self,
-        block: Result<Option<Vec<Prepared>>, PictureError>,
+        block: Result<Option<PictureBlock>, PictureError>,
         skipped: &[Skipped],
     ) -> bool {
         match block {
             Ok(Some(block)) => {
-                let block = block.into_iter().map(|picture| (picture.id, picture.digest));
+                let block = block.iter().map(|picture| (picture.id.clone(), picture.digest));
                 let skipped = skipped.iter().map(|skipped| skipped.id.clone());
                 self.blocks.push((block.collect(), skipped.collect()));
                 true
@@ -231,7 +231,7 @@ fn a_pass_that_ends_early_leaves_the_rest_alone() {
         set.loaded.store(0, Ordering::SeqCst);
         let protocol = protocol();
         let first = read_ahead(blocks(&set, &protocol, (OnBad::Stop, 4)), 2, |blocks| {
-            blocks.next_block().unwrap().unwrap().remove(0).id
+            blocks.next_block().unwrap().unwrap()[0].id.clone()
         });
         assert_eq!(first, "000000");
         let loaded = set.loaded.load(Ordering::SeqCst);

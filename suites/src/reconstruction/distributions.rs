@@ -6,7 +6,7 @@ mod tests;
 use std::io;
 use std::path::Path;
 
-use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction};
+use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction, RgbImage};
 use prismbench_metrics::{
     CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FeatureNetwork, FeatureRows, FeatureSet,
     Features, INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap,
@@ -16,7 +16,8 @@ use prismbench_metrics::{
 use crate::feature_file::{FeatureFile, Origin};
 use crate::follow::of_network;
 use crate::journal::Recalled;
-use crate::pictures::Prepared;
+use crate::pictures::{PictureBlock, Prepared};
+use crate::quantised::Quantised;
 use crate::sets::{Memo, Own, Value, blamed, dialect, frechet, of_two_sets, tap_of};
 use crate::spool::Spool;
 use crate::{Context, Measurement, NetworkKind, Pictures, SuiteError};
@@ -94,7 +95,7 @@ impl<'a> Distributions<'a> {
     /// The features of the originals of a block; how many of them were computed, for each space.
     pub(super) fn originals(
         &self,
-        block: &[Prepared],
+        block: &PictureBlock,
         rows: &mut Vec<FeatureRows>,
     ) -> Result<Vec<u64>, SuiteError> {
         let mut fresh = Vec::with_capacity(self.spaces.len());
@@ -115,7 +116,7 @@ impl<'a> Distributions<'a> {
     pub(super) fn made(
         &self,
         block: &[Prepared],
-        made: &[Reconstruction],
+        made: &Quantised,
         rows: &mut Vec<FeatureRows>,
     ) -> Vec<Result<(), Outcome>> {
         let space = |space: &Space<'_>| space.features(block, made).map(|found| rows.extend(found));
@@ -291,24 +292,20 @@ impl<'a> Space<'a> {
     }
 
     /// The features of what a tokenizer made of a block, tap by tap.
-    fn features(
-        &self,
-        block: &[Prepared],
-        made: &[Reconstruction],
-    ) -> Result<Vec<FeatureRows>, Outcome> {
-        let mut images = Vec::with_capacity(made.len());
-        for picture in made {
-            let Reconstruction::U8(image) = picture else {
-                let reason = "its network is defined on 8-bit pictures, and `quantiser = \"none\"` \
-                              gives none";
-                return Err(Outcome::Skipped { reason: reason.to_owned() });
-            };
-            images.push(image);
-        }
-        self.network.features(&images, &self.taps).map_err(|error| {
+    fn features(&self, block: &[Prepared], made: &Quantised) -> Result<Vec<FeatureRows>, Outcome> {
+        let found = match made
+            .device()
+            .and_then(|made| self.network.features_on_device(made, &self.taps))
+        {
+            Some(found) => found,
+            None => self.network.features(&eight_bit(made)?, &self.taps),
+        };
+        found.map_err(|error| {
             let reason = match blamed(&error, block) {
-                Some(picture) => format!("of the reconstruction of `{picture}`: {error}"),
-                None => error.to_string(),
+                Some(picture) => {
+                    format!("of the reconstruction of `{picture}`: {}", Outcome::chain(&error))
+                }
+                None => Outcome::chain(&error),
             };
             Outcome::Failed { reason }
         })
@@ -363,4 +360,18 @@ impl<'a> Space<'a> {
             _ => None,
         }
     }
+}
+
+/// The pictures on the host, or why there are none.
+fn eight_bit(made: &Quantised) -> Result<Vec<&RgbImage>, Outcome> {
+    let mut images = Vec::with_capacity(made.count());
+    for picture in made.host().map_err(|error| Outcome::failed(&error))? {
+        let Reconstruction::U8(image) = picture else {
+            let reason =
+                "its network is defined on 8-bit pictures, and `quantiser = \"none\"` gives none";
+            return Err(Outcome::Skipped { reason: reason.to_owned() });
+        };
+        images.push(image);
+    }
+    Ok(images)
 }

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::pictures::Prepared;
+use crate::quantised::Quantised;
 use crate::suite::SaveError;
 
 /// Arrays that somebody wants of a pass, beside its numbers.
@@ -69,12 +70,8 @@ impl WantedArrays {
         block.iter().map(|picture| Pixels::of(&picture.image)).collect()
     }
 
-    pub(super) fn made(
-        self,
-        latents: &Latents,
-        made: &[Reconstruction],
-    ) -> Result<Made, SaveError> {
-        let made = if self.reconstructions { made } else { &[] };
+    pub(super) fn made(self, latents: &Latents, made: &Quantised) -> Result<Made, SaveError> {
+        let made = if self.reconstructions { made.host()? } else { &[] };
         let pixels = |made: &Reconstruction| match made {
             Reconstruction::U8(image) => Ok(Pixels::of(image)),
             _ => Err("`quantiser = \"none\"` leaves nothing 8-bit to save".into()),

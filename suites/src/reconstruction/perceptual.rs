@@ -1,6 +1,7 @@
 use std::io;
 
 use prismbench_core::{Choice, Outcome, Reconstruction};
+use prismbench_kernels::device_pictures::DevicePictures;
 use prismbench_metrics::{
     Accumulator, Aggregation, ImageScores, LPIPS, Lpips, LpipsInput, NetworkError,
 };
@@ -8,8 +9,12 @@ use rayon::prelude::*;
 
 use super::scored::Scored;
 use crate::networks::weights_id;
-use crate::pictures::Prepared;
+use crate::pictures::{PictureBlock, Prepared};
+use crate::quantised::Quantised;
 use crate::{Column, Measurement};
+
+/// Pictures whose maps are on a device at a time: 1 GB of VGG's.
+const TOGETHER: usize = 16;
 
 /// LPIPS of what every tokenizer made: each original goes through the network once.
 pub(super) struct Perceptual<'a> {
@@ -28,7 +33,7 @@ pub(super) struct Distances {
 }
 
 /// What the tokenizers made of one block: `None` for one that gave nothing.
-pub(super) type MadeOfBlock = Vec<Option<Vec<Reconstruction>>>;
+pub(super) type MadeOfBlock = Vec<Option<Quantised>>;
 
 impl<'a> Perceptual<'a> {
     pub(super) fn new(network: &'a Lpips, subjects: usize) -> Self {
@@ -43,14 +48,65 @@ impl<'a> Perceptual<'a> {
     }
 
     /// The distances of a block, for each tokenizer; none for one that made nothing.
-    pub(super) fn measure(&self, block: &[Prepared], made: &MadeOfBlock) -> Vec<Scores> {
+    pub(super) fn measure(&self, block: &PictureBlock, made: &MadeOfBlock) -> Vec<Scores> {
+        self.on_device(block, made).unwrap_or_else(|| self.on_host(block, made))
+    }
+
+    /// Where originals and everything that was made are on a device: some pictures at a time.
+    fn on_device(&self, block: &PictureBlock, made: &MadeOfBlock) -> Option<Vec<Scores>> {
+        let originals = block.sent()?;
+        let mut on_device: Vec<Option<&DevicePictures>> = Vec::with_capacity(made.len());
+        for made in made {
+            on_device.push(match made {
+                Some(made) => Some(made.device()?),
+                None => None,
+            });
+        }
+        let made = on_device;
+        let mut all: Vec<Scores> = made.iter().map(|_| nothing()).collect();
+        for start in (0..block.len()).step_by(TOGETHER) {
+            let places = start..block.len().min(start + TOGETHER);
+            let taps = self.network.taps_on_device(originals, places.clone());
+            for (scores, made) in all.iter_mut().zip(&made) {
+                let Ok(known) = scores else { continue };
+                let distances = match (&taps, made) {
+                    (Err(error), _) => Err(absent(error, &block[start].id)),
+                    // As on the host.
+                    (Ok(_), None) => Ok(vec![0.0; places.len()]),
+                    (Ok(taps), Some(made)) => self
+                        .network
+                        .taps_on_device(made, places.clone())
+                        .and_then(|made| self.network.distances_on_device(taps, &made))
+                        .map_err(|error| absent(&error, &block[start].id)),
+                };
+                let added = distances.and_then(|distances| {
+                    let mut pictures = block[places.clone()].iter().zip(distances);
+                    pictures
+                        .try_for_each(|(picture, distance)| known.update((picture.index, distance)))
+                        .map_err(|error| Outcome::failed(&error))
+                });
+                if let Err(outcome) = added {
+                    *scores = Err(outcome);
+                }
+            }
+        }
+        Some(all)
+    }
+
+    fn on_host(&self, block: &PictureBlock, made: &MadeOfBlock) -> Vec<Scores> {
+        let copied: Vec<_> = made.iter().map(|made| made.as_ref().map(Quantised::host)).collect();
+        let made: Vec<Option<&[Reconstruction]>> =
+            copied.iter().map(|made| made.as_ref()?.as_ref().ok().copied()).collect();
         let rows: Vec<Vec<Result<f64, NetworkError>>> = block
             .par_iter()
             .enumerate()
-            .map(|(number, picture)| self.distances(number, picture, made))
+            .map(|(number, picture)| self.distances(number, picture, &made))
             .collect();
-        let mut all: Vec<Scores> =
-            made.iter().map(|_| Ok(ImageScores::new(Aggregation::Mean))).collect();
+        let scores = |copied: &Option<Result<_, _>>| match copied {
+            Some(Err(error)) => Err(Outcome::failed(error)),
+            _ => nothing(),
+        };
+        let mut all: Vec<Scores> = copied.iter().map(scores).collect();
         for (picture, row) in block.iter().zip(rows) {
             for (scores, distance) in all.iter_mut().zip(row) {
                 let Ok(known) = scores else { continue };
@@ -92,11 +148,11 @@ impl<'a> Perceptual<'a> {
         &self,
         number: usize,
         picture: &Prepared,
-        made: &MadeOfBlock,
+        made: &[Option<&[Reconstruction]>],
     ) -> Vec<Result<f64, NetworkError>> {
         let mut original = None;
-        let mut distance = |made: &Option<Vec<Reconstruction>>| {
-            let Some(made) = made.as_ref().and_then(|made| made.get(number)) else {
+        let mut distance = |made: &Option<&[Reconstruction]>| {
+            let Some(made) = made.and_then(|made| made.get(number)) else {
                 // It has failed already, and its reason stands in every row of it.
                 return Ok(0.0);
             };
@@ -138,6 +194,10 @@ impl Distances {
         };
         (measurement, values)
     }
+}
+
+fn nothing() -> Scores {
+    Ok(ImageScores::new(Aggregation::Mean))
 }
 
 /// Pictures that are too small for the network have no LPIPS; anything else is a failure.

@@ -1,14 +1,15 @@
 use std::time::Instant;
 
 use prismbench_core::{
-    Encoding, ImageBatch, LatentShape, Latents, Outcome, Protocol, Reconstruction, SampleKey,
-    Tokenizer, TokenizerError,
+    Encoding, ImageBatch, LatentShape, Latents, Outcome, Protocol, SampleKey, Tokenizer,
+    TokenizerError,
 };
 use prismbench_metrics::{Accumulator, Aggregation, ImageMetric, ImageScores, MetricError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::pictures::Prepared;
+use crate::pictures::{PictureBlock, Prepared};
+use crate::quantised::Quantised;
 use crate::{Stage, filtered};
 
 /// What some pictures gave of one tokenizer.
@@ -61,10 +62,10 @@ impl Subject {
         &mut self,
         (subject, metrics): (&dyn Tokenizer, &[ImageMetric]),
         protocol: &Protocol,
-        block: &[Prepared],
+        block: &PictureBlock,
         batch: &ImageBatch,
         seed: u64,
-    ) -> Result<(Latents, Vec<Reconstruction>), MeasureError> {
+    ) -> Result<(Latents, Quantised), MeasureError> {
         let indices: Vec<u64> = block.iter().map(|picture| picture.index).collect();
         let samples: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
         let encoding = Encoding {
@@ -83,22 +84,14 @@ impl Subject {
         let decoded = subject.decode(&latents)?;
         drop(decode);
         self.seconds += start.elapsed().as_secs_f64();
-        let made = decoded.quantise(protocol.quantiser)?;
-        if made.len() != block.len() {
-            return Err(MeasureError::Count { given: block.len(), made: made.len() });
+        let made = Quantised::new(&decoded, protocol.quantiser)?;
+        if made.count() != block.len() {
+            return Err(MeasureError::Count { given: block.len(), made: made.count() });
         }
         let (_, height, width) = batch.dims();
         self.add_rate(subject.latent_shape(height, width), &latents, &indices, height * width)?;
         let _metric = Stage::Metric.enter();
-        let rows: Vec<Row> = block
-            .par_iter()
-            .zip(&made)
-            .map(|(picture, made)| Row {
-                index: picture.index,
-                scores: metrics.iter().map(|metric| metric.score(&picture.image, made)).collect(),
-            })
-            .collect();
-        for Row { index, scores } in rows {
+        for Row { index, scores } in rows(metrics, block, &made)? {
             for (scores, score) in self.metrics.iter_mut().zip(scores) {
                 add(scores, index, score)?;
             }
@@ -126,6 +119,27 @@ impl Subject {
         self.shape = Some(Shape::One(shape).beside(self.shape.take()));
         Ok(())
     }
+}
+
+/// The scores of each picture: what a device has of both sides it compares, and the host the rest.
+fn rows(
+    metrics: &[ImageMetric],
+    block: &PictureBlock,
+    made: &Quantised,
+) -> Result<Vec<Row>, MeasureError> {
+    let on_device = |metric: &ImageMetric| metric.scores_on_device(block.sent()?, made.device()?);
+    let known: Vec<Option<Vec<f64>>> =
+        metrics.iter().map(|metric| on_device(metric).transpose()).collect::<Result<_, _>>()?;
+    let is_known = known.iter().all(Option::is_some);
+    let made = if is_known { &[] } else { made.host()? };
+    let row = |(number, picture): (usize, &Prepared)| {
+        let score = |(metric, known): (&ImageMetric, &Option<Vec<f64>>)| match known {
+            Some(known) => Ok(known[number]),
+            None => metric.score(&picture.image, &made[number]),
+        };
+        Row { index: picture.index, scores: metrics.iter().zip(&known).map(score).collect() }
+    };
+    Ok(block.par_iter().enumerate().map(row).collect())
 }
 
 impl Shape {

@@ -4,10 +4,10 @@ use std::path::Path;
 use prismbench_core::{Protocol, RgbImage};
 use prismbench_metrics::{FeatureNetwork, FeatureRows, Tap};
 
-use super::blamed;
+use super::{blamed, features_of};
 use crate::feature_file::{Kept, Origin};
 use crate::journal::Recalled;
-use crate::pictures::Prepared;
+use crate::pictures::{PictureBlock, Prepared};
 use crate::spool::Spool;
 use crate::{Pictures, SuiteError};
 
@@ -43,12 +43,13 @@ impl Own {
     pub(crate) fn measure(
         &self,
         network: &dyn FeatureNetwork,
-        block: &[Prepared],
+        block: &PictureBlock,
     ) -> Result<(Vec<FeatureRows>, u64), SuiteError> {
         let items: Vec<_> = block.iter().map(Prepared::item).collect();
         self.kept.rows(&items, |unknown: &[usize]| {
             let images: Vec<&RgbImage> = unknown.iter().map(|&place| &block[place].image).collect();
-            network.features(&images, &self.taps).map_err(|source| {
+            let sent = block.sent().filter(|_| unknown.len() == block.len());
+            features_of(network, (&images, sent), &self.taps).map_err(|source| {
                 let picture = blamed(&source, unknown.iter().map(|&place| &block[place]));
                 SuiteError::Network { picture, source: Box::new(source) }
             })

@@ -310,7 +310,7 @@ fn samples_come_as_they_lie_for_blocks_are_of_those() {
     let names = |listed: &Listed| {
         let (mut names, made) = (Vec::new(), Finished { pictures: listed.pictures(&protocol) });
         made.each(0..9, (5, &Device::Cpu), &mut |block, _| {
-            names.extend(block.into_iter().map(|sample| sample.id));
+            names.extend(block.iter().map(|sample| sample.id.clone()));
             Ok(())
         })
         .unwrap();

@@ -95,18 +95,18 @@ fn pictures<'a>(dataset: &'a dyn Dataset, protocol: &'a Protocol) -> Pictures<'a
     Pictures { dataset, part: Part::All, limit: None, protocol, on_bad: OnBad::Stop }
 }
 
-fn block(pictures: &Pictures<'_>) -> Vec<Prepared> {
+fn block(pictures: &Pictures<'_>) -> PictureBlock {
     pictures.blocks(64).unwrap().next_block().unwrap().unwrap()
 }
 
 /// What a tokenizer makes that halves every level.
-fn dark(block: &[Prepared]) -> Vec<Reconstruction> {
+fn dark(block: &[Prepared]) -> Quantised {
     let dark = |picture: &Prepared| {
         let (width, height) = (picture.image.width(), picture.image.height());
         let levels = picture.image.pixels().iter().map(|level| level / 2).collect();
         Reconstruction::U8(RgbImage::new(width, height, levels).unwrap())
     };
-    block.iter().map(dark).collect()
+    Quantised::on_host(block.iter().map(dark).collect())
 }
 
 /// How many originals were computed in each space, and why what was made has no features.
@@ -115,8 +115,8 @@ type Taken = (Vec<u64>, Vec<Result<(), Outcome>>);
 /// Measures a block and takes it in; for each space why what was made has no features.
 fn take(
     all: &mut Distributions<'_>,
-    block: &[Prepared],
-    made: &[Reconstruction],
+    block: &PictureBlock,
+    made: &Quantised,
 ) -> Result<Vec<Result<(), Outcome>>, SuiteError> {
     let mut rows = Vec::new();
     let fresh = all.originals(block, &mut rows)?;
@@ -149,7 +149,8 @@ fn pass(
     let block = block(&pictures(measured, &protocol));
     let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
     for part in block.chunks(5) {
-        let found = take(&mut all, part, &dark(part)).unwrap();
+        let part = PictureBlock::new(part.to_vec(), None);
+        let found = take(&mut all, &part, &dark(&part)).unwrap();
         assert_eq!(found, [Ok(())]);
     }
     let computed = network.seen() - block.len();
@@ -244,7 +245,7 @@ fn what_is_not_a_number_is_told_with_its_picture() {
     assert_eq!(error.to_string(), "take the features of picture `000002`");
     let made: Vec<_> =
         block.iter().map(|picture| Reconstruction::U8(picture.image.clone())).collect();
-    let found = all.made(&block, &made, &mut Vec::new());
+    let found = all.made(&block, &Quantised::on_host(made), &mut Vec::new());
     let [Err(Outcome::Failed { reason })] = found.as_slice() else { panic!() };
     assert_eq!(
         reason,
@@ -266,7 +267,7 @@ fn one_picture_has_no_distance_and_pictures_that_are_not_8_bit_have_no_features(
         .iter()
         .map(|_| Reconstruction::F32 { width: 1, height: 1, pixels: vec![0.5; 3] })
         .collect();
-    let found = all.made(&block, &made, &mut Vec::new());
+    let found = all.made(&block, &Quantised::on_host(made), &mut Vec::new());
     let [Err(Outcome::Skipped { reason })] = found.as_slice() else { panic!() };
     assert!(reason.contains("quantiser = \"none\""), "{reason}");
 }
