@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use candle_core::Device;
+use prismbench_kernels::accelerator;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
@@ -56,13 +57,16 @@ impl DeviceChoice {
         })
     }
 
-    /// What the system says of the GPU that this is, where it is one.
-    pub(crate) fn in_use(self) -> Option<GpuInUse> {
+    /// What the GPU that this is, and was opened as `device`, says of itself, and the system of its driver.
+    pub(crate) fn in_use(self, device: &Device) -> Option<GpuInUse> {
         let Self::Cuda(index) = self else { return None };
         let Gpu { driver, models, .. } = Gpu::look(Path::new("/"));
+        let said = accelerator::describe(device);
+        let clocks = said.as_ref().and_then(|said| said.clocks).map(GpuClocks::from);
         // Machines of several models are rare, and the first is better than none.
-        let model = models.get(index).or(models.first()).cloned();
-        Some(GpuInUse { model: model.unwrap_or_default(), driver: driver.unwrap_or_default() })
+        let listed = || models.get(index).or(models.first()).cloned().unwrap_or_default();
+        let model = said.map_or_else(listed, |said| said.name);
+        Some(GpuInUse { model, driver: driver.unwrap_or_default(), clocks })
     }
 }
 
@@ -72,6 +76,24 @@ pub(crate) struct GpuInUse {
     /// Empty where the system does not tell.
     pub(crate) model: String,
     pub(crate) driver: String,
+    /// When the run began, where the driver's library tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clocks: Option<GpuClocks>,
+}
+
+/// In MHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GpuClocks {
+    pub(crate) multiprocessors: u32,
+    pub(crate) most_multiprocessors: u32,
+    pub(crate) memory: u32,
+}
+
+impl From<accelerator::Clocks> for GpuClocks {
+    fn from(clocks: accelerator::Clocks) -> Self {
+        let accelerator::Clocks { multiprocessors, most_multiprocessors, memory } = clocks;
+        Self { multiprocessors, most_multiprocessors, memory }
+    }
 }
 
 /// The N-th GPU, or what is wrong with it and what helps.
@@ -207,7 +229,7 @@ mod tests {
         assert!(first.text.contains("device = \"cuda\"\n"), "{}", first.text);
         assert_eq!(second.device, DeviceChoice::Cuda(1));
         assert!(first.hash() != plain.hash() && first.hash() == second.hash());
-        assert_eq!(DeviceChoice::Cpu.in_use(), None);
+        assert_eq!(DeviceChoice::Cpu.in_use(&Device::Cpu), None);
     }
 
     #[test]

@@ -142,6 +142,7 @@ pub(crate) fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::GpuClocks;
 
     #[test]
     fn records_name_the_machine_where_times_depend_on_it() {
@@ -150,7 +151,8 @@ mod tests {
         assert_eq!(run.device_for(Concern::Throughput), "cpu: A CPU, 4 threads");
         assert_eq!(run.device_for(Concern::Reconstruction), "cpu");
         let (model, driver) = ("NVIDIA H100".to_owned(), "580.65.06".to_owned());
-        run.gpu = Some(GpuInUse { model, driver });
+        let clocks = GpuClocks { multiprocessors: 1410, most_multiprocessors: 1980, memory: 2619 };
+        run.gpu = Some(GpuInUse { model, driver, clocks: Some(clocks) });
         let device = run.device_for(Concern::Throughput);
         assert_eq!(device, "cuda: NVIDIA H100, driver 580.65.06, 4 threads");
         assert_eq!(run.device_for(Concern::Reconstruction), "cuda");

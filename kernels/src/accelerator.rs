@@ -1,6 +1,7 @@
 //! What the device of a tensor tells of itself, and what its failures mean.
 
 use std::error::Error;
+use std::time::Duration;
 
 use candle_core::Device;
 
@@ -88,6 +89,86 @@ impl DeviceFailure {
     }
 }
 
+/// What a device is called, and how fast it runs at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// By its driver.
+    pub name: String,
+    /// `None` where nothing tells.
+    pub clocks: Option<Clocks>,
+}
+
+/// Clocks of a GPU, in MHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// Of its multiprocessors.
+    pub multiprocessors: u32,
+    /// The highest that these may have.
+    pub most_multiprocessors: u32,
+    /// Of its memory.
+    pub memory: u32,
+}
+
+/// What a device tells of itself; `None` for the CPU, and where the driver does not answer.
+#[must_use]
+pub fn describe(device: &Device) -> Option<Description> {
+    #[cfg(feature = "candle-cuda")]
+    if let Device::Cuda(device) = device {
+        let stream = device.cuda_stream();
+        let name = stream.context().name().ok()?;
+        return Some(Description { name, clocks: crate::cuda::clocks_of(stream.context()) });
+    }
+    let _ = device;
+    None
+}
+
+/// The time from one moment to another on a device that computes behind the program's back.
+pub struct Stopwatch {
+    #[cfg(feature = "candle-cuda")]
+    start: (cudarc::driver::CudaEvent, std::sync::Arc<cudarc::driver::CudaStream>),
+    #[cfg(not(feature = "candle-cuda"))]
+    never: std::convert::Infallible,
+}
+
+impl Stopwatch {
+    /// From when the device has done everything that it was given; `None` for the CPU, which the clock on the
+    /// wall is for.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn start(device: &Device) -> candle_core::Result<Option<Self>> {
+        #[cfg(feature = "candle-cuda")]
+        if let Device::Cuda(device) = device {
+            let stream = device.cuda_stream();
+            let event = crate::cuda::moment(&stream).map_err(by_driver)?;
+            return Ok(Some(Self { start: (event, stream) }));
+        }
+        let _ = device;
+        Ok(None)
+    }
+
+    /// Until the device has done everything that it was given since. Waits for that.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn stop(self) -> candle_core::Result<Duration> {
+        #[cfg(feature = "candle-cuda")]
+        {
+            let (start, stream) = self.start;
+            let end = crate::cuda::moment(&stream).map_err(by_driver)?;
+            let milliseconds = start.elapsed_ms(&end).map_err(by_driver)?;
+            return Ok(Duration::from_secs_f64(f64::from(milliseconds.max(0.0)) / 1e3));
+        }
+        #[cfg(not(feature = "candle-cuda"))]
+        match self.never {}
+    }
+}
+
+#[cfg(feature = "candle-cuda")]
+fn by_driver(error: cudarc::driver::DriverError) -> candle_core::Error {
+    candle_core::Error::Cuda(Box::new(error))
+}
+
 /// The memory of a device; `None` for the CPU.
 #[must_use]
 pub fn memory(device: &Device) -> Option<Memory> {
@@ -147,5 +228,7 @@ mod tests {
     fn the_host_has_no_memory_of_a_device() {
         reset_peak(&Device::Cpu);
         assert_eq!(memory(&Device::Cpu), None);
+        assert_eq!(describe(&Device::Cpu), None);
+        assert!(Stopwatch::start(&Device::Cpu).unwrap().is_none());
     }
 }

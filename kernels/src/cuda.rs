@@ -13,6 +13,7 @@
 //! start a program that has it.
 
 mod buffer;
+mod clocks;
 mod device;
 mod directions;
 mod distances;
@@ -35,6 +36,8 @@ mod unchecked;
 mod uploads;
 
 pub use buffer::{Buffer, Element, Operand};
+#[cfg(feature = "candle-cuda")]
+pub(crate) use clocks::clocks_of;
 pub use device::Device;
 pub use error::{CudaError, Version};
 pub use filters::PlaneFilter;
@@ -43,5 +46,5 @@ pub use pictures::Pictures;
 #[cfg(feature = "candle-cuda")]
 pub use tensors::for_tensors;
 #[cfg(feature = "candle-cuda")]
-pub(crate) use tensors::{memory_of, reset_peak_of};
+pub(crate) use tensors::{memory_of, moment, reset_peak_of};
 pub use uploads::Uploads;

@@ -29,6 +29,8 @@ const RATE_OF: &str = "images a second at the batch size that gives most: the ba
 const LATENCY: &str = "median time of a call with one image (`timing` = `sweep`; the interval by order statistics) or the mean \
     of a call with the batch (`timm`)";
 const LATENCY_95: &str = "95th percentile of the time of a call with one image, or with the batch under `timm`: nearest rank";
+const DEVICE_TIME: &str = "the latency's calls by the device's own clock: from an event before the first of its work to one behind \
+    the last, which leaves out how long the host waits for it; median (`sweep`) or mean (`timm`)";
 const ROOFLINE: &str = "share of the roofline: the time that the counted products need at the machine's measured peak, or the \
     bytes of weights and maps at its copy bandwidth, whichever is longer, by the measured time; above \
     1 where fewer products are computed than are counted (Winograd) or maps stay in caches";
@@ -87,6 +89,16 @@ pub const DECODE_LATENCY_P95: MetricDef =
 /// Time that 95 of 100 round trips stay below.
 pub const ROUND_TRIP_LATENCY_P95: MetricDef =
     cost("round-trip-latency-p95", "round trip p95", TIME, LATENCY_95);
+
+/// Time that an encode takes on the device itself.
+pub const ENCODE_DEVICE_TIME: MetricDef =
+    cost("encode-device-time", "encode on device", TIME, DEVICE_TIME);
+/// Time of a decode there.
+pub const DECODE_DEVICE_TIME: MetricDef =
+    cost("decode-device-time", "decode on device", TIME, DEVICE_TIME);
+/// Time of both there.
+pub const ROUND_TRIP_DEVICE_TIME: MetricDef =
+    cost("round-trip-device-time", "round trip on device", TIME, DEVICE_TIME);
 
 /// How near an encode is to what the machine can do.
 pub const ENCODE_ROOFLINE: MetricDef = cost("encode-roofline", "encode of peak", SHARE, ROOFLINE);
@@ -165,6 +177,7 @@ mod tests {
             &DECODE_RATE,
             &ROUND_TRIP_RATE,
             &ENCODE_LATENCY,
+            &ROUND_TRIP_DEVICE_TIME,
             &DECODE_LATENCY_P95,
             &ROUND_TRIP_ROOFLINE,
             &LOAD_TIME,

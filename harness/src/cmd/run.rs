@@ -110,6 +110,7 @@ pub(crate) fn follow(
     let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
     // Before a folder is made: a file that is missing or does not serve is said at once.
     let device = plan.device.open()?;
+    let gpu = plan.device.in_use(&device);
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
@@ -119,7 +120,7 @@ pub(crate) fn follow(
         Extent::Whole | Extent::Merge(_) => RunFolder::open(path, plan, existing, threads)?,
     };
     let journals = journals(extent, &folder);
-    folder.provenance.gpu = plan.device.in_use();
+    folder.provenance.gpu = gpu;
     let found = folder.records().len();
     let mut runner = Runner {
         plan,

@@ -2,8 +2,8 @@
 
 use candle_core::op::BackpropOp;
 use candle_core::{CudaStorage, DType, Shape, Storage, Tensor};
-use cudarc::driver::sys::CUmemPool_attribute as PoolAttribute;
-use cudarc::driver::{CudaStream, DriverError};
+use cudarc::driver::sys::{CUevent_flags, CUmemPool_attribute as PoolAttribute};
+use cudarc::driver::{CudaEvent, CudaStream, DriverError};
 
 use super::buffer::{Memory as Bytes, Place};
 use super::kernel::Scalar;
@@ -25,6 +25,11 @@ pub(crate) fn memory_of(stream: &CudaStream) -> Option<Memory> {
 /// Lets the peak begin anew, where the driver does that.
 pub(crate) fn reset_peak_of(stream: &CudaStream) {
     let _ = unchecked::reset_pool(stream.context());
+}
+
+/// A moment on a stream that times can be taken from.
+pub(crate) fn moment(stream: &CudaStream) -> Result<CudaEvent, DriverError> {
+    stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT))
 }
 
 /// A device for the tensor library.

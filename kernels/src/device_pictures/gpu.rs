@@ -97,7 +97,7 @@ pub(super) fn tap_distances(
     [a, b]: [&Tensor; 2],
     (places, epsilon): (usize, f32),
 ) -> Result<Option<Vec<f64>>> {
-    let distances = || -> Result<Vec<f64>, CudaError> {
+    let distances = || -> std::result::Result<Vec<f64>, CudaError> {
         let ours = cuda::Device::of_tensors(a.device())?;
         let (a, b) = (ours.take(a)?, ours.take(b)?);
         let pair = [(&a).into(), (&b).into()];

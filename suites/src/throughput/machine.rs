@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use prismbench_core::{ElementType, Peaks, TokenizerError};
-use prismbench_kernels::{accelerator, peaks};
+use prismbench_kernels::accelerator::{self, Stopwatch};
+use prismbench_kernels::peaks;
 
 /// How long each peak is measured.
 const PEAK: Duration = Duration::from_millis(700);
@@ -13,6 +14,17 @@ const PEAK: Duration = Duration::from_millis(700);
 pub(super) trait Machine: Debug + Send + Sync {
     /// Time since some moment.
     fn now(&self) -> Duration;
+
+    /// Makes a call that waits for the device, and tells the time that passed there between its begin and its
+    /// end; `None` where the device is the host.
+    ///
+    /// # Errors
+    /// Those of the call, and when the device fails.
+    fn device_time(
+        &self,
+        device: &Device,
+        call: &mut dyn FnMut() -> Result<(), TokenizerError>,
+    ) -> Result<Option<Duration>, TokenizerError>;
 
     /// What it can do at most, measured now, on a device and with numbers of a type.
     ///
@@ -53,6 +65,16 @@ impl Default for ThisMachine {
 impl Machine for ThisMachine {
     fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    fn device_time(
+        &self,
+        device: &Device,
+        call: &mut dyn FnMut() -> Result<(), TokenizerError>,
+    ) -> Result<Option<Duration>, TokenizerError> {
+        let watch = Stopwatch::start(device)?;
+        call()?;
+        Ok(watch.map(Stopwatch::stop).transpose()?)
     }
 
     fn peaks(&self, device: &Device, element: ElementType) -> Result<Peaks, TokenizerError> {

@@ -6,11 +6,12 @@ use prismbench_core::{
     Cost, MetricDef, Outcome, Peaks, StageCost, Timing, Tokenizer, TokenizerError,
 };
 use prismbench_metrics::{
-    COPY_BANDWIDTH, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE, DECODE_ROOFLINE,
-    DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_LATENCY, ENCODE_LATENCY_P95,
-    ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS, ENCODER_PARAMETERS, FIRST_CALL_TIME,
-    LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_DEVICE_MEMORY, PEAK_HOST_MEMORY, ROUND_TRIP_LATENCY,
-    ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE,
+    COPY_BANDWIDTH, DECODE_DEVICE_TIME, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE,
+    DECODE_ROOFLINE, DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_DEVICE_TIME,
+    ENCODE_LATENCY, ENCODE_LATENCY_P95, ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS,
+    ENCODER_PARAMETERS, FIRST_CALL_TIME, LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_DEVICE_MEMORY,
+    PEAK_HOST_MEMORY, ROUND_TRIP_DEVICE_TIME, ROUND_TRIP_LATENCY, ROUND_TRIP_LATENCY_P95,
+    ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE,
 };
 
 use super::inputs::Inputs;
@@ -18,16 +19,32 @@ use super::passes::{Kind, Timed, outcome};
 use super::sweep::{Point, Swept};
 use crate::{Measurement, Report};
 
-/// The metrics of one pass: rate, roofline, latency and its 95th percentile.
-type Metrics = [&'static MetricDef; 4];
+/// The metrics of one pass: rate, roofline, latency, its 95th percentile, and the device's own time.
+type Metrics = [&'static MetricDef; 5];
 
 fn metrics(kind: Kind) -> Metrics {
     match kind {
-        Kind::Encode => [&ENCODE_RATE, &ENCODE_ROOFLINE, &ENCODE_LATENCY, &ENCODE_LATENCY_P95],
-        Kind::Decode => [&DECODE_RATE, &DECODE_ROOFLINE, &DECODE_LATENCY, &DECODE_LATENCY_P95],
-        Kind::RoundTrip => {
-            [&ROUND_TRIP_RATE, &ROUND_TRIP_ROOFLINE, &ROUND_TRIP_LATENCY, &ROUND_TRIP_LATENCY_P95]
-        }
+        Kind::Encode => [
+            &ENCODE_RATE,
+            &ENCODE_ROOFLINE,
+            &ENCODE_LATENCY,
+            &ENCODE_LATENCY_P95,
+            &ENCODE_DEVICE_TIME,
+        ],
+        Kind::Decode => [
+            &DECODE_RATE,
+            &DECODE_ROOFLINE,
+            &DECODE_LATENCY,
+            &DECODE_LATENCY_P95,
+            &DECODE_DEVICE_TIME,
+        ],
+        Kind::RoundTrip => [
+            &ROUND_TRIP_RATE,
+            &ROUND_TRIP_ROOFLINE,
+            &ROUND_TRIP_LATENCY,
+            &ROUND_TRIP_LATENCY_P95,
+            &ROUND_TRIP_DEVICE_TIME,
+        ],
     }
 }
 
@@ -83,7 +100,7 @@ impl Rows<'_> {
         cost: Result<&Cost, &TokenizerError>,
         all: &mut Vec<Measurement>,
     ) {
-        let [rate, roofline, latency, latency_95] = metrics(kind);
+        let [rate, roofline, latency, latency_95, device_time] = metrics(kind);
         let best = match swept {
             Ok(swept) => swept.points.iter().max_by(|a, b| a.rate().total_cmp(&b.rate())),
             Err(_) => None,
@@ -109,16 +126,17 @@ impl Rows<'_> {
         all.extend([best_rate, self.row(roofline, share(best))]);
         // A single image, or what timm has of its one batch.
         let single = swept.points.first().unwrap_or(best);
-        let (low, high) = match single.times.interval().filter(|_| !timm) {
-            Some((low, high)) => (Some(1e3 * low), Some(1e3 * high)),
-            None => (None, None),
-        };
+        let interval = single.times.interval().filter(|_| !timm);
+        let (low, high) = interval.map(|(low, high)| (1e3 * low, 1e3 * high)).unzip();
         let middle = if timm { single.times.mean() } else { single.times.median() };
         all.push(self.row(latency, Outcome::Ok { value: 1e3 * middle, low, high }));
         all.push(self.row(latency_95, value(1e3 * single.times.percentile_95())));
+        all.push(self.row(device_time, on_device(single, timm)));
         for point in &swept.points {
             let setting = format!("batch {}", point.batch);
-            for (metric, outcome) in [(rate, rate_of(point, timm)), (roofline, share(point))] {
+            let mut rows = vec![(rate, rate_of(point, timm)), (roofline, share(point))];
+            rows.extend(point.on_device.is_some().then(|| (device_time, on_device(point, timm))));
+            for (metric, outcome) in rows {
                 all.push(Measurement { setting: setting.clone(), ..self.row(metric, outcome) });
             }
         }
@@ -178,6 +196,17 @@ fn rate_of(point: &Point, timm: bool) -> Outcome {
         None => (None, None),
     };
     Outcome::Ok { value: point.rate(), low, high }
+}
+
+/// Milliseconds of a call on the device, as the latency has those on the wall.
+fn on_device(point: &Point, timm: bool) -> Outcome {
+    let Some(times) = &point.on_device else {
+        return skipped("it computes on the host, which has one clock");
+    };
+    let interval = times.interval().filter(|_| !timm);
+    let (low, high) = interval.map(|(low, high)| (1e3 * low, 1e3 * high)).unzip();
+    let middle = if timm { times.mean() } else { times.median() };
+    Outcome::Ok { value: 1e3 * middle, low, high }
 }
 
 fn stage(cost: &Cost, kind: Kind) -> Result<StageCost, Outcome> {

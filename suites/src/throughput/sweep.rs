@@ -62,6 +62,8 @@ pub(super) struct Swept {
 pub(super) struct Point {
     pub(super) batch: usize,
     pub(super) times: Times,
+    /// Of the same calls on the device, where that is not the host.
+    pub(super) on_device: Option<Times>,
 }
 
 impl Point {
@@ -243,30 +245,33 @@ impl Sweep<'_> {
         work.prepare(batch)?;
         let Repetitions { warm_up, timed } = Repetitions::of(self.timing);
         self.repeat(work, warm_up)?;
-        let seconds = self.repeat(work, timed)?;
+        let (seconds, on_device) = self.repeat(work, timed)?;
         self.note(batch, growth);
         match Times::new(seconds) {
-            Some(times) => Ok(Point { batch, times }),
+            Some(times) => Ok(Point { batch, times, on_device: Times::new(on_device) }),
             None => Err(NoTimes::Interrupted),
         }
     }
 
+    /// Seconds of each call by the clock on the wall, and by the device's own where it has one.
     fn repeat(
         &self,
         work: &mut dyn Batched,
         (least, most, limit): (usize, usize, Duration),
-    ) -> Result<Vec<f64>, NoTimes> {
+    ) -> Result<(Vec<f64>, Vec<f64>), NoTimes> {
         let (start, mut seconds) = (self.machine.now(), Vec::with_capacity(most));
+        let mut on_device = Vec::new();
         let early = || self.machine.now().saturating_sub(start) < limit;
         while seconds.len() < least || seconds.len() < most && early() {
             if self.interrupted.load(Ordering::Relaxed) {
                 return Err(NoTimes::Interrupted);
             }
             let call = self.machine.now();
-            work.call()?;
+            let there = self.machine.device_time(self.device, &mut || work.call())?;
             seconds.push((self.machine.now() - call).as_secs_f64());
+            on_device.extend(there.map(|time| time.as_secs_f64()));
         }
-        Ok(seconds)
+        Ok((seconds, on_device))
     }
 }
 

@@ -22,11 +22,24 @@ struct FakeMachine {
     largest: Arc<AtomicUsize>,
     microseconds: Arc<AtomicU64>,
     available: u64,
+    /// Its device has a clock, which leaves 100 us out.
+    has_device: bool,
 }
 
 impl Machine for FakeMachine {
     fn now(&self) -> Duration {
         Duration::from_micros(self.microseconds.load(Ordering::Relaxed))
+    }
+
+    fn device_time(
+        &self,
+        _: &Device,
+        call: &mut dyn FnMut() -> Result<(), TokenizerError>,
+    ) -> Result<Option<Duration>, TokenizerError> {
+        let start = self.now();
+        call()?;
+        let there = self.now() - start - Duration::from_micros(100);
+        Ok(self.has_device.then_some(there))
     }
 
     fn peaks(&self, _: &Device, _: ElementType) -> Result<Peaks, TokenizerError> {
@@ -124,6 +137,15 @@ fn failing(
     fields: &[(&str, &str)],
 ) -> Result<Report, SuiteError> {
     let machine = FakeMachine { available, ..FakeMachine::default() };
+    on_machine(machine, (most, has_decoder, error), fields)
+}
+
+/// The same on any machine.
+fn on_machine(
+    machine: FakeMachine,
+    (most, has_decoder, error): (usize, bool, fn() -> TokenizerError),
+    fields: &[(&str, &str)],
+) -> Result<Report, SuiteError> {
     let (id, source) = ("fake".to_owned(), String::new());
     let spec = TokenizerSpec { id, stride: 1, parameters: 9, weights: Vec::new(), source };
     let fake = Fake { spec, machine: machine.clone(), most, error, has_decoder };
@@ -205,6 +227,33 @@ fn rates_rise_with_the_batch_until_a_doubling_gives_little() {
     ] {
         assert!((number(rows(&report, id)[0]) - expected).abs() < 1e-9, "{id}");
     }
+}
+
+#[test]
+fn a_device_with_a_clock_of_its_own_is_timed_by_it_too() {
+    let run = |has_device: bool, fields: &[(&str, &str)]| {
+        let machine = FakeMachine { available: 1 << 40, has_device, ..FakeMachine::default() };
+        on_machine(machine, (8, true, || TokenizerError::Codec("a bug".into())), fields).unwrap()
+    };
+    let report = run(true, &[]);
+    let times = rows(&report, "encode-device-time");
+    // 400 us and 50 for each image, of which the device has 100 less.
+    let expected =
+        [("", 0.35), ("batch 1", 0.35), ("batch 2", 0.4), ("batch 4", 0.5), ("batch 8", 0.7)];
+    assert_eq!(times.len(), expected.len());
+    for (row, (setting, milliseconds)) in times.iter().zip(expected) {
+        assert_eq!(row.setting, setting);
+        assert!((number(row) - milliseconds).abs() < 1e-9, "{row:?}");
+    }
+    assert!((number(rows(&report, "round-trip-device-time")[0]) - 0.8).abs() < 1e-9);
+    let timm = run(true, &[("timing", "timm")]);
+    assert!((number(rows(&timm, "encode-device-time")[0]) - 0.7).abs() < 1e-9, "its one batch");
+    let host = run(false, &[]);
+    let times = rows(&host, "decode-device-time");
+    assert!(
+        matches!(times[..], [row] if matches!(row.outcome, Outcome::Skipped { .. })),
+        "{times:?}"
+    );
 }
 
 #[test]
