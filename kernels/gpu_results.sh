@@ -38,6 +38,12 @@ parity() {
   return "${PIPESTATUS[0]}"
 }
 
+# The same of pictures that stay on the device, beside candle's tensors.
+pictures() {
+  PRISMBENCH_TEST_CUDA=1 cargo test --release -p prismbench-kernels --features candle-cuda --lib device_pictures -- --nocapture | grep -E '^test |left out|panicked'
+  return "${PIPESTATUS[0]}"
+}
+
 {
   printf '## %s, %s\n\n' "$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1)" "$(date -u +%F)"
   printf 'commit %s, driver %s, %s, ' "$(git rev-parse --short HEAD)" \
@@ -46,6 +52,7 @@ parity() {
 } >"$file"
 
 part "Every kernel against its twin" parity
+part "Pictures on the device against the host" pictures
 part "Kernels: time, share of the copy bandwidth, the CPU's time" \
   env PRISMBENCH_RECORD_SECONDS=1 cargo bench --quiet -p prismbench-kernels --features cuda --bench cuda
 part "The program with candle's CUDA backend" cargo build --release -p prismbench --features cuda

@@ -110,3 +110,83 @@ pub(super) fn tap_distances(
 fn failed(error: CudaError) -> Error {
     Error::Cuda(Box::new(error))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::print_stdout, reason = "what is left out is printed")]
+
+    use candle_core::DType;
+
+    use super::super::{DevicePictures, PlaneResize, Rounding, Sender, tap_distances};
+    use super::*;
+    use crate::resample::{Filter, bilinear_tf1, resize_plane};
+    use crate::similarity::{Border, Stabilisers, Term, Window};
+    use crate::squared_error::squared_error_u8;
+
+    /// On the first GPU, which must be there where the other tests on one need it.
+    #[test]
+    fn pictures_on_a_gpu_have_the_bits_of_the_host() {
+        let device = match cuda::for_tensors(0) {
+            Ok(device) => device,
+            Err(error) if std::env::var_os("PRISMBENCH_TEST_CUDA").is_some() => panic!("{error}"),
+            Err(error) => return println!("left out: no CUDA device: {error}"),
+        };
+        let size = Size::new(61, 47);
+        let levels = |seed: usize| -> Vec<u8> {
+            (0..3 * 3 * size.area()).map(|i| ((i * 7919 + seed * 104_729) % 251) as u8).collect()
+        };
+        let [x, y] = [1, 2].map(levels);
+        let mut sender = Sender::to(&device).unwrap().unwrap();
+        let [a, b] = [&x, &y].map(|bytes| {
+            let each: Vec<&[u8]> = bytes.chunks_exact(3 * size.area()).collect();
+            sender.send(&each, size).unwrap()
+        });
+        assert_eq!(a.to_host().unwrap().concat(), x);
+
+        // There and back: a decoder that gives every level again.
+        let shares = Levels::of(|_, level| f32::from(level) / 255.0);
+        let made = b.numbers(&shares).unwrap();
+        for rounding in [Rounding::HalfEven, Rounding::HalfUp] {
+            let made = DevicePictures::quantised(&made, rounding).unwrap().unwrap();
+            assert_eq!(made.to_host().unwrap().concat(), y);
+        }
+
+        let stabilisers = Stabilisers { c1: 6.5025, c2: 58.5225, moment_factor: 1.0 };
+        let (window, border, term) = (Window::Gaussian, Border::Reflect, Term::Similarity);
+        let similarity = Similarity { window, border, stabilisers, term };
+        let means = a.similarity_means(&similarity, &b).unwrap();
+        assert_eq!(means, similarity.means([&x, &y], size, 3).unwrap());
+        let pairs = x.chunks_exact(3 * size.area()).zip(y.chunks_exact(3 * size.area()));
+        let errors: Vec<f64> = pairs.map(|(x, y)| squared_error_u8(x, y) as f64).collect();
+        assert_eq!(a.squared_errors(&b).unwrap(), errors);
+
+        let to = Size::new(83, 35);
+        let plane: Vec<f32> =
+            x[1..3 * size.area()].iter().step_by(3).map(|&l| f32::from(l)).collect();
+        for (resize, expected) in [
+            (PlaneResize::BilinearTf1, bilinear_tf1(&plane, size, to)),
+            (PlaneResize::Pillow(Filter::Bicubic), resize_plane(&plane, size, to, Filter::Bicubic)),
+        ] {
+            let found = a.resized(to, resize).unwrap();
+            let found: Vec<f32> =
+                found.get(0).unwrap().get(1).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            assert!(found == expected, "{resize:?}");
+        }
+
+        let taps = |seed: usize| {
+            let value = |i: usize| ((i * 7919 + seed) % 1013) as f32 / 1013.0;
+            Tensor::from_vec((0..2 * 5 * 12).map(value).collect(), (2, 5, 3, 4), &Device::Cpu)
+                .unwrap()
+        };
+        let (taps, weights) = ([taps(1), taps(2)], [0.5, 1.0, 0.25, 2.0, 0.125]);
+        let [a, b] = [&taps[0], &taps[1]].map(|taps| taps.to_device(&device).unwrap());
+        let found = tap_distances(&weights, [&a, &b], 1e-10).unwrap().unwrap();
+        let [a, b] = taps.map(|taps| taps.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+        let expected = crate::directions::tap_distances_planes(&weights, [&a, &b], 12, 1e-10);
+        assert_eq!(found, expected);
+
+        let odd = Tensor::new(f32::NAN, &device).unwrap().broadcast_as((1, 3, 2, 2)).unwrap();
+        let odd = odd.contiguous().unwrap().to_dtype(DType::F32).unwrap();
+        assert!(DevicePictures::quantised(&odd, Rounding::HalfEven).unwrap().is_none());
+    }
+}
