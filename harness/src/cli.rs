@@ -463,7 +463,7 @@ pub(crate) struct ReproduceArgs {
 
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// tokenizers, generators, suites, metrics, protocols, data, plans or published [default: all]
+    /// tokenizers, generators, suites, metrics, protocols, data, references, plans or published [default: all]
     pub(crate) what: Option<String>,
 }
 

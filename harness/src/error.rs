@@ -15,6 +15,7 @@ use prismbench_weights::WeightsError;
 
 use crate::Exit;
 use crate::contact_sheets::PicturesError;
+use crate::known_references::ReferenceListError;
 use crate::plan::PlanError;
 use crate::reproduction::ReproductionError;
 use crate::shard::ShardError;
@@ -38,6 +39,8 @@ pub(crate) enum Failure {
     Fit { tokenizer: String, source: Box<FitError> },
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    References(#[from] ReferenceListError),
     #[error(transparent)]
     Choice(#[from] UnknownChoice),
     #[error(transparent)]
@@ -139,6 +142,7 @@ impl Failure {
             | Self::Shards(ShardsError::None { .. } | ShardsError::Missing { .. })
             | Self::Fetch(_)
             | Self::NoRuns { .. }
+            | Self::References(ReferenceListError::Read { .. })
             | Self::NoDevice { .. } => Exit::Missing,
             Self::FetchInterrupted => Exit::Interrupted,
             Self::FetchEnded => Exit::Internal,

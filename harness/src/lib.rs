@@ -12,6 +12,7 @@ mod error;
 mod exit;
 mod feature_cache;
 mod judged;
+mod known_references;
 mod networks;
 mod output;
 mod past_runs;

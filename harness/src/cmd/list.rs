@@ -5,26 +5,41 @@ use prismbench_suites::suites;
 
 use crate::cli::ListArgs;
 use crate::error::Failure;
+use crate::known_references::{KnownReference, KnownReferences};
+use crate::networks::cache_of;
 use crate::reproduction::ReproductionPlan;
 use crate::{Exit, Streams};
 
-const WHAT: [&str; 8] =
-    ["tokenizers", "generators", "suites", "metrics", "protocols", "data", "plans", "published"];
+const WHAT: [&str; 9] = [
+    "tokenizers",
+    "generators",
+    "suites",
+    "metrics",
+    "protocols",
+    "data",
+    "references",
+    "plans",
+    "published",
+];
+/// Those that [`section`] does not write.
+const APART: [&str; 3] = ["references", "plans", "published"];
 
 /// Prints what this build knows.
 pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
     let text = match args.what.as_deref() {
         None => {
             let mut sections = Vec::new();
-            for what in WHAT.into_iter().filter(|what| !["plans", "published"].contains(what)) {
+            for what in WHAT.into_iter().filter(|what| !APART.contains(what)) {
                 sections.push(format!("{what}\n{}", section(what)));
             }
+            sections.push(format!("references\n{}", aligned(&references()?)));
             sections.push(format!("plans\n{}", aligned(&plans()?)));
             sections
                 .push("published\n  `prismbench list published` lists the sources\n".to_owned());
             sections.join("\n")
         }
         Some("published") => aligned(&sources()?),
+        Some("references") => format!("{}\n{OWN_REFERENCES}", aligned(&references()?)),
         Some("plans") => aligned(&plans()?),
         Some(what) if WHAT.contains(&what) => section(what),
         Some(what) => {
@@ -84,6 +99,32 @@ fn aligned(rows: &[(String, String)]) -> String {
             format!("  {name:width$}  {}\n", text.replace('\n', &format!("\n{indent}")))
         })
         .collect()
+}
+
+/// How a reference gets a name.
+const OWN_REFERENCES: &str = "\
+A reference with a hash is recognised whatever its file is called, and records name it. `references.toml` in the
+cache folder (`prismbench doctor` says where) adds your own, and the hash of one that has none here; `stats`
+and a run with --reference say it:
+
+  [[reference]]
+  name = \"our-val-256\"
+  mu = \"sha256 of the means of Inception's pooled features\"
+  about = \"centre crops of our validation set\"
+";
+
+/// Files that samples are compared with.
+fn references() -> Result<Vec<(String, String)>, Failure> {
+    let known = KnownReferences::load(cache_of(None).as_deref())?;
+    let line = |known: &KnownReference| {
+        let mu = known.mu.as_ref().map_or("no hash known".to_owned(), |mu| format!("mu {mu}"));
+        let size = known.size.map(|size| format!("{size} pixels"));
+        let parts = [Some(known.about.clone()), size, Some(mu), Some(known.source.clone())];
+        let parts: Vec<String> =
+            parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        (known.name.clone(), parts.join("; "))
+    };
+    Ok(known.iter().map(line).collect())
 }
 
 /// What `reproduce` takes besides published rows.

@@ -42,7 +42,9 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     }
     trim_cache(&plan, &as_run, streams);
     statistics.write(&args.out).map_err(|error| failed(args, error.into()))?;
-    streams.say(&format!("moments of {} pictures", statistics.count));
+    let written = MomentsFile::open(&args.out).map_err(|error| failed(args, error.into()))?;
+    let hash = written.fingerprint().map_or(String::new(), |hash| format!(", mu {hash}"));
+    streams.say(&format!("moments of {} pictures{hash}", statistics.count));
     writeln!(streams.out, "{}", args.out.display()).map_err(Failure::Output)?;
     Ok(Exit::Done)
 }

@@ -13,7 +13,8 @@ use super::{Runner, Watcher};
 use crate::data_sets;
 use crate::error::{Failure, FitError};
 use crate::judged::{Judged, LatentsChoice};
-use crate::networks;
+use crate::known_references::KnownReferences;
+use crate::networks::{self, cache_folder};
 use crate::plan::{Drawing, Fit};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, WeightFile};
@@ -48,6 +49,10 @@ impl Runner<'_, '_> {
     pub(super) fn generation(&mut self) -> Result<(), Failure> {
         let plan = self.plan;
         let moments = plan.reference.as_deref().map(open_moments).transpose()?;
+        let recognised = match &moments {
+            Some(file) => self.recognise(file)?,
+            None => None,
+        };
         let inside = match &moments {
             Some(file) if file.has_pictures() => {
                 Some(data_sets::open(&DataSpec::Path(file.path().to_owned()), self.plan.limits)?)
@@ -70,10 +75,11 @@ impl Runner<'_, '_> {
                     protocol,
                     on_bad: plan.on_bad,
                 };
-                let name = match (&plan.reference, real) {
-                    (Some(path), _) => path.display().to_string(),
-                    (None, Some(real)) => real.id().to_owned(),
-                    (None, None) => String::new(),
+                let name = match (&recognised, &plan.reference, real) {
+                    (Some(name), ..) => name.clone(),
+                    (None, Some(path), _) => path.display().to_string(),
+                    (None, None, Some(real)) => real.id().to_owned(),
+                    (None, None, None) => String::new(),
                 };
                 let comparison = Comparison {
                     name,
@@ -93,6 +99,22 @@ impl Runner<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// The name under which moments are known; says the hash of those that are not.
+    fn recognise(&mut self, file: &MomentsFile) -> Result<Option<String>, Failure> {
+        let known = KnownReferences::load(cache_folder(self.plan).as_deref())?;
+        let Some(fingerprint) = file.fingerprint() else { return Ok(None) };
+        let name = known.find(fingerprint).map(|known| known.name.clone());
+        let shown = file.path().display();
+        self.streams.say(&match &name {
+            Some(name) => format!("`{shown}` has the moments of {name}"),
+            None => format!(
+                "`{shown}` is not among the known references (mu {fingerprint}); `prismbench list references` \
+                 tells how to name it"
+            ),
+        });
+        Ok(name)
     }
 
     fn finished(&mut self, spec: &DataSpec, comparison: &Comparison<'_>) -> Result<(), Failure> {

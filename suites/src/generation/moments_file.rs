@@ -201,6 +201,13 @@ impl MomentsFile {
         &self.path
     }
 
+    /// sha256 of the means of Inception's pooled features as f64, little-endian: what a reference is recognised
+    /// by, whoever has packed it. `None` for moments in other features alone.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.set(NetworkKind::Inception).map(MomentSet::fingerprint)
+    }
+
     /// The moments in the features of a network, where the file has them.
     pub(crate) fn set(&self, kind: NetworkKind) -> Option<&MomentSet> {
         self.sets.iter().find(|set| set.kind == kind)
