@@ -42,7 +42,7 @@ pub(crate) fn page(contents: Contents<'_>) -> Result<String, ReportError> {
         records => leaderboards(records)?,
     };
     let mut main = String::new();
-    let mut data = Data { images: Vec::new(), axes: axes::of(&boards) };
+    let mut data = Data { images: Vec::new(), axes: axes::of(&boards, contents.published) };
     for (at, board) in boards.iter().enumerate() {
         let known = images::of_board(board, contents.samples);
         main += &format!(

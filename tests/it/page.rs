@@ -140,6 +140,26 @@ fn a_page_sorts_filters_and_draws() {
     assert_eq!(requests.iter().filter(outside).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
+#[test]
+fn published_numbers_are_triangles_in_the_plot_and_on_no_front() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("page.html");
+    let arguments = ["table", "--published=arXiv:2512.19693", "--format", "html", "--out"];
+    prismbench(&[&arguments[..], &[out.to_str().unwrap()]].concat()).expect(Exit::Done);
+    browser.open(&out);
+    let count = |what: &str| {
+        browser.number(&format!("return document.querySelectorAll('#tradeoff .marks {what}').length"))
+    };
+    assert!(count("path.cited") > 1.0);
+    assert_eq!((count("circle"), count("path.best"), count("polyline.front")), (0.0, 0.0, 0.0));
+    let told = browser.text("return document.querySelector('#tradeoff figcaption').textContent");
+    assert!(told.contains("published points. No front: nothing here was measured."), "{told}");
+    let title = browser.text("return document.querySelector('#tradeoff .cited title').textContent");
+    assert!(title.starts_with("† ") && title.contains("(published · "), "{title}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
 /// Presses Tab until what has the focus is this, at most 80 times.
 fn tab_to(browser: &Browser, selector: &str) {
     let is_there = format!("return document.activeElement.matches({selector:?})");

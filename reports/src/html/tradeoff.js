@@ -16,27 +16,30 @@ const sameWeights = (a, b) => a.weights === b.weights || a.weights === "" || b.w
 
 /**
  * Points that both axes know. Within a leaderboard rows are matched, between two tokenizers: by the same
- * run where it has both, else by the first row of that tokenizer and those weights.
+ * run where it has both, else by the first row of that tokenizer and those weights. What is published is
+ * matched within one version of one paper, and never with what was measured.
  */
 function joined(xAxis, yAxis) {
   const points = [];
   for (const y of yAxis.points) {
-    const alike = xAxis.points.filter((x) => (xAxis.board === yAxis.board
+    const alike = xAxis.points.filter((x) => x.paper === y.paper && (xAxis.board === yAxis.board
       ? x.row === y.row
       : x.tokenizer === y.tokenizer && sameWeights(x, y)));
     const x = alike.find((x) => x.run === y.run) ?? alike[0];
-    if (x !== undefined) points.push({ name: y.name, x: x.value, y: y.value, xText: x.text, yText: y.text });
+    if (x === undefined) continue;
+    points.push({ name: y.name, x: x.value, y: y.value, xText: x.text, yText: y.text, source: y.source });
   }
   return points;
 }
 
-/** Those that no other is as good as in both and better in one; none where an axis has no direction. */
+/** Of those that were measured, those that no other is as good as in both and better in one; none where an axis has no direction. */
 function front(points, xAxis, yAxis) {
   const sign = { higher: 1, lower: -1 };
   const [u, v] = [sign[xAxis.better], sign[yAxis.better]];
   if (u === undefined || v === undefined) return new Set();
   const beats = (a, b) => u * a.x >= u * b.x && v * a.y >= v * b.y && (a.x !== b.x || a.y !== b.y);
-  return new Set(points.filter((point) => !points.some((other) => beats(other, point))));
+  const measured = points.filter(({ source }) => source === undefined);
+  return new Set(measured.filter((point) => !measured.some((other) => beats(other, point))));
 }
 
 /** The corners of the front from left to right; what is not on it lies on the far side of them. */
@@ -75,13 +78,23 @@ function label(points, best, corners, { toX, toY, marks, box }) {
   }
 }
 
+/** A diamond on the front, a triangle for what is published, a circle for the others. */
+function markOf(point, best, cx, cy) {
+  if (point.source !== undefined) return svg("path", { class: "cited", d: `M${cx},${cy - 5.5}l5.2,9.2h-10.4Z` });
+  if (best.has(point)) return svg("path", { class: "best", d: `M${cx},${cy - 6.5}l6.5,6.5l-6.5,6.5l-6.5,-6.5Z` });
+  return svg("circle", { class: "other", cx, cy, r: 4.2 });
+}
+
 function tradeoff(holder, xAxis, yAxis, log) {
   const points = joined(xAxis, yAxis).filter(({ name }) => isShown(name));
   if (points.length === 0) return nothing("No tokenizer has both.");
   const best = front(points, xAxis, yAxis);
-  const count = plural(points.length, "tokenizer");
+  const cited = points.filter(({ source }) => source !== undefined).length;
+  const counts = [[points.length - cited, "tokenizer"], [cited, "published point"]].filter(([count]) => count > 0);
+  const count = counts.map(([count, what]) => plural(count, what)).join(" and ");
   const onFront = [...best].sort((a, b) => a.x - b.x).map(({ name }) => name);
-  const told = best.size === 0 ? "No front: one of the two has no direction." : `On the front: ${onFront.join(", ")}.`;
+  const without = cited === points.length ? "nothing here was measured" : "one of the two has no direction";
+  const told = best.size === 0 ? `No front: ${without}.` : `On the front: ${onFront.join(", ")}.`;
   const summary = `${yAxis.name} against ${xAxis.name}, ${count}. ${told}`;
   const x = { ...extent(points.map(({ x }) => x), log), label: axisName(xAxis) };
   const y = { ...extent(points.map(({ y }) => y)), label: axisName(yAxis) };
@@ -91,13 +104,13 @@ function tradeoff(holder, xAxis, yAxis, log) {
   if (best.size > 1) marks.append(svg("polyline", { class: "front", points: corners.join(" ") }));
   for (const point of points) {
     const [cx, cy] = [toX(point.x), toY(point.y)];
-    const mark = best.has(point)
-      ? svg("path", { class: "best", d: `M${cx},${cy - 6.5}l6.5,6.5l-6.5,6.5l-6.5,-6.5Z` })
-      : svg("circle", { class: "other", cx, cy, r: 4.2 });
-    marks.append(titled(mark, `${point.name}: ${point.xText}, ${point.yText}`));
+    const mark = markOf(point, best, cx, cy);
+    const source = point.source === undefined ? "" : ` (${point.source})`;
+    marks.append(titled(mark, `${point.name}: ${point.xText}, ${point.yText}${source}`));
   }
   label(points, best, corners, drawn);
-  const rows = points.map((point) => [point.name, point.xText, point.yText, best.has(point) ? "yes" : "no"]);
+  const stands = (point) => point.source ?? (best.has(point) ? "yes" : "no");
+  const rows = points.map((point) => [point.name, point.xText, point.yText, stands(point)]);
   return { element: drawn.element, summary, table: valueTable(summary, ["tokenizer", axisName(xAxis), axisName(yAxis), "front"], rows) };
 }
 

@@ -102,6 +102,6 @@ pub(crate) fn cited<'r>(
 }
 
 /// A tokenizer without the revision or path of its weights.
-fn family(tokenizer: &str) -> &str {
+pub(crate) fn family(tokenizer: &str) -> &str {
     tokenizer.split(['@', '=', ':']).next().unwrap_or(tokenizer)
 }
