@@ -172,7 +172,7 @@ fn repacked(from: &Path, to: &Path, turned: bool) {
     let mut copy = zip::ZipWriter::new(fs::File::create(to).unwrap());
     for place in 0..archive.len() {
         let mut member = archive.by_index(place).unwrap();
-        let (name, mut bytes) = (member.name().to_owned(), Vec::new());
+        let (name, mut bytes) = (member.name().unwrap().into_owned(), Vec::new());
         std::io::copy(&mut member, &mut bytes).unwrap();
         if turned && name == "mu.npy" {
             let first = bytes.len() - 2048 * 8;

@@ -130,7 +130,8 @@ function makeControls() {
 }
 
 if (tables.length > 0) {
-  document.querySelectorAll("main > .board > .scroll > table.values").forEach(makeSortable);
+  // A published table stays in the order of its source.
+  tables.filter((table) => table.querySelector("th[data-metric]") !== null).forEach(makeSortable);
   makeControls();
 }
 

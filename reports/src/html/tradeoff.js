@@ -10,6 +10,7 @@ const QUESTIONS = [
   ["Probe accuracy against rFID", ["rfid"], ["top1", "mean-per-class"]],
   ["PSNR against rate", ["bpp"], ["psnr"]],
   ["PSNR against latent floats", ["latent-floats"], ["psnr"]],
+  ["PSNR against rFID", ["rfid"], ["psnr"]],
 ];
 
 const sameWeights = (a, b) => a.weights === b.weights || a.weights === "" || b.weights === "";
@@ -27,7 +28,8 @@ function joined(xAxis, yAxis) {
       : x.tokenizer === y.tokenizer && sameWeights(x, y)));
     const x = alike.find((x) => x.run === y.run) ?? alike[0];
     if (x === undefined) continue;
-    points.push({ name: y.name, x: x.value, y: y.value, xText: x.text, yText: y.text, source: y.source });
+    const source = x.source === y.source ? y.source : `${y.source}; ${x.source}`;
+    points.push({ name: y.name, x: x.value, y: y.value, xText: x.text, yText: y.text, source });
   }
   return points;
 }
@@ -118,12 +120,11 @@ function makeTradeoff(holder) {
   const groups = new Map();
   data.axes.forEach((axis, at) => groups.set(axis.of, [...(groups.get(axis.of) ?? []), [String(at), axisName(axis)]]));
   // The axes in the order in which they are wanted, each with something to join.
-  const find = (wanted, other) => wanted.flatMap((metric) => data.axes.filter((axis) => axis.metric === metric))
-    .find((axis) => other === undefined || joined(other, axis).length > 1);
+  const wanted = (metrics) => metrics.flatMap((metric) => data.axes.filter((axis) => axis.metric === metric));
   const questions = QUESTIONS.flatMap(([name, xs, ys]) => {
-    const x = find(xs);
-    const y = x === undefined ? undefined : find(ys, x);
-    return y === undefined ? [] : [{ name, x: data.axes.indexOf(x), y: data.axes.indexOf(y) }];
+    const pairs = wanted(xs).flatMap((x) => wanted(ys).map((y) => [x, y]));
+    const pair = pairs.find(([x, y]) => joined(x, y).length > 1);
+    return pair === undefined ? [] : [{ name, x: data.axes.indexOf(pair[0]), y: data.axes.indexOf(pair[1]) }];
   });
   const xChoice = choice("Across", [...groups], () => draw(true, true));
   const yChoice = choice("Upwards", [...groups], () => draw(true, true));
