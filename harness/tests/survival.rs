@@ -34,7 +34,7 @@ const RUNS: [(&str, &[&str]); 4] = [
 
 fn command(folder: &Path, (suite, arguments): (&str, &[&str])) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(["run", "--data", "synthetic:6:90", "--suite", suite, "--set", "size=32"]);
+    command.args(["run", "--data", "synthetic:6:90:32", "--suite", suite, "--set", "size=32"]);
     command.args(arguments);
     command.args(["--batch", "3", "--progress", "none", "--no-cache", "--out"]);
     command.arg(folder.join("run"));
@@ -120,21 +120,28 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
     let generation = ["-t", "dct:16", "--set", "size=64", "-m", "gfid", "-m", "is", "-m", "rfid"];
     let files = ["--latents", latents.as_str(), "--weights", inception.as_str()];
     let generation = [&generation[..], &files].concat();
+    let runs: Vec<_> = RUNS.into_iter().chain([("generation", generation.as_slice())]).collect();
+    let straight: Vec<_> = runs.iter().map(|&run| straight(run)).collect();
+    let mut of_each = vec![0; runs.len()];
     while killed < kills {
-        for run in RUNS.into_iter().chain([("generation", generation.as_slice())]) {
-            let (expected, columns, took) = straight(run);
+        for (place, (&run, (expected, columns, took))) in runs.iter().zip(&straight).enumerate() {
             let folder = tempfile::tempdir().unwrap();
-            // Up to three times on the way to the end of one run.
+            // Up to three times on the way to the end of one run, of which each does a part.
+            let mut left = *took;
             for _ in 0..3 {
                 let child = command(folder.path(), run).spawn().unwrap();
-                killed += u64::from(kill_after(child, took.mul_f64(moments.uniform())));
+                let after = left.mul_f64(moments.uniform());
+                let was_killed = u64::from(kill_after(child, after));
+                (killed, of_each[place]) = (killed + was_killed, of_each[place] + was_killed);
+                left = left.saturating_sub(after / 2);
             }
             ended(&command(folder.path(), run).output().unwrap());
-            assert_eq!(records(folder.path()), expected, "{}", run.0);
-            assert!(samples(folder.path()) == columns, "{}", run.0);
+            assert_eq!(records(folder.path()), *expected, "{}", run.0);
+            assert!(samples(folder.path()) == *columns, "{}", run.0);
             is_tidy(folder.path());
         }
-        println!("{killed} kills");
+        let names = runs.iter().map(|run| run.0).zip(&of_each);
+        println!("{killed} kills: {:?}", names.collect::<Vec<_>>());
     }
 }
 

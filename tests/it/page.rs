@@ -149,7 +149,8 @@ fn published_numbers_are_triangles_in_the_plot_and_on_no_front() {
     prismbench(&[&arguments[..], &[out.to_str().unwrap()]].concat()).expect(Exit::Done);
     browser.open(&out);
     let count = |what: &str| {
-        browser.number(&format!("return document.querySelectorAll('#tradeoff .marks {what}').length"))
+        browser
+            .number(&format!("return document.querySelectorAll('#tradeoff .marks {what}').length"))
     };
     assert!(count("path.cited") > 1.0);
     assert_eq!((count("circle"), count("path.best"), count("polyline.front")), (0.0, 0.0, 0.0));

@@ -39,6 +39,9 @@ struct Point {
     /// Of a number that somebody has published: paper and version, within which points are joined, ...
     #[serde(skip_serializing_if = "Option::is_none")]
     paper: Option<String>,
+    /// ... and pictures; empty for a cost, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
     /// ... and the table.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
@@ -125,6 +128,7 @@ fn published_point(at: usize, table: &PublishedTable<'_>, row: &PublishedRow) ->
         value: row.value,
         text: row.text(),
         paper: Some(format!("{}@{}", row.paper, row.paper_version)),
+        data: Some(row.dataset.clone()),
         source: Some(plain(&source_line(table))),
     }
 }
@@ -153,6 +157,7 @@ fn points(board: &Leaderboard, names: &[String], column: usize) -> Vec<Point> {
             value: *value,
             text: number(unit, *value),
             paper: None,
+            data: None,
             source: None,
         })
     });
@@ -166,7 +171,7 @@ pub(super) fn section(axes: &[Axis]) -> String {
     }
     "<section class=\"board\" id=\"trade-offs\" aria-labelledby=\"trade-offs-title\">\n<h2 id=\"trade-offs-title\">Trade-offs\
      </h2>\n<p class=\"facts\">One metric against another, of any two leaderboards, joined by tokenizer. The front joins \
-     what nothing measured beats in both. What is published is a triangle with a †, joined within its paper, and on no front.</p>\n<div id=\"tradeoff\" role=\"group\" aria-labelledby=\"trade-offs-title\" hidden></div>\n\
+     what nothing measured beats in both. What is published is a triangle with a †, joined within its paper and pictures, and on no front.</p>\n<div id=\"tradeoff\" role=\"group\" aria-labelledby=\"trade-offs-title\" hidden></div>\n\
      <noscript><p class=\"soft\">This plot is drawn by the page's script; the tables above hold its values.</p></noscript>\n\
      </section>\n"
         .to_owned()

@@ -15,15 +15,18 @@ const QUESTIONS = [
 
 const sameWeights = (a, b) => a.weights === b.weights || a.weights === "" || b.weights === "";
 
+/** What is published of the same pictures of one version of a paper, and what was measured. */
+const sameSource = (a, b) => a.paper === b.paper && (a.data === b.data || a.data === "" || b.data === "");
+
 /**
  * Points that both axes know. Within a leaderboard rows are matched, between two tokenizers: by the same
  * run where it has both, else by the first row of that tokenizer and those weights. What is published is
- * matched within one version of one paper, and never with what was measured.
+ * matched within its source, and never with what was measured.
  */
 function joined(xAxis, yAxis) {
   const points = [];
   for (const y of yAxis.points) {
-    const alike = xAxis.points.filter((x) => x.paper === y.paper && (xAxis.board === yAxis.board
+    const alike = xAxis.points.filter((x) => sameSource(x, y) && (xAxis.board === yAxis.board
       ? x.row === y.row
       : x.tokenizer === y.tokenizer && sameWeights(x, y)));
     const x = alike.find((x) => x.run === y.run) ?? alike[0];
