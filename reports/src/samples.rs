@@ -1,3 +1,4 @@
+mod groups;
 mod pieces;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use polars::io::parquet::write::BatchedWriter;
-use polars::prelude::{Column, DataFrame, ParquetWriter};
+use polars::prelude::{Column, DataFrame};
 
+use super::groups::Groups;
 use super::{FIXED, KEYS, SAMPLES_AT_ONCE, SIZE, SampleColumns};
 use crate::ReportError;
 
@@ -14,39 +13,19 @@ pub(super) struct SampleWriter {
     path: PathBuf,
     /// Gone again unless it is finished.
     file: tempfile::NamedTempFile,
-    parquet: BatchedWriter<Encoded>,
-    encoded: Encoded,
+    groups: Groups,
     /// Names of the columns of metrics.
     metrics: Vec<String>,
     /// What has not been written, fewer than a group.
     pending: Vec<SampleColumns>,
 }
 
-/// What Polars has encoded and is not in the file yet: it makes a text of an error of the file.
-#[derive(Clone, Default)]
-struct Encoded(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Encoded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Bytes are added whole: a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl SampleWriter {
     pub(super) fn create(path: &Path, metrics: &[String]) -> Result<Self, ReportError> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let file = temporary(folder.unwrap_or(Path::new("."))).map_err(unwritten(path))?;
-        let (frame, encoded) = (stacked(&[], metrics)?, Encoded::default());
-        let parquet = ParquetWriter::new(encoded.clone()).batched(frame.schema());
-        let parquet = parquet.map_err(ReportError::frame("write Parquet"))?;
         let (path, metrics) = (path.to_owned(), metrics.to_vec());
-        Ok(Self { path, file, parquet, encoded, metrics, pending: Vec::new() })
+        Ok(Self { path, file, groups: Groups::default(), metrics, pending: Vec::new() })
     }
 
     pub(super) fn push(&mut self, mut table: SampleColumns) -> Result<(), ReportError> {
@@ -63,9 +42,13 @@ impl SampleWriter {
     }
 
     pub(super) fn finish(mut self) -> Result<(), ReportError> {
-        self.write()?;
-        self.parquet.finish().map_err(ReportError::frame("write Parquet"))?;
-        self.drain()?;
+        // A file without samples has columns all the same.
+        if !self.pending.is_empty() || self.groups.is_empty() {
+            self.write()?;
+        }
+        let end = std::mem::take(&mut self.groups).end();
+        let end = end.map_err(ReportError::frame("write Parquet"))?;
+        self.file.write_all(&end).map_err(unwritten(&self.path))?;
         self.file.as_file().sync_all().map_err(unwritten(&self.path))?;
         let placed = self.file.persist_noclobber(&self.path);
         placed.map_err(|error| unwritten(&self.path)(error.error))?;
@@ -75,15 +58,8 @@ impl SampleWriter {
     fn write(&mut self) -> Result<(), ReportError> {
         let frame = stacked(&self.pending, &self.metrics)?;
         self.pending.clear();
-        self.parquet.write_batch(&frame).map_err(ReportError::frame("write Parquet"))?;
-        self.drain()
-    }
-
-    fn drain(&mut self) -> Result<(), ReportError> {
-        let mut encoded = self.encoded.0.lock().unwrap_or_else(PoisonError::into_inner);
-        self.file.write_all(&encoded).map_err(unwritten(&self.path))?;
-        encoded.clear();
-        Ok(())
+        let group = self.groups.group(&frame).map_err(ReportError::frame("write Parquet"))?;
+        self.file.write_all(&group).map_err(unwritten(&self.path))
     }
 }
 
