@@ -169,6 +169,43 @@ fn by_driver(error: cudarc::driver::DriverError) -> candle_core::Error {
     candle_core::Error::Cuda(Box::new(error))
 }
 
+/// For each sample whether it lies in the ball around some reference that reaches to that one's `neighbours`-th
+/// nearest other reference, and for each reference the same among samples: `[samples, references]`, closed
+/// balls, as [`radii`](crate::distances::radii) and [`inside`](crate::distances::inside) have it. `None` for the
+/// CPU. Both sets, rows of `columns` numbers, are in the device's memory together.
+///
+/// # Errors
+/// Rows that are not whole; no memory, a device that is lost.
+pub fn in_manifolds(
+    device: &Device,
+    [references, samples]: [&[f32]; 2],
+    columns: usize,
+    neighbours: usize,
+) -> candle_core::Result<Option<[Vec<bool>; 2]>> {
+    #[cfg(feature = "candle-cuda")]
+    if device.is_cuda() {
+        use crate::cuda::CudaError;
+        use crate::distances::Ball;
+        let inside = || -> Result<[Vec<bool>; 2], CudaError> {
+            let ours = crate::cuda::Device::of_tensors(device)?;
+            let sets = [ours.upload(references)?, ours.upload(samples)?];
+            let radii = [
+                ours.radii(&sets[0], columns, neighbours)?,
+                ours.radii(&sets[1], columns, neighbours)?,
+            ];
+            let among = |of: usize, centres: usize| {
+                let balls = ((&sets[centres]).into(), (&radii[centres]).into());
+                let found = ours.inside(&sets[of], balls, columns, Ball::Closed)?.to_vec()?;
+                Ok(found.into_iter().map(|inside| inside > 0).collect())
+            };
+            Ok([among(1, 0)?, among(0, 1)?])
+        };
+        return inside().map(Some).map_err(|error| candle_core::Error::Cuda(Box::new(error)));
+    }
+    let _ = (device, references, samples, columns, neighbours);
+    Ok(None)
+}
+
 /// The memory of a device; `None` for the CPU.
 #[must_use]
 pub fn memory(device: &Device) -> Option<Memory> {
@@ -229,6 +266,7 @@ mod tests {
         reset_peak(&Device::Cpu);
         assert_eq!(memory(&Device::Cpu), None);
         assert_eq!(describe(&Device::Cpu), None);
+        assert_eq!(in_manifolds(&Device::Cpu, [&[0.0], &[1.0]], 1, 1).unwrap(), None);
         assert!(Stopwatch::start(&Device::Cpu).unwrap().is_none());
     }
 }

@@ -17,6 +17,7 @@ use none as place;
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::Size;
+use crate::filters::PlaneFilter;
 use crate::network_input::Levels;
 use crate::resample::Filter;
 use crate::similarity::Similarity;
@@ -159,6 +160,17 @@ pub fn tap_distances(
     place::tap_distances(weights, [a, b], (height * width, epsilon))
 }
 
+/// Planes of a tensor `[N, C, H, W]`, each filtered: [`PlaneFilter::apply`]. `None` for one on the host.
+///
+/// # Errors
+/// Planes of another size than the filter's; no memory, a device that is lost.
+pub fn filtered(planes: &Tensor, filter: &PlaneFilter) -> Result<Option<Tensor>> {
+    match planes.device().is_cpu() {
+        true => Ok(None),
+        false => place::filtered(planes, filter),
+    }
+}
+
 /// Levels of numbers in `[0, 1]`, `[N, H, W, 3]` of bytes; `None` where one is not finite.
 fn levels(planes: &Tensor, rounding: Rounding) -> Result<Option<Tensor>> {
     // Zero times a number that is finite is zero.
@@ -254,5 +266,7 @@ mod tests {
         assert!(Sender::to(&Device::Cpu).unwrap().is_none());
         let taps = Tensor::zeros((1, 2, 3, 3), DType::F32, &Device::Cpu).unwrap();
         assert_eq!(tap_distances(&[1.0, 1.0], [&taps, &taps], 1e-10).unwrap(), None);
+        let band = PlaneFilter::zigzag_band(Size::new(3, 3), 0, 2);
+        assert!(filtered(&taps, &band).unwrap().is_none());
     }
 }

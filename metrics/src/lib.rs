@@ -82,7 +82,7 @@ pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
 pub use neighbours::{
     COVERAGE, DENSITY, DensityCoverage, PRECISION, PrecisionRecall, RECALL, density_coverage,
-    precision_recall,
+    precision_recall, precision_recall_on,
 };
 pub use network_error::NetworkError;
 pub use paired::{mean_differs, paired_interval};

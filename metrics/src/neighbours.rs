@@ -1,6 +1,8 @@
 //! Precision, recall, density and coverage: which samples lie in balls around those of another set.
 
+use candle_core::Device;
 use prismbench_core::{Better, MetricDef, PrecisionRecallDialect, Unit};
+use prismbench_kernels::accelerator;
 use prismbench_kernels::distances::{Ball, Coverage, Manifolds, Nearest, Points};
 
 use crate::features::{same_columns, slice};
@@ -77,6 +79,9 @@ const BLOCK: usize = 1008;
 /// Blocks that are kept while those of the other set are read, prepared and passed by.
 const GROUP: usize = 4;
 
+/// The k of precision and recall.
+const NEIGHBOURS: usize = 3;
+
 /// Improved precision and recall with k = 3. The sets may differ in size, as ADM's 10,000
 /// references and 50,000 samples do.
 ///
@@ -88,7 +93,6 @@ pub fn precision_recall(
     samples: &dyn Features,
     dialect: PrecisionRecallDialect,
 ) -> Result<PrecisionRecall, MetricError> {
-    const NEIGHBOURS: usize = 3;
     same_columns(references, samples)?;
     at_least(PRECISION.id, references, NEIGHBOURS)?;
     at_least(RECALL.id, samples, NEIGHBOURS)?;
@@ -102,6 +106,38 @@ pub fn precision_recall(
         }
     };
     Ok(PrecisionRecall { precision: share(&samples_in), recall: share(&references_in) })
+}
+
+/// [`precision_recall`] on a device, where there is one and it has the dialect (`exact`): both sets are read into
+/// memory and into the device's. The counts are the same.
+///
+/// # Errors
+/// As [`precision_recall`]; [`MetricError::Device`] when the device fails.
+pub fn precision_recall_on(
+    device: &Device,
+    references: &dyn Features,
+    samples: &dyn Features,
+    dialect: PrecisionRecallDialect,
+) -> Result<PrecisionRecall, MetricError> {
+    if device.is_cpu() || dialect != PrecisionRecallDialect::Exact {
+        return precision_recall(references, samples, dialect);
+    }
+    same_columns(references, samples)?;
+    at_least(PRECISION.id, references, NEIGHBOURS)?;
+    at_least(RECALL.id, samples, NEIGHBOURS)?;
+    let sets = [slice(references, 0, references.rows())?, slice(samples, 0, samples.rows())?];
+    let rows = [sets[0].as_slice(), sets[1].as_slice()];
+    let found = accelerator::in_manifolds(device, rows, references.columns(), NEIGHBOURS);
+    let failed = |error: candle_core::Error| MetricError::Device {
+        metric: PRECISION.id,
+        cause: error.to_string(),
+    };
+    match found.map_err(failed)? {
+        Some([samples_in, references_in]) => {
+            Ok(PrecisionRecall { precision: share(&samples_in), recall: share(&references_in) })
+        }
+        None => precision_recall(references, samples, dialect),
+    }
 }
 
 /// Density and coverage with k = 5, by exact distances.

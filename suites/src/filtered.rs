@@ -1,6 +1,7 @@
 use candle_core::{Device, Tensor};
 use prismbench_core::{FilterPass, FilterShape, FrequencyFilter, ImageBatch, TokenizerError};
 use prismbench_kernels::Size;
+use prismbench_kernels::device_pictures;
 use prismbench_kernels::filters::{Cutoff, Pass, PlaneFilter, Shape};
 use rayon::prelude::*;
 
@@ -59,6 +60,9 @@ fn size(images: &ImageBatch) -> Size {
 
 fn apply(images: &ImageBatch, filter: &PlaneFilter) -> Result<ImageBatch, TokenizerError> {
     let tensor = images.tensor();
+    if let Some(filtered) = device_pictures::filtered(tensor, filter)? {
+        return ImageBatch::new(filtered.clamp(0.0_f32, 1.0_f32)?);
+    }
     let planes: Vec<f32> = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?;
     let mut out = vec![0.0; planes.len()];
     filter.apply(&planes, &mut out);

@@ -5,6 +5,7 @@ use candle_core::{Device, Error, Result, Tensor};
 use super::PlaneResize;
 use crate::Size;
 use crate::cuda::{self, CudaError, Uploads};
+use crate::filters::PlaneFilter;
 use crate::network_input::Levels;
 use crate::similarity::Similarity;
 
@@ -106,6 +107,15 @@ pub(super) fn tap_distances(
     distances().map(Some).map_err(failed)
 }
 
+pub(super) fn filtered(planes: &Tensor, filter: &PlaneFilter) -> Result<Option<Tensor>> {
+    let filter = || -> std::result::Result<Tensor, CudaError> {
+        let ours = cuda::Device::of_tensors(planes.device())?;
+        let filtered = cuda::PlaneFilter::new(&ours, filter)?.apply(&ours.take(planes)?)?;
+        ours.tensor(&filtered, planes.shape().clone(), planes.device())
+    };
+    filter().map(Some).map_err(failed)
+}
+
 /// In the tensor library's words, which keep the driver's code.
 fn failed(error: CudaError) -> Error {
     Error::Cuda(Box::new(error))
@@ -184,6 +194,15 @@ mod tests {
         let [a, b] = taps.map(|taps| taps.flatten_all().unwrap().to_vec1::<f32>().unwrap());
         let expected = crate::directions::tap_distances_planes(&weights, [&a, &b], 12, 1e-10);
         assert_eq!(found, expected);
+
+        let planes: Vec<f32> =
+            (0..2 * 16 * 24).map(|i| ((i * 7919) % 1013) as f32 / 1013.0).collect();
+        let filter = PlaneFilter::zigzag_band(Size::new(24, 16), 1, 4);
+        let mut expected = vec![0.0; planes.len()];
+        filter.apply(&planes, &mut expected);
+        let tensor = Tensor::from_vec(planes, (1, 2, 16, 24), &device).unwrap();
+        let found = super::super::filtered(&tensor, &filter).unwrap().unwrap();
+        assert_eq!(found.flatten_all().unwrap().to_vec1::<f32>().unwrap(), expected);
 
         let odd = Tensor::new(f32::NAN, &device).unwrap().broadcast_as((1, 3, 2, 2)).unwrap();
         let odd = odd.contiguous().unwrap().to_dtype(DType::F32).unwrap();

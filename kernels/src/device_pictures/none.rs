@@ -4,6 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::PlaneResize;
 use crate::Size;
+use crate::filters::PlaneFilter;
 use crate::network_input::Levels;
 use crate::similarity::Similarity;
 
@@ -59,5 +60,10 @@ pub(super) fn tap_distances(
     _: [&Tensor; 2],
     _: (usize, f32),
 ) -> Result<Option<Vec<f64>>> {
+    Ok(None)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as where there is a device")]
+pub(super) fn filtered(_: &Tensor, _: &PlaneFilter) -> Result<Option<Tensor>> {
     Ok(None)
 }

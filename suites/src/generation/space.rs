@@ -61,7 +61,7 @@ impl<'a> Space<'a> {
         let compares = metrics.iter().any(|metric| takes_features(metric));
         let reference = Reference::new(choice, real, (kind, taken, compares), context, said)?;
         let made = taps.iter().map(|&tap| Spool::new(network.width(tap).unwrap_or(0))).collect();
-        Ok(Self { kind, network, taps, made, reference, mark, memo: Memo::default() })
+        Ok(Self { kind, network, taps, made, reference, mark, memo: Memo::on(context.device) })
     }
 
     pub(super) fn kind(&self) -> NetworkKind {

@@ -6,6 +6,7 @@ mod tests;
 use std::io;
 use std::path::Path;
 
+use candle_core::Device;
 use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction, RgbImage};
 use prismbench_metrics::{
     CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FeatureNetwork, FeatureRows, FeatureSet,
@@ -25,6 +26,7 @@ use crate::{Context, Measurement, NetworkKind, Pictures, SuiteError};
 /// Feature spaces, and in each of them the originals and what every tokenizer made of them.
 pub(super) struct Distributions<'a> {
     protocol: &'a Protocol,
+    device: Device,
     spaces: Vec<Space<'a>>,
 }
 
@@ -89,7 +91,7 @@ impl<'a> Distributions<'a> {
                 (None, None) => space,
             });
         }
-        Ok(Self { protocol: pictures.protocol, spaces })
+        Ok(Self { protocol: pictures.protocol, device: context.device.clone(), spaces })
     }
 
     /// The features of the originals of a block; how many of them were computed, for each space.
@@ -218,7 +220,7 @@ impl<'a> Distributions<'a> {
     ) -> (Vec<Measurement>, Vec<String>) {
         let (mut measurements, mut warnings) = (Vec::new(), Vec::new());
         for space in &self.spaces {
-            let mut memo = Memo::default();
+            let mut memo = Memo::on(&self.device);
             for &metric in &space.metrics {
                 let mut measurement = Measurement {
                     metric,

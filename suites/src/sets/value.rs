@@ -1,8 +1,9 @@
+use candle_core::Device;
 use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
     CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError,
     PRECISION, PrecisionRecall, RECALL, SubsetSize, Subsets, cmmd, density_coverage,
-    frechet_jackknife, kernel_inception_distance, precision_recall,
+    frechet_jackknife, kernel_inception_distance, precision_recall_on,
 };
 
 /// A value and what a reader must know beyond it.
@@ -21,14 +22,18 @@ impl From<f64> for Value {
     }
 }
 
-/// Pairs of values that are computed together.
-#[derive(Default)]
+/// Pairs of values that are computed together, and where.
 pub(crate) struct Memo {
+    device: Device,
     precision_recall: Option<PrecisionRecall>,
     density_coverage: Option<DensityCoverage>,
 }
 
 impl Memo {
+    pub(crate) fn on(device: &Device) -> Self {
+        Self { device: device.clone(), precision_recall: None, density_coverage: None }
+    }
+
     fn precision_recall(
         &mut self,
         (originals, made): (&dyn Features, &dyn Features),
@@ -37,7 +42,7 @@ impl Memo {
         if let Some(known) = self.precision_recall {
             return Ok(known);
         }
-        let value = precision_recall(originals, made, dialect)?;
+        let value = precision_recall_on(&self.device, originals, made, dialect)?;
         self.precision_recall = Some(value);
         Ok(value)
     }

@@ -147,7 +147,7 @@ fn pass(
         space = space.with_cache(folder, &pictures(named, &protocol), &mut warnings);
     }
     let block = block(&pictures(measured, &protocol));
-    let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let mut all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     for part in block.chunks(5) {
         let part = PictureBlock::new(part.to_vec(), None);
         let found = take(&mut all, &part, &dark(&part)).unwrap();
@@ -240,7 +240,7 @@ fn what_is_not_a_number_is_told_with_its_picture() {
     assert!(block.iter().filter(|picture| picture.image.pixels()[0] == bad).count() == 1);
     let network = Fake { bad: Some(bad), ..Fake::new() };
     let space = Space::new(&network, vec![&RFID], &protocol, 1);
-    let all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     let error = all.originals(&block, &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "take the features of picture `000002`");
     let made: Vec<_> =
@@ -261,7 +261,7 @@ fn one_picture_has_no_distance_and_pictures_that_are_not_8_bit_have_no_features(
     assert!(reason.contains("of 1 samples: at least 2 are needed"), "{reason}");
     let network = Fake::new();
     let space = Space::new(&network, vec![&RFID], &protocol, 1);
-    let all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     let block = block(&pictures(&set, &protocol));
     let made: Vec<_> = block
         .iter()
@@ -280,7 +280,7 @@ fn a_reference_of_the_same_pictures_gives_the_same_measurement() {
     let network = Fake::new();
     let path = folder.path().join("features.safetensors");
     let space = Space::new(&network, vec![&RFID], &protocol, 1);
-    let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let mut all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     take(&mut all, &block, &dark(&block)).unwrap();
     assert!(all.save(&path).unwrap());
     network.seen();
@@ -288,7 +288,7 @@ fn a_reference_of_the_same_pictures_gives_the_same_measurement() {
     let of_pictures = file.pictures_sha256().to_owned();
     let space =
         Space::new(&network, vec![&RFID], &protocol, 1).with_reference(file, &protocol).unwrap();
-    let mut all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let mut all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     take(&mut all, &block, &dark(&block)).unwrap();
     assert_eq!(network.seen(), block.len(), "no original");
     let found = all.report(0, None, &of_pictures).0.remove(0);
@@ -311,7 +311,7 @@ fn a_tokenizer_that_failed_keeps_its_dialect() {
     let (network, protocol) = (Fake::new(), protocol());
     let space = Space::new(&network, vec![&RFID, &PRECISION], &protocol, 1);
     let failure = Outcome::Failed { reason: "it broke".to_owned() };
-    let all = Distributions { protocol: &protocol, spaces: vec![space] };
+    let all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     let (found, _) = all.report(0, Some(&failure), "");
     let dialects: Vec<&str> = found.iter().map(|found| found.dialect.as_str()).collect();
     assert_eq!(dialects, ["tf1-01234567", "exact-tf1-01234567"]);
