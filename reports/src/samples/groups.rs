@@ -130,8 +130,8 @@ fn description(file: &[u8]) -> PolarsResult<(FileMetaData, usize)> {
     let length: [u8; 4] = file[behind..behind + 4].try_into().map_err(damaged)?;
     let end = behind.checked_sub(u32::from_le_bytes(length) as usize).ok_or_else(short)?;
     let mut bytes = &file[end..behind];
-    let most = bytes.len();
-    let mut protocol = TCompactInputProtocol::new(&mut bytes, most);
+    // The limit is for what structures take in memory; these are our own.
+    let mut protocol = TCompactInputProtocol::new(&mut bytes, usize::MAX);
     let found = FileMetaData::read_from_in_protocol(&mut protocol).map_err(damaged)?;
     Ok((found, end))
 }
@@ -223,6 +223,16 @@ mod tests {
         assert_eq!((description.num_rows, description.row_groups.len()), (4000, 40));
         let read = ParquetReader::new(io::Cursor::new(file)).finish().unwrap();
         assert!(read.equals(&expected));
+    }
+
+    #[test]
+    fn a_description_may_be_longer_than_what_it_describes() {
+        let column = |number: usize| Column::new(format!("column-{number}").into(), vec![1_u32]);
+        let frame = DataFrame::new(1, (0..40).map(column).collect()).unwrap();
+        let mut groups = Groups::default();
+        let mut file = groups.group(&frame).unwrap();
+        file.extend(groups.end().unwrap());
+        assert!(ParquetReader::new(io::Cursor::new(file)).finish().unwrap().equals(&frame));
     }
 
     #[test]
