@@ -209,6 +209,17 @@ fn a_reference_is_recognised_by_its_means_whatever_its_file_is_called() {
     let (said, dataset, again) = against("@other.npz");
     assert!(said.contains("other.npz` has the moments of our-scenes"), "{said}");
     assert_eq!((dataset.as_str(), again), ("our-scenes", value));
+    // A run that was judged before the reference had a name is not judged again.
+    let samples = ["--samples", &pictures, "-m", "gfid", "--reference", "@ref.npz"];
+    let run = |out: &'static str| {
+        let resumed = ["run", "--set", "size=64", "--out", out];
+        program(folder.path(), &[&resumed[..], &samples].concat()).expect(Exit::Done);
+        records(&at("resumed")).len()
+    };
+    fs::rename(at("cache/references.toml"), at("put-aside.toml")).unwrap();
+    let before = run("@resumed");
+    fs::rename(at("put-aside.toml"), at("cache/references.toml")).unwrap();
+    assert_eq!(run("@resumed"), before);
     repacked(&at("ref.npz"), &at("turned.npz"), true);
     let (said, dataset, _) = against("@turned.npz");
     assert!(said.contains("not among the known") && dataset.ends_with("/turned.npz"), "{said}");

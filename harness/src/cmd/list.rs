@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use prismbench_baselines::{Entry, GeneratorEntry, Hub, Model, Needs, generators, registry};
 use prismbench_core::{Protocol, nearest};
 use prismbench_reports::{PublishedRow, published};
@@ -32,14 +34,16 @@ pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
             for what in WHAT.into_iter().filter(|what| !APART.contains(what)) {
                 sections.push(format!("{what}\n{}", section(what)));
             }
-            sections.push(format!("references\n{}", aligned(&references()?)));
+            sections.push(format!("references\n{}", aligned(&references(None)?)));
             sections.push(format!("plans\n{}", aligned(&plans()?)));
             sections
                 .push("published\n  `prismbench list published` lists the sources\n".to_owned());
             sections.join("\n")
         }
         Some("published") => aligned(&sources()?),
-        Some("references") => format!("{}\n{OWN_REFERENCES}", aligned(&references()?)),
+        Some("references") => {
+            format!("{}\n{OWN_REFERENCES}", aligned(&references(cache_of(None))?))
+        }
         Some("plans") => aligned(&plans()?),
         Some(what) if WHAT.contains(&what) => section(what),
         Some(what) => {
@@ -113,9 +117,9 @@ and a run with --reference say it:
   about = \"centre crops of our validation set\"
 ";
 
-/// Files that samples are compared with.
-fn references() -> Result<Vec<(String, String)>, Failure> {
-    let known = KnownReferences::load(cache_of(None).as_deref())?;
+/// Files that samples are compared with: those of this build, and those of a cache folder.
+fn references(cache: Option<PathBuf>) -> Result<Vec<(String, String)>, Failure> {
+    let known = KnownReferences::load(cache.as_deref())?;
     let line = |known: &KnownReference| {
         let mu = known.mu.as_ref().map_or("no hash known".to_owned(), |mu| format!("mu {mu}"));
         let size = known.size.map(|size| format!("{size} pixels"));

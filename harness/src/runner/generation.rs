@@ -28,6 +28,8 @@ const SAMPLES: u64 = 50_000;
 struct Comparison<'a> {
     /// What the records call it.
     name: String,
+    /// What the command calls it: journals and folders are found by it, whoever knows which names.
+    given: String,
     moments: Option<&'a MomentsFile>,
     /// The pictures in the file of the moments.
     inside: Option<Pictures<'a>>,
@@ -75,14 +77,14 @@ impl Runner<'_, '_> {
                     protocol,
                     on_bad: plan.on_bad,
                 };
-                let name = match (&recognised, &plan.reference, real) {
-                    (Some(name), ..) => name.clone(),
-                    (None, Some(path), _) => path.display().to_string(),
-                    (None, None, Some(real)) => real.id().to_owned(),
-                    (None, None, None) => String::new(),
+                let given = match (&plan.reference, real) {
+                    (Some(path), _) => path.display().to_string(),
+                    (None, Some(real)) => real.id().to_owned(),
+                    (None, None) => String::new(),
                 };
                 let comparison = Comparison {
-                    name,
+                    name: recognised.clone().unwrap_or_else(|| given.clone()),
+                    given,
                     moments: moments.as_ref(),
                     inside: inside.as_deref().map(of),
                     real: real.as_deref().map(of),
@@ -294,7 +296,7 @@ impl Runner<'_, '_> {
             record.suite == suite
                 && record.tokenizer == row.id
                 && record.variant == row.variant
-                && record.dataset == comparison.name
+                && [&comparison.name, &comparison.given].contains(&&record.dataset)
                 && record.protocol_sha256 == hash
         })
     }
@@ -418,7 +420,7 @@ fn place(row: &Row, comparison: &Comparison<'_>) -> [String; 3] {
         "" => row.id.clone(),
         variant => format!("{} {variant}", row.id),
     };
-    [comparison.name.clone(), comparison.protocol.name.clone(), of]
+    [comparison.given.clone(), comparison.protocol.name.clone(), of]
 }
 
 fn failed(what: &str, source: SuiteError) -> Failure {

@@ -119,6 +119,14 @@ fn of_table(board: usize, table: &PublishedTable<'_>) -> Vec<Axis> {
 fn published_point(at: usize, table: &PublishedTable<'_>, row: &PublishedRow) -> Point {
     let name = [row.tokenizer.as_str(), row.variant.as_str()].join(" ");
     let name = plain(&format!("† {}", name.trim_end()));
+    // What a number is of besides its metric, which the axis of another table does not say.
+    let said = [row.dialect.as_str(), &row.setting];
+    let said: Vec<&str> = said.into_iter().filter(|word| !word.is_empty()).collect();
+    let text = match said.as_slice() {
+        [] => row.text(),
+        said => format!("{} ({})", row.text(), plain(&said.join(", "))),
+    };
+    let pictures = [row.dataset.as_str(), &row.split, &row.resolution].join(" ");
     Point {
         row: at,
         tokenizer: name.clone(),
@@ -126,9 +134,9 @@ fn published_point(at: usize, table: &PublishedTable<'_>, row: &PublishedRow) ->
         weights: String::new(),
         run: String::new(),
         value: row.value,
-        text: row.text(),
+        text,
         paper: Some(format!("{}@{}", row.paper, row.paper_version)),
-        data: Some(row.dataset.clone()),
+        data: Some(if row.dataset.is_empty() { String::new() } else { plain(&pictures) }),
         source: Some(plain(&source_line(table))),
     }
 }
@@ -244,6 +252,11 @@ mod tests {
         let names: Vec<_> =
             own.iter().map(|axis| (axis.metric.as_str(), axis.points.len())).collect();
         assert_eq!(names, [("psnr", 1), ("ssim", 1), ("gflops", 1)]);
+        // A number of another definition says so.
+        let other = PublishedRow { dialect: "adm-train-reference".to_owned(), ..rows[0].clone() };
+        let axes = of(&boards, &[other]);
+        let point = axes[0].points.iter().find(|point| point.paper.is_some()).unwrap();
+        assert!(point.text.ends_with(" (adm-train-reference)"), "{}", point.text);
         // Of a tokenizer that nobody has measured here there is nothing, unless nothing was measured.
         let foreign = PublishedRow { tokenizer: "other".to_owned(), ..rows[0].clone() };
         let foreign = [foreign];
