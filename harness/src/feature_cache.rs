@@ -6,9 +6,19 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use crate::cli::CacheArgs;
+use crate::networks;
+use crate::plan::Plan;
+
 /// Bytes that the cache of features may hold: `20GB`, `1.5GiB`, `500MB`, or bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheLimit(u64);
+
+/// Where features are kept from run to run, if they are.
+pub(crate) fn folder(plan: &Plan, args: &CacheArgs) -> Option<PathBuf> {
+    let folder = networks::cache_folder(plan).filter(|_| !args.no_cache);
+    folder.map(|folder| folder.join("features"))
+}
 
 /// A text that is no size.
 #[derive(Debug, thiserror::Error)]

@@ -29,6 +29,7 @@ mod shard;
 mod side;
 mod streams;
 mod submit;
+mod threads;
 mod trace;
 
 pub use cli::main_from;

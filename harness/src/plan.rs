@@ -106,7 +106,11 @@ pub(crate) enum PlanError {
 impl Plan {
     /// The plan that the arguments name, with their changes.
     pub(crate) fn resolve(args: &RunArgs) -> Result<Self, Failure> {
-        Ok(Self { cache: args.cache.clone(), limits: limits(args), ..resolve(named(args)?)? })
+        Ok(Self {
+            cache: args.cached.cache.clone(),
+            limits: limits(args),
+            ..resolve(named(args)?)?
+        })
     }
 
     /// The same, and as the text of a plan file that means it wherever it lies: paths start at `base`, an
@@ -115,7 +119,10 @@ impl Plan {
         let mut file = named(args)?;
         file.set_beside(base);
         let text = toml::to_string(&file).map_err(|error| unwritable(&file, &error))?;
-        Ok((Self { cache: args.cache.clone(), limits: limits(args), ..resolve(file)? }, text))
+        Ok((
+            Self { cache: args.cached.cache.clone(), limits: limits(args), ..resolve(file)? },
+            text,
+        ))
     }
 
     /// The plan that a run folder keeps. Its paths are as they were given, not beside it; and it names every
@@ -125,8 +132,8 @@ impl Plan {
         let text = std::fs::read_to_string(path)
             .map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
         let file = parse(&path.display().to_string(), &text)?;
-        let cache = args.cache.clone();
-        Ok(Self { cache, named_metrics: Vec::new(), ..resolve(file)? })
+        let (cache, limits) = (args.cached.cache.clone(), limits(args));
+        Ok(Self { cache, limits, named_metrics: Vec::new(), ..resolve(file)? })
     }
 
     /// A plan that another part of the program made, with the changes of the arguments. Metrics whose
@@ -134,7 +141,7 @@ impl Plan {
     pub(crate) fn written(table: &toml::Table, args: &RunArgs) -> Result<Self, Failure> {
         let mut file = parse("made here", &table.to_string())?;
         override_with(&mut file, args)?;
-        let (cache, limits) = (args.cache.clone(), limits(args));
+        let (cache, limits) = (args.cached.cache.clone(), limits(args));
         Ok(Self { cache, limits, named_metrics: Vec::new(), ..resolve(file)? })
     }
 
@@ -146,7 +153,7 @@ impl Plan {
 
 /// What pictures may be, which decides no number and is no part of the plan's text.
 fn limits(args: &RunArgs) -> Limits {
-    args.max_image_pixels.map_or_else(Limits::default, Limits::of_pixels)
+    args.pictures.max_image_pixels.map_or_else(Limits::default, Limits::of_pixels)
 }
 
 /// The plan file that the arguments name, with their changes.

@@ -1,14 +1,14 @@
+mod arrays;
 mod generation;
+mod watcher;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
-use prismbench_core::{Concern, ImageBatch, JointSpace, Outcome, Protocol, RgbImage, Tokenizer};
+use prismbench_core::{Concern, ImageBatch, JointSpace, Protocol, RgbImage, Tokenizer};
 use prismbench_suites::{
-    self as suites, Context, Dataset, Journals, Learns, Made, Networks, Observer, Part, Pass,
-    Pictures, Pixels, SaveError, Suite, SuiteError, WantedArrays,
+    Context, Dataset, Journals, Learns, Networks, Part, Pass, Pictures, Suite, SuiteError,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -16,14 +16,16 @@ use crate::Streams;
 use crate::cli::RunArgs;
 use crate::data_sets::{self, DataSets};
 use crate::error::{Failure, FitError};
+use crate::feature_cache;
 use crate::judged::Judged;
+use crate::known_references::KnownReferences;
 use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_stream, sha256_of_all};
 use crate::run_folder::{RunFolder, named_after};
-use crate::saving::{Arrays, Originals};
+pub(crate) use watcher::Watcher;
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
 /// as they stay below it together (4 GB in f32).
@@ -41,6 +43,7 @@ pub(crate) struct Runner<'a, 's> {
     pub(crate) networks: &'a [Networks],
     /// Where passes keep what they have measured.
     pub(crate) journals: &'a Journals,
+    pub(crate) known_references: KnownReferences,
     /// Whether a shard lacks something that failed.
     pub(crate) failures: bool,
 }
@@ -214,12 +217,13 @@ impl Runner<'_, '_> {
     ) -> Result<Box<dyn Tokenizer>, Failure> {
         let tokenizer = fit.id().to_owned();
         let title = format!("fit {tokenizer}");
-        let mut progress = Progress::new(self.args.progress, self.streams, title, pictures.count());
+        let mut progress =
+            Progress::new(self.args.pace.progress, self.streams, title, pictures.count());
         let mut observe = || -> Result<(), FitError> {
             if pictures.count() == 0 {
                 return Err(FitError::Nothing);
             }
-            let mut blocks = pictures.blocks(self.args.batch)?;
+            let mut blocks = pictures.blocks(self.args.pictures.batch)?;
             let mut done = 0;
             while let Some(block) = blocks.next_block()? {
                 let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
@@ -242,22 +246,19 @@ impl Runner<'_, '_> {
         let dataset = job.pictures.dataset.id().to_owned();
         let failed = |source| Failure::Suite { dataset: dataset.clone(), source: Box::new(source) };
         let title = format!("{} · {} · {}", job.suite.id(), dataset, job.protocol.name);
-        let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
-        let cache = cache.map(|folder| folder.join("features"));
+        let cache = feature_cache::folder(self.plan, &self.args.cached);
         let place = [dataset.as_str(), &job.protocol.name, "originals"];
         let save_features = self.plan.save.features.then(|| self.folder.arrays(place));
         let save_features =
             save_features.transpose()?.map(|folder| folder.join("features.safetensors"));
-        let (metrics, batch, seed) = (&self.plan.metrics, self.args.batch, self.plan.seed);
+        let (metrics, batch, seed) = (&self.plan.metrics, self.args.pictures.batch, self.plan.seed);
         let journals = self.journals(job, group);
-        let mut watcher = Watcher {
-            progress: Progress::new(self.args.progress, self.streams, title, job.pictures.count()),
-            wanted: self.plan.save.wanted(),
-            arrays: self.arrays(job, group)?,
-            originals: self.originals(job)?,
-            failed: false,
-            streams: self.streams,
-        };
+        let (arrays, originals) = (self.arrays(job, group)?, self.originals(job)?);
+        let style = self.args.pace.progress;
+        let progress = Progress::new(style, self.streams, title, job.pictures.count());
+        let wanted = self.plan.save.wanted();
+        let watcher = Watcher::of(progress, self.streams);
+        let mut watcher = Watcher { wanted, arrays, originals, ..watcher };
         let interrupted = watcher.streams.interrupted;
         let subjects: Vec<&dyn Tokenizer> =
             group.iter().map(|loaded| loaded.tokenizer.as_ref()).collect();
@@ -308,75 +309,6 @@ impl Runner<'_, '_> {
         let key: String = hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         let what = format!("{} {}", job.suite.id(), job.pictures.dataset.id());
         self.journals.under(&named_after([&what, &job.protocol.name, &key]))
-    }
-
-    /// The pictures themselves, where reconstructions are kept and they are not there yet.
-    fn originals(&self, job: &Job<'_>) -> Result<Option<Originals>, Failure> {
-        // A shard leaves them in its journal.
-        if !self.plan.save.reconstructions || !self.makes_arrays(job) {
-            return Ok(None);
-        }
-        let dataset = job.pictures.dataset.id();
-        let path = self.folder.originals([dataset, &job.protocol.name])?;
-        path.map(|path| Originals::create(&path)).transpose().map_err(|error| Failure::Suite {
-            dataset: dataset.to_owned(),
-            source: Box::new(SuiteError::Save(Box::new(error))),
-        })
-    }
-
-    /// Whether a pass ends with arrays: another suite passes none on, and a shard leaves them in its journal.
-    fn makes_arrays(&self, job: &Job<'_>) -> bool {
-        job.suite.concern() == Concern::Reconstruction && !self.journals.is_shard()
-    }
-
-    /// One set of arrays per tokenizer, if any are to be saved.
-    fn arrays(&self, job: &Job<'_>, group: &[Loaded]) -> Result<Vec<Arrays>, Failure> {
-        if !self.plan.save.anything() || !self.makes_arrays(job) {
-            return Ok(Vec::new());
-        }
-        let dataset = job.pictures.dataset.id();
-        let create = |loaded: &Loaded| {
-            let id = &loaded.tokenizer.spec().id;
-            let path = self.folder.arrays([dataset, &job.protocol.name, id])?;
-            Arrays::create(&path, self.plan.save).map_err(|error| Failure::Suite {
-                dataset: dataset.to_owned(),
-                source: Box::new(SuiteError::Save(Box::new(error))),
-            })
-        };
-        group.iter().map(create).collect()
-    }
-
-    fn finish_arrays(
-        &mut self,
-        arrays: Vec<Arrays>,
-        mut originals: Option<Originals>,
-        group: &[Loaded],
-        pass: &Pass,
-    ) -> Result<(), suites::ArrayError> {
-        let reports = group.iter().zip(&pass.reports);
-        for (arrays, (loaded, report)) in arrays.into_iter().zip(reports) {
-            let failed = |m: &suites::Measurement| matches!(m.outcome, Outcome::Failed { .. });
-            // Dropped, they leave nothing behind: half an array would be taken for a whole one.
-            if report.measurements.iter().any(failed) {
-                continue;
-            }
-            let wanted = self.plan.save;
-            // One tokenizer has been through all pictures, so all of them have been shown.
-            if let Some(originals) = originals.take() {
-                originals.finish()?;
-            }
-            let (folder, saved): (PathBuf, _) = arrays.finish()?;
-            if wanted.latents && !saved.latents {
-                let id = &loaded.tokenizer.spec().id;
-                self.streams.say(&format!(
-                    "warning: no latents.npz for `{id}`: its latents are no numbers"
-                ));
-            }
-            if saved.anything() {
-                self.streams.say(&format!("saved {}", folder.display()));
-            }
-        }
-        Ok(())
     }
 
     /// Turns a pass into records and per-image values, and writes them.
@@ -449,41 +381,4 @@ fn needs_fit(reference: &TokenizerRef) -> bool {
         entry.needs == baselines::Needs::TrainingPictures
             && reference.id.split(':').next() == Some(entry.family)
     })
-}
-
-/// Shows progress and saves arrays while a suite runs.
-pub(crate) struct Watcher<'a, 's> {
-    pub(crate) progress: Progress,
-    pub(crate) wanted: WantedArrays,
-    pub(crate) arrays: Vec<Arrays>,
-    pub(crate) originals: Option<Originals>,
-    /// Whether something failed in a block.
-    pub(crate) failed: bool,
-    pub(crate) streams: &'a mut Streams<'s>,
-}
-
-impl Observer for Watcher<'_, '_> {
-    fn progress(&mut self, done: u64, total: u64) {
-        if let Some(line) = self.progress.update(done, total) {
-            self.streams.say(&line);
-        }
-    }
-
-    fn failed(&mut self) {
-        self.failed = true;
-    }
-
-    fn wants(&self) -> WantedArrays {
-        self.wanted
-    }
-
-    fn seen(&mut self, ids: &[&str], pictures: &[Pixels]) -> Result<(), SaveError> {
-        let originals = self.originals.as_mut();
-        Ok(originals.map_or(Ok(()), |originals| originals.push(ids, pictures))?)
-    }
-
-    fn made(&mut self, subject: usize, ids: &[&str], made: &Made) -> Result<(), SaveError> {
-        let arrays = self.arrays.get_mut(subject);
-        Ok(arrays.map_or(Ok(()), |arrays| arrays.push(ids, made))?)
-    }
 }

@@ -6,7 +6,7 @@ pub(crate) mod slurm;
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::RunArgs;
+use crate::cli::{CacheArgs, PaceArgs, PictureArgs, RunArgs};
 use crate::cmd;
 use crate::device::DeviceChoice;
 use crate::error::Failure;
@@ -99,7 +99,6 @@ fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
         limit: _,
         fit: _,
         seed: _,
-        skip_bad: _,
         save: _,
         device: _,
         // Said otherwise, or to the submission.
@@ -110,17 +109,12 @@ fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
         force: _,
         profile: _,
         // Handed on.
-        cache,
-        no_cache,
-        batch,
-        threads,
+        pictures: PictureArgs { skip_bad: _, max_image_pixels, batch },
+        cached: CacheArgs { cache, no_cache, cache_limit },
+        pace: PaceArgs { threads, progress },
         exec_timeout,
-        progress,
-        max_image_pixels,
-        cache_limit,
     } = args;
-    let mut run = vec![format!("--batch={batch}"), format!("--exec-timeout={exec_timeout}")];
-    run.extend(cache_limit.map(|limit| format!("--cache-limit={}", limit.bytes())));
+    let run = vec![format!("--batch={batch}"), format!("--exec-timeout={exec_timeout}")];
     let mut flags = Vec::new();
     flags.extend(max_image_pixels.map(|pixels| format!("--max-image-pixels={pixels}")));
     if let Some(cache) = cache {
@@ -129,6 +123,7 @@ fn flags(args: &RunArgs, base: &Path) -> Result<[Vec<String>; 2], SubmitError> {
     if *no_cache {
         flags.push("--no-cache".to_owned());
     }
+    flags.extend(cache_limit.map(|limit| format!("--cache-limit={}", limit.bytes())));
     flags.extend(threads.map(|threads| format!("--threads={threads}")));
     let progress = progress.as_ref().and_then(clap::ValueEnum::to_possible_value);
     flags.extend(progress.map(|style| format!("--progress={}", style.get_name())));
@@ -159,7 +154,7 @@ mod tests {
     use super::*;
 
     fn args() -> RunArgs {
-        RunArgs { batch: 8, exec_timeout: 600, ..RunArgs::default() }
+        RunArgs { exec_timeout: 600, ..RunArgs::default() }
     }
 
     fn submission(args: &RunArgs) -> Result<Submission, Failure> {
@@ -171,8 +166,9 @@ mod tests {
         let data = vec!["pictures".to_owned(), "synthetic:1:8".to_owned()];
         let weights = vec!["inception=w/i.safetensors".to_owned()];
         let suites = vec!["reconstruction".to_owned()];
-        let (cache, max_image_pixels) = (Some("c".into()), Some(9));
-        let args = RunArgs { data, weights, suites, cache, max_image_pixels, ..args() };
+        let cached = CacheArgs { cache: Some("c".into()), ..CacheArgs::default() };
+        let pictures = PictureArgs { max_image_pixels: Some(9), ..PictureArgs::default() };
+        let args = RunArgs { data, weights, suites, cached, pictures, ..args() };
         let submission = submission(&args).unwrap();
         let table: toml::Table = submission.plan_text.parse().unwrap();
         assert_eq!(table["data"].to_string(), "[\"/base/pictures\", \"synthetic:1:8\"]");

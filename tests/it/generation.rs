@@ -225,8 +225,10 @@ fn a_reference_is_recognised_by_its_means_whatever_its_file_is_called() {
     assert!(said.contains("not among the known") && dataset.ends_with("/turned.npz"), "{said}");
     fs::write(at("cache/references.toml"), "[[reference]]\nname = 1\n").unwrap();
     let samples = ["--samples", &pictures, "-m", "gfid", "--reference", "@ref.npz"];
-    let said = judge(folder.path(), &samples).expect(Exit::Usage).err;
+    let broken = ["run", "--set", "size=64", "--out", "@broken"];
+    let said = program(folder.path(), &[&broken[..], &samples].concat()).expect(Exit::Usage).err;
     assert!(said.contains("references.toml") && said.contains("line 2"), "{said}");
+    assert!(!at("broken").exists(), "it is told before anything is made");
 }
 
 #[test]

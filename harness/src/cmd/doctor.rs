@@ -3,17 +3,15 @@ use std::io;
 use crate::cli::{DoctorArgs, DoctorFormat};
 use crate::doctor::{Findings, State};
 use crate::error::Failure;
-use crate::networks;
 use crate::{Exit, Streams};
+use crate::{networks, threads};
 
 /// Looks at the machine and says what is amiss and what helps.
 ///
 /// Exit code 0 where everything can be measured, if more slowly than elsewhere; 5 where something that
 /// is needed is missing.
 pub(crate) fn run(args: &DoctorArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
-    let threads = args.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::Output(io::Error::other(error)))?;
+    let pool = threads::pool(args.threads)?;
     let cache = networks::cache_of(args.cache.as_deref());
     let mut findings = Findings::look(pool.current_num_threads(), cache.as_deref());
     if !args.quick {

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::run::{Extent, follow, show};
-use crate::cli::{MergeArgs, RunArgs};
+use crate::cli::{MergeArgs, PictureArgs, RunArgs};
 use crate::error::Failure;
 use crate::plan::Plan;
 use crate::run_folder::{PARTS, PLAN};
@@ -30,12 +30,9 @@ pub(crate) fn run(args: &MergeArgs, streams: &mut Streams<'_>) -> Result<Exit, F
 /// The run that the shards are of.
 fn as_a_run(args: &MergeArgs) -> RunArgs {
     RunArgs {
-        cache: args.cache.clone(),
-        no_cache: args.no_cache,
-        max_image_pixels: args.max_image_pixels,
-        threads: args.threads,
-        progress: args.progress,
-        batch: 1,
+        pictures: PictureArgs { max_image_pixels: args.max_image_pixels, ..PictureArgs::default() },
+        cached: args.cached.clone(),
+        pace: args.pace.clone(),
         exec_timeout: 600,
         ..RunArgs::default()
     }

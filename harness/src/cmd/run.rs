@@ -4,9 +4,10 @@ use prismbench_core::{Concern, Outcome, Record};
 use prismbench_reports::{Format, Style, write_table};
 use prismbench_suites::{Journals, Suite};
 
-use crate::cli::RunArgs;
+use crate::cli::{CacheArgs, RunArgs};
 use crate::error::Failure;
 use crate::feature_cache::{self, CacheLimit};
+use crate::known_references::KnownReferences;
 use crate::networks;
 use crate::plan::Plan;
 use crate::provenance::Status;
@@ -14,7 +15,7 @@ use crate::run_folder::{Existing, RunFolder};
 use crate::runner::Runner;
 use crate::shard::{self, Shard};
 use crate::trace::Profile;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, threads};
 
 /// Measures what the plan says and is not measured yet, and prints the leaderboard; of a shard, only
 /// measures.
@@ -104,15 +105,13 @@ pub(crate) fn follow(
         divisible(plan)?;
     }
     check(plan)?;
-    let threads = args.threads.map_or(0, usize::from);
-    // A pool of its own, so that two runs in one process do not share a setting.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
+    let pool = threads::pool(args.pace.threads)?;
     // Before a folder is made: a file that is missing or does not serve is said at once.
     let device = plan.device.open()?;
     let gpu = plan.device.in_use(&device);
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
+    let known_references = references(plan)?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
     let threads = pool.current_num_threads();
     let mut folder = match *extent {
@@ -130,6 +129,7 @@ pub(crate) fn follow(
         device,
         networks: &lent,
         journals: &journals,
+        known_references,
         failures: false,
     };
     let profile = args.profile.as_deref().map(|path| (Profile::start(), path));
@@ -146,9 +146,18 @@ pub(crate) fn follow(
     let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
     let is_whole = !failures && !folder.records().iter().any(failed);
     folder.end(if is_whole { Status::Complete } else { Status::Stopped })?;
-    trim_cache(plan, args, streams);
+    trim_cache(plan, &args.cached, streams);
     let records = folder.records().to_vec();
     Ok(Done { anew: records.len() != found, records, failures })
+}
+
+/// The references that have names, where pictures are judged against some.
+fn references(plan: &Plan) -> Result<KnownReferences, Failure> {
+    let judges = |suite: &dyn Suite| suite.concern() == Concern::Generation;
+    if !plan.suites.iter().any(|suite| judges(suite.as_ref())) {
+        return Ok(KnownReferences::default());
+    }
+    Ok(KnownReferences::load(networks::cache_folder(plan).as_deref())?)
 }
 
 fn journals(extent: &Extent, folder: &RunFolder) -> Journals {
@@ -176,14 +185,14 @@ pub(crate) fn divisible(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Keeps the features of earlier runs within their budget, if there is one.
-pub(crate) fn trim_cache(plan: &Plan, args: &RunArgs, streams: &mut Streams<'_>) {
+pub(crate) fn trim_cache(plan: &Plan, args: &CacheArgs, streams: &mut Streams<'_>) {
     let limit = match CacheLimit::of(args.cache_limit) {
         Ok(limit) => limit,
         Err(problem) => return streams.say(&format!("warning: {problem}; nothing was removed")),
     };
-    let folder = networks::cache_folder(plan).filter(|_| !args.no_cache);
+    let folder = feature_cache::folder(plan, args);
     let Some((folder, limit)) = folder.zip(limit) else { return };
-    let removed = feature_cache::trim(&folder.join("features"), limit);
+    let removed = feature_cache::trim(&folder, limit);
     if removed.entries > 0 {
         let (entries, size) = (removed.entries, removed.bytes as f64 / 1e6);
         streams.say(&format!(

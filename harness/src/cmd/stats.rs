@@ -2,18 +2,18 @@ use candle_core::Device;
 use prismbench_core::Protocol;
 use prismbench_suites::{
     Context, GenerationSuite, Journals, MomentsFile, Networks, Part, Pictures, Statistics, Suite,
-    SuiteError, WantedArrays,
+    SuiteError,
 };
 
 use crate::cli::{RunArgs, StatsArgs};
 use crate::cmd::run::trim_cache;
 use crate::data_sets::DataChoice;
 use crate::error::Failure;
-use crate::networks;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::runner::Watcher;
 use crate::{Exit, Streams};
+use crate::{feature_cache, networks, threads};
 
 /// Takes the moments of real pictures and writes them as a reference.
 pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
@@ -29,9 +29,7 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let (Some(protocol), Some(data)) = (plan.protocols.first(), plan.data.first()) else {
         return Ok(Exit::Internal);
     };
-    let threads = args.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::Output(std::io::Error::other(error)))?;
+    let pool = threads::pool(args.pace.threads)?;
     let device = plan.device.open()?;
     let networks = pool.install(|| networks::lend(&plan, protocol, &device))?;
     let lent = Lent { networks: &networks, device: &device };
@@ -40,7 +38,7 @@ pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     for warning in &statistics.warnings {
         streams.say(&format!("warning: {warning}"));
     }
-    trim_cache(&plan, &as_run, streams);
+    trim_cache(&plan, &args.cached, streams);
     statistics.write(&args.out).map_err(|error| failed(args, error.into()))?;
     let written = MomentsFile::open(&args.out).map_err(|error| failed(args, error.into()))?;
     let hash = written.fingerprint().map_or(String::new(), |hash| format!(", mu {hash}"));
@@ -69,22 +67,15 @@ fn take(
         protocol,
         on_bad: plan.on_bad,
     };
-    let cache = networks::cache_folder(plan).filter(|_| !args.no_cache);
-    let cache = cache.map(|folder| folder.join("features"));
+    let cache = feature_cache::folder(plan, &args.cached);
     let title = format!("stats · {}", args.images);
-    let mut watcher = Watcher {
-        wanted: WantedArrays::default(),
-        progress: Progress::new(args.progress, streams, title, pictures.count()),
-        arrays: Vec::new(),
-        originals: None,
-        failed: false,
-        streams,
-    };
+    let progress = Progress::new(args.pace.progress, streams, title, pictures.count());
+    let mut watcher = Watcher::of(progress, streams);
     let interrupted = watcher.streams.interrupted;
     let mut context = Context {
         metrics: &plan.metrics,
         device,
-        batch: args.batch,
+        batch: args.pictures.batch,
         seed: plan.seed,
         protocol,
         networks,
@@ -123,12 +114,9 @@ fn as_a_run(args: &StatsArgs) -> RunArgs {
         set: args.set.clone(),
         weights: args.weights.clone(),
         limit: args.limit,
-        skip_bad: args.skip_bad,
-        max_image_pixels: args.max_image_pixels,
+        pictures: args.pictures.clone(),
         device: args.device,
-        cache: args.cache.clone(),
-        no_cache: args.no_cache,
-        cache_limit: args.cache_limit,
+        cached: args.cached.clone(),
         ..RunArgs::default()
     }
 }

@@ -231,7 +231,7 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
     }
     file.limit = args.limit.or(file.limit);
     file.seed = args.seed.unwrap_or(file.seed);
-    if args.skip_bad {
+    if args.pictures.skip_bad {
         file.bad = "skip".to_owned();
     }
     for change in &args.set {

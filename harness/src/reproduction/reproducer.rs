@@ -316,15 +316,10 @@ impl Reproducer<'_, '_> {
         RunArgs {
             weights: args.weights.clone(),
             limit: args.limit,
-            skip_bad: args.skip_bad,
-            max_image_pixels: args.max_image_pixels,
-            cache: args.cache.clone(),
-            no_cache: args.no_cache,
-            cache_limit: args.cache_limit,
-            batch: args.batch,
-            threads: args.threads,
+            pictures: args.pictures.clone(),
+            cached: args.cached.clone(),
+            pace: args.pace.clone(),
             exec_timeout: args.exec_timeout,
-            progress: args.progress,
             ..RunArgs::default()
         }
     }

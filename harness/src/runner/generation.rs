@@ -6,15 +6,14 @@ use prismbench_core::{Choice, Generator, LatentShape, Protocol, Tokenizer, Weigh
 use prismbench_data::{DataSpec, Dataset};
 use prismbench_suites::{
     Context, Decoded, Drawn, Finished, GenerationSuite, LatentFiles, MomentsFile, Networks, Part,
-    Pass, Pictures, ReferenceChoice, SampleSource, Suite, SuiteError, WantedArrays,
+    Pass, Pictures, ReferenceChoice, SampleSource, Suite, SuiteError,
 };
 
 use super::{Runner, Watcher};
 use crate::data_sets;
 use crate::error::{Failure, FitError};
+use crate::feature_cache;
 use crate::judged::{Judged, LatentsChoice};
-use crate::known_references::KnownReferences;
-use crate::networks::{self, cache_folder};
 use crate::plan::{Drawing, Fit};
 use crate::progress::Progress;
 use crate::provenance::{PictureSet, WeightFile};
@@ -52,7 +51,7 @@ impl Runner<'_, '_> {
         let plan = self.plan;
         let moments = plan.reference.as_deref().map(open_moments).transpose()?;
         let recognised = match &moments {
-            Some(file) => self.recognise(file)?,
+            Some(file) => self.recognise(file),
             None => None,
         };
         let inside = match &moments {
@@ -104,10 +103,9 @@ impl Runner<'_, '_> {
     }
 
     /// The name under which moments are known; says the hash of those that are not.
-    fn recognise(&mut self, file: &MomentsFile) -> Result<Option<String>, Failure> {
-        let known = KnownReferences::load(cache_folder(self.plan).as_deref())?;
-        let Some(fingerprint) = file.fingerprint() else { return Ok(None) };
-        let name = known.find(fingerprint).map(|known| known.name.clone());
+    fn recognise(&mut self, file: &MomentsFile) -> Option<String> {
+        let fingerprint = file.fingerprint()?;
+        let name = self.known_references.find(fingerprint).map(|known| known.name.clone());
         let shown = file.path().display();
         self.streams.say(&match &name {
             Some(name) => format!("`{shown}` has the moments of {name}"),
@@ -116,7 +114,7 @@ impl Runner<'_, '_> {
                  tells how to name it"
             ),
         });
-        Ok(name)
+        name
     }
 
     fn finished(&mut self, spec: &DataSpec, comparison: &Comparison<'_>) -> Result<(), Failure> {
@@ -223,7 +221,7 @@ impl Runner<'_, '_> {
     /// Says beforehand how long drawing will take.
     fn forecast(&mut self, generator: &dyn Generator, count: u64) -> Result<(), Failure> {
         let spec = generator.spec();
-        let batch = (self.args.batch as u64).min(count).max(1);
+        let batch = (self.args.pictures.batch as u64).min(count).max(1);
         let one = generator
             .estimate(batch as usize)
             .map_err(|error| failed(&spec.id, SuiteError::Decode { first: 0, source: error }))?;
@@ -319,25 +317,19 @@ impl Runner<'_, '_> {
         comparison: &Comparison<'_>,
     ) -> Result<(), Failure> {
         let title = format!("generation · {} · {}", row.id, comparison.protocol.name);
-        let cache = networks::cache_folder(self.plan).filter(|_| !self.args.no_cache);
-        let cache = cache.map(|folder| folder.join("features"));
+        let cache = feature_cache::folder(self.plan, &self.args.cached);
         let pass = place(row, comparison);
         let pass = format!("generation-{}", named_after(pass.each_ref().map(String::as_str)));
         let journals = self.journals.under(&pass);
         let save_samples = self.saved(row, comparison)?;
-        let mut watcher = Watcher {
-            progress: Progress::new(self.args.progress, self.streams, title, samples.len()),
-            wanted: WantedArrays::default(),
-            arrays: Vec::new(),
-            originals: None,
-            failed: false,
-            streams: self.streams,
-        };
+        let style = self.args.pace.progress;
+        let progress = Progress::new(style, self.streams, title, samples.len());
+        let mut watcher = Watcher::of(progress, self.streams);
         let interrupted = watcher.streams.interrupted;
         let mut context = Context {
             metrics: &self.plan.metrics,
             device: &self.device,
-            batch: self.args.batch,
+            batch: self.args.pictures.batch,
             seed: self.plan.seed,
             protocol: comparison.protocol,
             networks: comparison.networks,

@@ -20,7 +20,6 @@ fn args() -> KubernetesArgs {
         manifest: None,
         run: RunArgs {
             data: vec!["imagenet/$(HOME) it's".to_owned()],
-            batch: 8,
             exec_timeout: 600,
             ..RunArgs::default()
         },

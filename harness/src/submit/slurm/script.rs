@@ -40,7 +40,7 @@ impl Scripts {
         let command = |arguments: Vec<String>| {
             quoted(std::iter::once(program.as_str()).chain(arguments.iter().map(String::as_str)))
         };
-        let threads = if args.run.threads.is_none() { THREADS } else { "" };
+        let threads = if args.run.pace.threads.is_none() { THREADS } else { "" };
         let run = command(submission.run_arguments(plan_file))? + threads;
         let merge = command(submission.merge_arguments())? + threads;
         let logs = quoted([logs])?;

@@ -1,0 +1,50 @@
+use prismbench_suites::{Made, Observer, Pixels, SaveError, WantedArrays};
+
+use crate::Streams;
+use crate::progress::Progress;
+use crate::saving::{Arrays, Originals};
+
+/// Shows progress and saves arrays while a suite runs.
+pub(crate) struct Watcher<'a, 's> {
+    pub(crate) progress: Progress,
+    pub(crate) wanted: WantedArrays,
+    pub(crate) arrays: Vec<Arrays>,
+    pub(crate) originals: Option<Originals>,
+    /// Whether something failed in a block.
+    pub(crate) failed: bool,
+    pub(crate) streams: &'a mut Streams<'s>,
+}
+
+impl<'a, 's> Watcher<'a, 's> {
+    /// A watcher that keeps no arrays.
+    pub(crate) fn of(progress: Progress, streams: &'a mut Streams<'s>) -> Self {
+        let wanted = WantedArrays::default();
+        Self { progress, wanted, arrays: Vec::new(), originals: None, failed: false, streams }
+    }
+}
+
+impl Observer for Watcher<'_, '_> {
+    fn progress(&mut self, done: u64, total: u64) {
+        if let Some(line) = self.progress.update(done, total) {
+            self.streams.say(&line);
+        }
+    }
+
+    fn failed(&mut self) {
+        self.failed = true;
+    }
+
+    fn wants(&self) -> WantedArrays {
+        self.wanted
+    }
+
+    fn seen(&mut self, ids: &[&str], pictures: &[Pixels]) -> Result<(), SaveError> {
+        let originals = self.originals.as_mut();
+        Ok(originals.map_or(Ok(()), |originals| originals.push(ids, pictures))?)
+    }
+
+    fn made(&mut self, subject: usize, ids: &[&str], made: &Made) -> Result<(), SaveError> {
+        let arrays = self.arrays.get_mut(subject);
+        Ok(arrays.map_or(Ok(()), |arrays| arrays.push(ids, made))?)
+    }
+}
