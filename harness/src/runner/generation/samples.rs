@@ -1,0 +1,192 @@
+use indicatif::{HumanCount, HumanDuration};
+use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
+use prismbench_core::{Choice as _, Generator, LatentShape, Protocol, Tokenizer};
+use prismbench_data::DataSpec;
+use prismbench_suites::{Decoded, Drawn, Finished, LatentFiles, Part, Pictures, SuiteError};
+
+use super::{Comparison, Row, Runner, failed};
+use crate::data_sets;
+use crate::error::{Failure, FitError};
+use crate::judged::LatentsChoice;
+use crate::plan::{Drawing, Fit};
+use crate::provenance::WeightFile;
+
+/// Samples that are drawn where nothing else is said: those of published tables.
+const SAMPLES: u64 = 50_000;
+
+/// Where samples come from.
+impl Runner<'_, '_> {
+    pub(super) fn finished(
+        &mut self,
+        spec: &DataSpec,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let row = Row { id: spec.to_string(), variant: String::new(), weights: Vec::new() };
+        if self.is_judged(&row, comparison) {
+            return Ok(());
+        }
+        let dataset = data_sets::open(spec, self.plan.limits)?;
+        let pictures = Pictures {
+            dataset: dataset.as_ref(),
+            part: Part::All,
+            limit: self.plan.limit,
+            protocol: comparison.protocol,
+            on_bad: self.plan.on_bad,
+        };
+        self.judge(&row, &Finished { pictures }, None, comparison)
+    }
+
+    /// Decodes latents by every tokenizer of the plan that they fit.
+    pub(super) fn latents(
+        &mut self,
+        choice: &LatentsChoice,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let files = LatentFiles::open(&choice.path)
+            .map_err(|error| failed(&choice.to_string(), error.into()))?;
+        let mut unfit = Vec::new();
+        for reference in &self.plan.tokenizers {
+            let tokenizer = self.decoder(reference, comparison.protocol)?;
+            let side = comparison.protocol.size;
+            let expected = tokenizer.latent_shape(side, side);
+            if expected != LatentShape::Tensor(files.shape().to_vec()) {
+                unfit.push(format!("`{}` takes {expected}", reference.id));
+                continue;
+            }
+            let spec = tokenizer.spec();
+            let (id, variant) = (spec.id.clone(), format!("of {choice}"));
+            let row = Row { id, variant, weights: spec.weights.clone() };
+            if self.is_judged(&row, comparison) {
+                continue;
+            }
+            let samples = Decoded {
+                files: &files,
+                scale: choice.scale,
+                limit: self.plan.limit,
+                tokenizer: tokenizer.as_ref(),
+                protocol: comparison.protocol,
+            };
+            self.judge(&row, &samples, Some(tokenizer.as_ref()), comparison)?;
+        }
+        let found = LatentShape::Tensor(files.shape().to_vec()).to_string();
+        self.fits(files.id(), found, unfit, comparison)
+    }
+
+    /// Draws latents and decodes them by every tokenizer of the plan that they fit.
+    pub(super) fn drawn(
+        &mut self,
+        reference: &GeneratorRef,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        let (plan, options) = (self.plan, self.options(comparison.protocol));
+        let Drawing { sampling, guide, labels } = &plan.drawing;
+        let generator = baselines::open_generator(reference, *sampling, guide.as_ref(), &options)?;
+        let spec = generator.spec();
+        let files = spec.weights.iter().map(WeightFile::from).collect();
+        self.folder.provenance.weights.insert(spec.id.clone(), files);
+        let count = plan.limit.unwrap_or(SAMPLES);
+        let classes = labels.labels(count, spec.classes, plan.seed)?;
+        let mut unfit = Vec::new();
+        for reference in &plan.tokenizers {
+            let tokenizer = self.decoder(reference, comparison.protocol)?;
+            let side = comparison.protocol.size;
+            let expected = tokenizer.latent_shape(side, side);
+            if expected != LatentShape::Tensor(spec.latent.to_vec()) {
+                unfit.push(format!("`{}` takes {expected}", reference.id));
+                continue;
+            }
+            let decoder = &tokenizer.spec().id;
+            let labels = labels.id();
+            let row = Row {
+                id: spec.id.clone(),
+                variant: format!("{}, {labels} labels, decoded by {decoder}", spec.sampling),
+                weights: [&spec.weights[..], &tokenizer.spec().weights[..]].concat(),
+            };
+            if self.is_judged(&row, comparison) {
+                continue;
+            }
+            if !self.journals.is_merge() {
+                self.forecast(generator.as_ref(), count)?;
+            }
+            let samples = Drawn {
+                generator: generator.as_ref(),
+                classes: &classes,
+                seed: plan.seed,
+                tokenizer: tokenizer.as_ref(),
+                protocol: comparison.protocol,
+            };
+            self.judge(&row, &samples, Some(tokenizer.as_ref()), comparison)?;
+        }
+        let found = LatentShape::Tensor(spec.latent.to_vec()).to_string();
+        self.fits(&spec.id, found, unfit, comparison)
+    }
+
+    /// Says beforehand how long drawing will take.
+    fn forecast(&mut self, generator: &dyn Generator, count: u64) -> Result<(), Failure> {
+        let spec = generator.spec();
+        let batch = (self.args.pictures.batch as u64).min(count).max(1);
+        let one = generator
+            .estimate(batch as usize)
+            .map_err(|error| failed(&spec.id, SuiteError::Decode { first: 0, source: error }))?;
+        let all = one.mul_f64(count as f64 / batch as f64);
+        self.streams.say(&format!(
+            "{count} samples by `{}`, {} calls of its network each ({} multiply-accumulates a sample): \
+             about {}",
+            spec.id,
+            spec.calls,
+            HumanCount(spec.multiply_accumulates),
+            HumanDuration(all)
+        ));
+        Ok(())
+    }
+
+    /// Refuses latents that no tokenizer takes, and names those that do not.
+    fn fits(
+        &mut self,
+        what: &str,
+        found: String,
+        unfit: Vec<String>,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), Failure> {
+        if unfit.len() == self.plan.tokenizers.len() {
+            let (files, size) = (what.to_owned(), comparison.protocol.size);
+            let source = SuiteError::LatentShape { files, found, size, tokenizers: unfit };
+            return Err(failed(what, source));
+        }
+        for unfit in unfit {
+            self.streams.say(&format!("warning: `{what}` is not decoded by all: {unfit}"));
+        }
+        Ok(())
+    }
+
+    /// A tokenizer that decodes samples.
+    fn decoder(
+        &mut self,
+        reference: &TokenizerRef,
+        protocol: &Protocol,
+    ) -> Result<Box<dyn Tokenizer>, Failure> {
+        let tokenizer = match (baselines::open(reference, &self.options(protocol))?, &self.plan.fit)
+        {
+            (Opened::Ready(tokenizer), _) => tokenizer,
+            (Opened::Unfitted(fit), Fit::On(spec)) => {
+                let dataset = data_sets::open(spec, self.plan.limits)?;
+                let all = Pictures {
+                    dataset: dataset.as_ref(),
+                    part: Part::All,
+                    limit: None,
+                    protocol,
+                    on_bad: self.plan.on_bad,
+                };
+                self.fit(fit, &all)?
+            }
+            (Opened::Unfitted(fit), Fit::HeldOut) => {
+                let (tokenizer, source) = (fit.id().to_owned(), Box::new(FitError::Nothing));
+                return Err(Failure::Fit { tokenizer, source });
+            }
+        };
+        let spec = tokenizer.spec();
+        let files = spec.weights.iter().map(WeightFile::from).collect();
+        self.folder.provenance.weights.insert(spec.id.clone(), files);
+        Ok(tokenizer)
+    }
+}
