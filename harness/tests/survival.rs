@@ -46,15 +46,25 @@ fn ended(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The records without the seconds, which no two runs share.
+/// The records without what no two runs share: the seconds, rates, and at how many batch sizes they were
+/// taken before they were flat.
 fn records(folder: &Path) -> Vec<String> {
     let text = fs::read_to_string(folder.join("run/records.jsonl")).unwrap();
-    let without = |line: &str| {
-        let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
-        record.as_object_mut().unwrap().remove("seconds").unwrap();
-        record.to_string()
+    let shared = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let serde_json::Value::Object(mut record) = record else { panic!("no record: {line}") };
+        record.remove("seconds").unwrap();
+        if record["metric"].as_str().unwrap().contains("-rate@") {
+            if record["setting"].as_str().unwrap().starts_with("batch") {
+                return None;
+            }
+            for timed in ["value", "low", "high"] {
+                record.remove(timed).unwrap();
+            }
+        }
+        Some(serde_json::Value::Object(record).to_string())
     };
-    text.lines().map(without).collect()
+    text.lines().filter_map(shared).collect()
 }
 
 /// What a straight run leaves in its folder: nothing else may lie there after any other.
@@ -120,7 +130,9 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
     let generation = ["-t", "dct:16", "--set", "size=64", "-m", "gfid", "-m", "is", "-m", "rfid"];
     let files = ["--latents", latents.as_str(), "--weights", inception.as_str()];
     let generation = [&generation[..], &files].concat();
-    let runs: Vec<_> = RUNS.into_iter().chain([("generation", generation.as_slice())]).collect();
+    let timed = ["-t", "dct:9", "-t", "pca:f8:7", "-m", "encode-rate", "-m", "parameters"];
+    let more = [("generation", generation.as_slice()), ("throughput", timed.as_slice())];
+    let runs: Vec<_> = RUNS.into_iter().chain(more).collect();
     let straight: Vec<_> = runs.iter().map(|&run| straight(run)).collect();
     let mut of_each = vec![0; runs.len()];
     while killed < kills {
@@ -177,6 +189,51 @@ fn a_disk_that_is_full_at_any_write_is_named_and_the_run_ends_when_there_is_room
         }
         assert!(refused > 2, "{}: only {refused} limits were too small", run.0);
     }
+}
+
+/// On a disk of `$SIZE` in memory, which grows once the run has failed; what the run leaves is copied to `$KEPT`.
+const ON_A_SMALL_DISK: &str = r#"
+mount -t tmpfs -o size="$SIZE" tmpfs "$PLACE" || exit 78
+"$@"
+code=$?
+if [ "$code" != 0 ]; then
+    mount -o remount,size=64m "$PLACE" && "$@" || exit 78
+fi
+cp -r "$PLACE/run" "$KEPT" || exit 78
+exit "$code"
+"#;
+
+#[test]
+fn a_disk_that_fills_up_is_named_and_the_run_ends_when_it_has_grown() {
+    let place = tempfile::tempdir().unwrap();
+    let mut mount = Command::new("unshare");
+    mount.args(["-rm", "mount", "-t", "tmpfs", "tmpfs"]).arg(place.path());
+    if !mount.output().is_ok_and(|output| output.status.success()) {
+        println!("left out: a disk that fills up: this user may not mount one");
+        return;
+    }
+    let (expected, columns, _) = straight(RUNS[0]);
+    let (mut size, mut refused) = (4096_u64, 0);
+    loop {
+        let [place, kept] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let run = command(place.path(), RUNS[0]);
+        let mut disk = Command::new("unshare");
+        disk.args(["-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", PROGRAM]).args(run.get_args());
+        disk.env("SIZE", size.to_string()).env("PLACE", place.path()).env("KEPT", kept.path());
+        let output = disk.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 5)), "{size}: {error}");
+        assert_eq!(records(kept.path()), expected, "{size}: {error}");
+        assert!(samples(kept.path()) == columns, "{size}: {error}");
+        is_tidy(kept.path());
+        if output.status.success() {
+            break;
+        }
+        assert!(error.contains("free some space"), "{size}: {error}");
+        refused += 1;
+        size += 4096 + size / 4096 / 4 * 4096;
+    }
+    assert!(refused > 2, "only {refused} sizes were too small");
 }
 
 #[test]
