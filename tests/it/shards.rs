@@ -120,6 +120,27 @@ fn shards_of_several_folders_are_merged_into_a_new_one() {
 }
 
 #[test]
+fn a_merge_reads_pictures_of_no_more_pixels_than_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = ["--data", "synthetic:5:9", "-t", "dct:9", "--save", "reconstructions"];
+    let made = tempfile::tempdir().unwrap();
+    whole(made.path(), &[&make[..], &["--set", "size=32", "--progress", "none"]].concat());
+    let originals =
+        arrays(made.path()).into_iter().find(|(name, _)| name.ends_with("originals.npz"));
+    let data = folder.path().join("originals.npz");
+    fs::write(&data, originals.unwrap().1).unwrap();
+    let data = data.display().to_string();
+    let plan = ["--data", &data, "-t", "dct:9", "--set", "size=32", "--progress", "none"];
+    for which in ["1/2", "2/2"] {
+        shard(folder.path(), &plan, which, "8").expect(Exit::Done);
+    }
+    let run = out(folder.path());
+    let refused = prismbench(&["merge", &run, "--max-image-pixels", "1023"]).expect(Exit::Usage);
+    assert!(refused.err.contains("32x32 pixels; at most 1023 are read"), "{}", refused.err);
+    prismbench(&["merge", &run, "--max-image-pixels", "1024"]).expect(Exit::Done);
+}
+
+#[test]
 fn what_is_missing_of_a_merge_is_named_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let plan = ["--data", "synthetic:5:60", "-t", "dct:9", "--progress", "none"];
