@@ -1,7 +1,7 @@
 //! Where tokenizers and networks compute.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use candle_core::Device;
@@ -47,11 +47,9 @@ impl DeviceChoice {
     /// [`Failure::NoDevice`] with the reason and what helps.
     pub(crate) fn open(self) -> Result<Device, Failure> {
         let Self::Cuda(index) = self else { return Ok(Device::Cpu) };
-        let opened = match Gpu::look(Path::new("/")).problem() {
-            Some(problem) => Err(problem),
-            None => on_gpu(index),
-        };
-        opened.map_err(|(reason, remedy)| {
+        on_gpu(index).map_err(|failed| {
+            // What the system says explains a failure; a container may hide it from a device that works.
+            let (reason, remedy) = Gpu::look(Path::new("/")).problem().unwrap_or(failed);
             let device = self.to_string();
             Failure::NoDevice { device, reason, remedy }
         })
@@ -151,8 +149,12 @@ impl Gpu {
             }
         }
         models.sort();
-        let place = |folder: &str| root.join(folder).join("libcuda.so.1");
-        let library = FOLDERS.into_iter().map(place).find(|path| path.exists());
+        let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        let named = std::env::split_paths(&named)
+            .filter_map(|folder| folder.strip_prefix("/").ok().map(Path::to_owned));
+        let folders = named.chain(FOLDERS.map(PathBuf::from));
+        let mut places = folders.map(|folder| root.join(folder).join("libcuda.so.1"));
+        let library = places.find(|path| path.exists());
         let library = library.map(|path| path.display().to_string());
         Self { driver, models, library }
     }
@@ -170,7 +172,7 @@ impl Gpu {
                 "load it with `modprobe nvidia`, or start the container with `--gpus all`",
             ),
             Self { library: None, .. } => say(
-                "the kernel module is loaded and libcuda.so.1 is in none of the system's folders",
+                "the kernel module is loaded and libcuda.so.1 is in none of the system's folders, nor on LD_LIBRARY_PATH",
                 "install the driver's libraries, or put their folder on LD_LIBRARY_PATH",
             ),
             Self { models, .. } if models.is_empty() => {

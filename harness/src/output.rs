@@ -1,6 +1,5 @@
 //! Where a result goes: standard output, or a file that is not there yet.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use prismbench_reports::ReportError;
 
 use crate::Streams;
 use crate::error::Failure;
+use crate::run_folder::beside;
 
 /// Writes a result to standard output or, whole or not at all, into a new file.
 pub(crate) fn deliver(
@@ -38,10 +38,8 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         std::io::ErrorKind::AlreadyExists => ReportError::Exists { path: path.to_owned() }.into(),
         _ => Failure::Write { path: path.to_owned(), source },
     };
-    let mut file = File::create_new(path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
-        // Made by this call a moment ago, and not whole.
-        let _ = std::fs::remove_file(path);
-        failed(error)
-    })
+    let mut file = beside(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }

@@ -1,12 +1,14 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use prismbench_core::{Outcome, Record};
 use prismbench_reports::{ReportError, SampleColumns, SampleStream, extend_samples, read_records};
-
 use prismbench_suites::{Journals, Stage};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::error::Failure;
 use crate::plan::Plan;
@@ -36,6 +38,11 @@ const ARRAYS: &str = "arrays";
 pub(crate) const SHARDS: &str = "shards";
 /// What passes that are not finished have measured so far.
 pub(crate) const PARTS: &str = "parts";
+/// Stands for a tokenizer where arrays are of the pictures themselves.
+const PICTURES: &str = "pictures";
+/// `prismbench status` holds the lock for a moment to see whether anybody does: whoever finds it held looks again.
+const GLANCES: u32 = 10;
+const GLANCE: Duration = Duration::from_millis(20);
 /// How names of files begin that are not whole yet.
 const WRITING: &str = ".writing-";
 /// Characters of a part of a folder's name.
@@ -201,10 +208,8 @@ impl RunFolder {
     pub(crate) fn arrays(&self, parts: [&str; 3]) -> Result<PathBuf, Failure> {
         let path = array_folder(&self.path, parts);
         // What lies there is of a tokenizer without records: it was cut short.
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&path)(error)),
-            _ => fs::create_dir_all(&path).map_err(at(&path))?,
-        }
+        removed(&path)?;
+        fs::create_dir_all(&path).map_err(at(&path))?;
         Ok(path)
     }
 
@@ -214,8 +219,7 @@ impl RunFolder {
         if path.is_file() {
             return Ok(None);
         }
-        let folder = path.parent().unwrap_or(&self.path);
-        fs::create_dir_all(folder).map_err(at(folder))?;
+        self.arrays([parts[0], parts[1], PICTURES])?;
         Ok(Some(path))
     }
 
@@ -279,7 +283,7 @@ pub(crate) fn array_folder(run: &Path, parts: [&str; 3]) -> PathBuf {
 
 /// The original pictures of `[data set, protocol]`, which all tokenizers share.
 pub(crate) fn originals_file(run: &Path, [dataset, protocol]: [&str; 2]) -> PathBuf {
-    array_folder(run, [dataset, protocol, "pictures"]).join("originals.npz")
+    array_folder(run, [dataset, protocol, PICTURES]).join("originals.npz")
 }
 
 /// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.
@@ -313,17 +317,20 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> Failure + use<> {
 fn lock(path: &Path) -> Result<File, Failure> {
     let file = path.join(LOCK);
     let lock = File::options().create(true).append(true).open(&file).map_err(at(&file))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(Failure::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(at(&file)(error)),
+    for _ in 0..GLANCES {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => thread::sleep(GLANCE),
+            Err(TryLockError::Error(error)) => return Err(at(&file)(error)),
+        }
     }
+    Err(Failure::Locked { path: path.to_owned() })
 }
 
-/// Whether a process is writing into a run folder.
+/// Whether a process is writing into a run folder, of which nothing but reading may be allowed here.
 pub(crate) fn is_locked(path: &Path) -> bool {
-    let lock = File::options().append(true).open(path.join(LOCK));
-    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    let lock = File::open(path.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Whether nothing lies in the folder but what a run makes before its plan is there.
@@ -370,6 +377,16 @@ fn clear(path: &Path) -> Result<(), Failure> {
 
 /// Writes a file beside its place and renames it: a reader sees the old one or the new one.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// A new file in the folder of `path`, removed unless it is renamed.
+pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(WRITING);
     #[cfg(unix)]
@@ -379,9 +396,5 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }

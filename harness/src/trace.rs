@@ -3,19 +3,27 @@
 mod recorder;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::MutexGuard;
 
+use prismbench_reports::ReportError;
 use prismbench_suites::Stage;
 use serde_json::json;
 
 use crate::error::Failure;
+use crate::run_folder::replace;
 use recorder::{Recorder, Span};
 
 /// Stages are recorded while this lives; one at a time in a process.
 pub(crate) struct Profile {
+    path: PathBuf,
     _only: MutexGuard<'static, ()>,
 }
+
+/// How every trace of ours begins.
+const HEAD: &[u8] = b"{\"displayTimeUnit\":\"ms\"";
 
 /// How much of a run a stage took.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +35,20 @@ struct Share {
 }
 
 impl Profile {
-    pub(crate) fn start() -> Self {
-        Self { _only: Recorder::start() }
+    /// Begins a recording that is to go to a file. An earlier trace may lie there, and nothing else.
+    ///
+    /// # Errors
+    /// [`ReportError::Exists`] where a file lies there that is no trace.
+    pub(crate) fn start(path: &Path) -> Result<Self, Failure> {
+        let is_trace = |mut file: File| {
+            let mut head = [0; HEAD.len()];
+            file.read_exact(&mut head).is_ok() && head == *HEAD
+        };
+        let path = path.to_owned();
+        if File::open(&path).is_ok_and(|file| !is_trace(file)) {
+            return Err(ReportError::Exists { path }.into());
+        }
+        Ok(Self { path, _only: Recorder::start() })
     }
 
     /// Writes what was recorded in the Trace Event Format, which Perfetto and Chrome open, and gives a
@@ -36,11 +56,11 @@ impl Profile {
     ///
     /// # Errors
     /// [`Failure::Write`] when the file cannot be written.
-    pub(crate) fn finish(self, path: &Path) -> Result<Vec<String>, Failure> {
+    pub(crate) fn finish(self) -> Result<Vec<String>, Failure> {
         let (spans, length) = Recorder::stop();
         let text = events(&spans).to_string();
-        std::fs::write(path, text)
-            .map_err(|source| Failure::Write { path: path.to_owned(), source })?;
+        replace(&self.path, text.as_bytes())
+            .map_err(|source| Failure::Write { path: self.path, source })?;
         Ok(summary(&shares(&spans, length), length))
     }
 }
@@ -128,7 +148,9 @@ mod tests {
 
     #[test]
     fn what_is_recorded_is_on_its_thread_with_its_time() {
-        let profile = Profile::start();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        let profile = Profile::start(&path).unwrap();
         drop(Stage::Encode.enter());
         std::thread::spawn(|| {
             let _outer = Stage::Metric.enter();
@@ -136,9 +158,7 @@ mod tests {
         })
         .join()
         .unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trace.json");
-        let lines = profile.finish(&path).unwrap();
+        let lines = profile.finish().unwrap();
         // Not recorded any more.
         drop(Stage::Crop.enter());
         let trace: serde_json::Value =

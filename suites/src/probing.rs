@@ -11,7 +11,7 @@ use prismbench_metrics::{Interval, MetricError};
 
 use crate::extraction::{Extracted, extract};
 use crate::suite::{Learns, joint_sha256, training};
-use crate::{Column, Context, Measurement, Pass, Pictures, Report, Suite, SuiteError};
+use crate::{Column, Context, Measurement, Pass, Pictures, Report, Stage, Suite, SuiteError};
 
 /// Fits a classifier to frozen features of the training pictures and judges it on the others.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,6 +114,7 @@ impl Sets {
             let reason = "its pictures have no class labels; name a set that has (`list data`)";
             return Err(Outcome::Skipped { reason: reason.to_owned() });
         };
+        let _metric = Stage::Metric.enter();
         let last = of_train.iter().chain(of_test).max().map_or(0, |&last| last as usize + 1);
         let classes = self.classes.max(last);
         let probes = Labelled::new(train.features(), of_train, classes).and_then(|train| {

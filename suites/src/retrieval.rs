@@ -11,7 +11,7 @@ use prismbench_metrics::{IMAGE_TO_TEXT, TEXT_TO_IMAGE};
 use crate::extraction::extract;
 use crate::networks::weights_id;
 use crate::suite::{Learns, training};
-use crate::{Context, Pass, Pictures, Suite, SuiteError};
+use crate::{Context, Pass, Pictures, Stage, Suite, SuiteError};
 use finding::{Findings, Rows};
 use sweep::{FILTERED_RECALL, HIGH_PASS_COLLAPSE, LOW_PASS_COLLAPSE, Sweep};
 use texts::Texts;
@@ -79,6 +79,7 @@ impl Suite for RetrievalSuite {
             reference: space::reference(&whole.pictures, &spaces.learnt_from, &texts),
             n: whole.pictures.count() as u64,
         };
+        let _metric = Stage::Metric.enter();
         let reports = findings.into_iter().map(|finding| finding.report(&rows));
         let reports = reports.collect::<std::io::Result<_>>()?;
         warnings.dedup();

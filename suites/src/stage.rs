@@ -9,6 +9,8 @@ pub enum Stage {
     Read,
     /// From pixels to the square that is measured.
     Crop,
+    /// From noise to latents, by a generator.
+    Draw,
     /// From pictures to latents.
     Encode,
     /// From latents to pictures.
@@ -21,8 +23,8 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in the order of the data.
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Crop, Self::Encode, Self::Decode, Self::Metric, Self::Write];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Crop, Self::Draw, Self::Encode, Self::Decode, Self::Metric, Self::Write];
 
     /// What spans of stages are told from others by.
     pub const TARGET: &'static str = "prismbench::stage";
@@ -33,6 +35,7 @@ impl Stage {
         match self {
             Self::Read => "decode picture",
             Self::Crop => "crop",
+            Self::Draw => "draw",
             Self::Encode => "encode",
             Self::Decode => "decode",
             Self::Metric => "metric",
@@ -45,6 +48,7 @@ impl Stage {
         let span = match self {
             Self::Read => tracing::info_span!(target: Stage::TARGET, "decode picture"),
             Self::Crop => tracing::info_span!(target: Stage::TARGET, "crop"),
+            Self::Draw => tracing::info_span!(target: Stage::TARGET, "draw"),
             Self::Encode => tracing::info_span!(target: Stage::TARGET, "encode"),
             Self::Decode => tracing::info_span!(target: Stage::TARGET, "decode"),
             Self::Metric => tracing::info_span!(target: Stage::TARGET, "metric"),

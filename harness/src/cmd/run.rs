@@ -112,6 +112,7 @@ pub(crate) fn follow(
     let lend = |protocol| networks::lend(plan, protocol, &device);
     let lent = pool.install(|| plan.protocols.iter().map(lend).collect::<Result<Vec<_>, _>>())?;
     let known_references = references(plan)?;
+    let profile = args.profile.as_deref().map(Profile::start).transpose()?;
     let existing = if args.force { Existing::Replace } else { Existing::Resume };
     let threads = pool.current_num_threads();
     let mut folder = match *extent {
@@ -132,12 +133,11 @@ pub(crate) fn follow(
         known_references,
         failures: false,
     };
-    let profile = args.profile.as_deref().map(|path| (Profile::start(), path));
     let ran = pool.install(|| runner.run());
     let failures = runner.failures;
-    if let Some((profile, path)) = profile {
+    if let Some(profile) = profile {
         // Of a run that failed, too: it shows where the time went.
-        profile.finish(path)?.iter().for_each(|line| streams.say(line));
+        profile.finish()?.iter().for_each(|line| streams.say(line));
     }
     if let Err(failure) = ran {
         folder.end(Status::Stopped)?;

@@ -6,6 +6,8 @@ use prismbench_core::{
     TokenizerError,
 };
 
+use crate::Stage;
+
 /// What there is to pool.
 pub(crate) struct Tokens {
     /// f32 `[N, T, D]`, without class and register tokens.
@@ -26,6 +28,7 @@ pub(crate) fn tokens(
     tap: FeatureTap,
     encoding: &Encoding<'_>,
 ) -> Result<Tokens, TokenizerError> {
+    let _encode = Stage::Encode.enter();
     let plain = encoding.noise == LatentNoise::None && encoding.band_mask == BandMask::None;
     let features = if plain { Some(tokenizer.features(images, tap)) } else { None };
     match features {

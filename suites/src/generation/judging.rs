@@ -12,7 +12,7 @@ use super::warnings::{self, Traits};
 use crate::journal::Recalled;
 use crate::pictures::PictureBlock;
 use crate::sets::Value;
-use crate::{Context, Measured, Measurement, NetworkKind, Pictures, SuiteError};
+use crate::{Context, Measured, Measurement, NetworkKind, Pictures, Stage, SuiteError};
 
 /// A pass over samples while it goes on.
 pub(super) struct Judging<'a> {
@@ -69,6 +69,7 @@ impl<'a> Judging<'a> {
 
     /// The features of samples.
     pub(super) fn measure(&self, block: &PictureBlock) -> Result<Vec<FeatureRows>, SuiteError> {
+        let _metric = Stage::Metric.enter();
         let rows = self.spaces.iter().map(|space| space.measure(block));
         Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
     }
@@ -86,6 +87,7 @@ impl<'a> Judging<'a> {
         context: &Context<'_>,
         said: &mut Vec<String>,
     ) -> io::Result<Vec<Measurement>> {
+        let _metric = Stage::Metric.enter();
         let samples = Traits::of(samples)?;
         let mut measurements = Vec::new();
         for metric in std::mem::take(&mut self.metrics) {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::follow::Source;
 use crate::pictures::{PictureBlock, Pictures, Prepared, Skipped};
 use crate::quantised::{EightBit, Quantised};
-use crate::{Part, SuiteError};
+use crate::{Part, Stage, SuiteError};
 
 /// Latents that are read at once when they are hashed.
 const READ: usize = 64;
@@ -281,11 +281,13 @@ impl SampleSource for Drawn<'_> {
             let first = range.start + (block * batch.max(1)) as u64;
             let draws: Vec<Draw> =
                 (first..).zip(classes).map(|(index, &class)| Draw { index, class }).collect();
+            let draw = Stage::Draw.enter();
             let latents = self
                 .generator
                 .sample(&draws, self.seed)
                 .and_then(|latents| self.tokenizer.denormalise(&latents))
                 .map_err(|source| SuiteError::Decode { first, source })?;
+            drop(draw);
             let images = decoded(self.tokenizer, &latents, (first, self.protocol))?;
             let label = |index: u64| self.classes.get(index as usize).copied();
             take(samples(images, first, total, label, self.protocol)?, Vec::new())?;
@@ -326,6 +328,7 @@ fn decoded(
     if protocol.quantiser == Quantiser::None {
         return Err(SuiteError::NotQuantised);
     }
+    let _decode = Stage::Decode.enter();
     let made = tokenizer
         .decode(latents)
         .and_then(|images| Quantised::new(&images, protocol.quantiser)?.into_eight_bit())

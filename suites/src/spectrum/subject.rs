@@ -12,6 +12,7 @@ use prismbench_metrics::{
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::Stage;
 use crate::extraction::{tokens, unsupported};
 use crate::filtered::band_limited;
 use crate::pictures::Prepared;
@@ -177,7 +178,10 @@ impl<'a> Subject<'a> {
         found: &mut Found,
     ) -> Result<(), SpectrumError> {
         let keys: Vec<SampleKey<'_>> = block.iter().map(Prepared::key).collect();
+        let encode = Stage::Encode.enter();
         let latents = self.tokenizer.encode(images, &self.encoding(&keys))?;
+        drop(encode);
+        let _metric = Stage::Metric.enter();
         let id = &self.tokenizer.spec().id;
         let lacks = |what| Err(unsupported(id, what).into());
         let (size, layout, latent) = match latents {
@@ -219,6 +223,7 @@ impl<'a> Subject<'a> {
         for band in 0..BANDS {
             let seen = band_limited(images, band, BANDS)?;
             let found = tokens(self.tokenizer, &seen, self.protocol.tap, &encoding)?;
+            let _metric = Stage::Metric.enter();
             let values = found.patches.flatten_all()?.to_vec1::<f32>()?;
             let each = values.chunks_exact(values.len() / block.len());
             for (responses, features) in responses.iter_mut().zip(each) {

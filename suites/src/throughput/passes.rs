@@ -8,7 +8,7 @@ use prismbench_kernels::accelerator::DeviceFailure;
 use super::inputs::Inputs;
 use super::machine::Machine;
 use super::sweep::{Batched, NoTimes, Sweep, Swept};
-use crate::{Context, SuiteError};
+use crate::{Context, Stage, SuiteError};
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,13 @@ struct Ready<'a> {
 
 impl Call<'_> {
     fn encode(&self, ready: &Ready<'_>) -> Result<Latents, TokenizerError> {
+        let _encode = Stage::Encode.enter();
         self.tokenizer.encode(&ready.batch, &self.inputs.encoding(&ready.keys))
+    }
+
+    fn decode(&self, latents: &Latents) -> Result<ImageBatch, TokenizerError> {
+        let _decode = Stage::Decode.enter();
+        self.tokenizer.decode(latents)
     }
 }
 
@@ -141,11 +147,9 @@ impl Batched for Call<'_> {
     fn call(&mut self) -> Result<(), TokenizerError> {
         let Some(ready) = &self.ready else { return Ok(()) };
         match (self.kind, &ready.latents) {
-            (Kind::Decode, Some(latents)) => drop(self.tokenizer.decode(latents)?),
+            (Kind::Decode, Some(latents)) => drop(self.decode(latents)?),
             (Kind::Encode, _) => drop(self.encode(ready)?),
-            (Kind::RoundTrip | Kind::Decode, _) => {
-                drop(self.tokenizer.decode(&self.encode(ready)?)?);
-            }
+            (Kind::RoundTrip | Kind::Decode, _) => drop(self.decode(&self.encode(ready)?)?),
         }
         // A device computes behind our back: a call is over when it is done.
         Ok(self.inputs.device.synchronize()?)
