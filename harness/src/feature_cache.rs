@@ -163,7 +163,7 @@ mod tests {
             let used = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + at as u64);
             File::options().append(true).open(&path).unwrap().set_modified(used).unwrap();
         }
-        fs::write(folder.path().join(".tmpabc"), [0; 1000]).unwrap();
+        fs::write(folder.path().join(".writing-abc"), [0; 1000]).unwrap();
         folder
     }
 
@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(trim(folder.path(), CacheLimit(250)), Held { entries: 1, bytes: 100 });
         assert_eq!(names(folder.path()), ["a", "c"]);
         assert_eq!(trim(folder.path(), CacheLimit(0)), Held { entries: 2, bytes: 200 });
-        assert!(folder.path().join(".tmpabc").exists(), "what is being written is no entry");
+        assert!(folder.path().join(".writing-abc").exists(), "what is being written is no entry");
         assert_eq!(trim(&folder.path().join("nowhere"), CacheLimit(0)), Held::default());
     }
 

@@ -13,7 +13,9 @@ mod recipe;
 #[path = "weights/inception.rs"]
 mod weights;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -25,11 +27,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_prismbench");
 
 /// Small runs that together reach every suite that leaves journals, but `generation`, which needs files; the
 /// network of `fd-random` is built in.
-const RUNS: [(&str, &[&str]); 4] = [
+const RUNS: [(&str, &[&str]); 5] = [
     ("reconstruction", &["-t", "dct:9", "-t", "jpeg:60", "-m", "psnr", "-m", "fd-random"]),
     ("probing", &["-t", "dct:9", "--set", "probe=probe/ridge"]),
     ("retrieval", &["-t", "dct:9", "-m", "t2i-r5", "-m", "filtered-r5"]),
     ("spectrum", &["-t", "dct:9", "-t", "pca:f8:7"]),
+    ("reconstruction", &["-t", "dct:9", "-m", "psnr", "--save", "reconstructions,latents"]),
 ];
 
 fn command(folder: &Path, (suite, arguments): (&str, &[&str])) -> Command {
@@ -67,30 +70,56 @@ fn records(folder: &Path) -> Vec<String> {
     text.lines().filter_map(shared).collect()
 }
 
-/// What a straight run leaves in its folder: nothing else may lie there after any other.
-const LEFT: [&str; 5] = ["plan.toml", "records.jsonl", "run.json", "run.lock", "samples.parquet"];
-
-fn is_tidy(folder: &Path) {
-    let mut found: Vec<String> = fs::read_dir(folder.join("run"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    found.sort();
-    assert_eq!(found, LEFT);
+/// Every file that a run has left, by its path, with the bytes of those that no two runs have differently.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.join("run")];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            let is_same = name.ends_with("samples.parquet") || name.ends_with(".npz");
+            found.insert(name, if is_same { fs::read(&path).unwrap() } else { Vec::new() });
+        }
+    }
+    found
 }
 
-/// A run that nothing happens to: its records, its samples, and how long it takes.
-fn straight(run: (&str, &[&str])) -> (Vec<String>, Vec<u8>, Duration) {
-    let folder = tempfile::tempdir().unwrap();
-    let start = Instant::now();
-    ended(&command(folder.path(), run).output().unwrap());
-    let took = start.elapsed();
-    is_tidy(folder.path());
-    (records(folder.path()), samples(folder.path()), took)
+/// What a run leaves that nothing happens to, and how long it takes.
+struct Straight {
+    records: Vec<String>,
+    files: BTreeMap<String, Vec<u8>>,
+    took: Duration,
 }
 
-fn samples(folder: &Path) -> Vec<u8> {
-    fs::read(folder.join("run/samples.parquet")).unwrap()
+impl Straight {
+    fn of(run: (&str, &[&str])) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        ended(&command(folder.path(), run).output().unwrap());
+        let took = start.elapsed();
+        let files = files(folder.path());
+        let names = || files.keys().map(|name| name.strip_prefix("run/").unwrap());
+        let top: Vec<&str> = names().filter(|name| !name.starts_with("arrays/")).collect();
+        assert_eq!(top, ["plan.toml", "records.jsonl", "run.json", "run.lock", "samples.parquet"]);
+        assert!(names().all(|name| !name.contains("/.")), "{:?}", names().collect::<Vec<_>>());
+        Self { records: records(folder.path()), files, took }
+    }
+
+    /// Another run has left the same, and nothing else.
+    #[track_caller]
+    fn check(&self, folder: &Path, what: &str) {
+        assert_eq!(records(folder), self.records, "{what}");
+        let found = files(folder);
+        assert!(found.keys().eq(self.files.keys()), "{what}: {:?}", found.keys());
+        let differ = found.iter().filter(|&(name, bytes)| self.files[name] != *bytes);
+        let differ: Vec<&String> = differ.map(|file| file.0).collect();
+        assert!(differ.is_empty(), "{what}: {differ:?}");
+    }
 }
 
 /// Kills that the long form asks for.
@@ -133,13 +162,13 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
     let timed = ["-t", "dct:9", "-t", "pca:f8:7", "-m", "encode-rate", "-m", "parameters"];
     let more = [("generation", generation.as_slice()), ("throughput", timed.as_slice())];
     let runs: Vec<_> = RUNS.into_iter().chain(more).collect();
-    let straight: Vec<_> = runs.iter().map(|&run| straight(run)).collect();
+    let straight: Vec<_> = runs.iter().map(|&run| Straight::of(run)).collect();
     let mut of_each = vec![0; runs.len()];
     while killed < kills {
-        for (place, (&run, (expected, columns, took))) in runs.iter().zip(&straight).enumerate() {
+        for (place, (&run, straight)) in runs.iter().zip(&straight).enumerate() {
             let folder = tempfile::tempdir().unwrap();
             // Up to three times on the way to the end of one run, of which each does a part.
-            let mut left = *took;
+            let mut left = straight.took;
             for _ in 0..3 {
                 let child = command(folder.path(), run).spawn().unwrap();
                 let after = left.mul_f64(moments.uniform());
@@ -148,9 +177,7 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
                 left = left.saturating_sub(after / 2);
             }
             ended(&command(folder.path(), run).output().unwrap());
-            assert_eq!(records(folder.path()), *expected, "{}", run.0);
-            assert!(samples(folder.path()) == *columns, "{}", run.0);
-            is_tidy(folder.path());
+            straight.check(folder.path(), run.0);
         }
         let names = runs.iter().map(|run| run.0).zip(&of_each);
         println!("{killed} kills: {:?}", names.collect::<Vec<_>>());
@@ -163,7 +190,7 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
 fn a_disk_that_is_full_at_any_write_is_named_and_the_run_ends_when_there_is_room() {
     let runs = if long_form().is_some() { &RUNS[..] } else { &RUNS[..1] };
     for &run in runs {
-        let (expected, columns, _) = straight(run);
+        let straight = Straight::of(run);
         let (mut limit, mut refused) = (0_u64, 0);
         loop {
             let folder = tempfile::tempdir().unwrap();
@@ -182,9 +209,7 @@ fn a_disk_that_is_full_at_any_write_is_named_and_the_run_ends_when_there_is_room
             assert!(error.contains("free some space"), "{} at {limit}: {error}", run.0);
             refused += 1;
             ended(&command(folder.path(), run).output().unwrap());
-            assert_eq!(records(folder.path()), expected, "{} at {limit}", run.0);
-            assert!(samples(folder.path()) == columns, "{} at {limit}", run.0);
-            is_tidy(folder.path());
+            straight.check(folder.path(), &format!("{} at {limit}", run.0));
             limit += 1 + limit / 2;
         }
         assert!(refused > 2, "{}: only {refused} limits were too small", run.0);
@@ -203,37 +228,81 @@ cp -r "$PLACE/run" "$KEPT" || exit 78
 exit "$code"
 "#;
 
-#[test]
-fn a_disk_that_fills_up_is_named_and_the_run_ends_when_it_has_grown() {
+/// Whether this user may mount a disk in memory; says so where not.
+fn may_mount(what: &str) -> bool {
     let place = tempfile::tempdir().unwrap();
     let mut mount = Command::new("unshare");
     mount.args(["-rm", "mount", "-t", "tmpfs", "tmpfs"]).arg(place.path());
-    if !mount.output().is_ok_and(|output| output.status.success()) {
-        println!("left out: a disk that fills up: this user may not mount one");
+    let may = mount.output().is_ok_and(|output| output.status.success());
+    if !may {
+        // Past the capture of tests that succeed.
+        let line = format!("left out: {what}: this user may not mount one\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
+    may
+}
+
+/// A command behind a script that mounts something in a place of its own, `$PLACE`, and copies what the run leaves
+/// to `$KEPT`.
+fn mounted(script: &str, run: &Command, place: &Path, kept: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", script, "sh", PROGRAM]).args(run.get_args());
+    command.env("PLACE", place).env("KEPT", kept);
+    command
+}
+
+#[test]
+fn a_disk_that_fills_up_is_named_and_the_run_ends_when_it_has_grown() {
+    if !may_mount("a disk that fills up") {
         return;
     }
-    let (expected, columns, _) = straight(RUNS[0]);
-    let (mut size, mut refused) = (4096_u64, 0);
-    loop {
-        let [place, kept] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        let run = command(place.path(), RUNS[0]);
-        let mut disk = Command::new("unshare");
-        disk.args(["-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", PROGRAM]).args(run.get_args());
-        disk.env("SIZE", size.to_string()).env("PLACE", place.path()).env("KEPT", kept.path());
-        let output = disk.output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(matches!(output.status.code(), Some(0 | 5)), "{size}: {error}");
-        assert_eq!(records(kept.path()), expected, "{size}: {error}");
-        assert!(samples(kept.path()) == columns, "{size}: {error}");
-        is_tidy(kept.path());
-        if output.status.success() {
-            break;
+    let runs = if long_form().is_some() { &RUNS[..] } else { &RUNS[4..] };
+    for &run in runs {
+        let straight = Straight::of(run);
+        let (mut size, mut refused) = (4096_u64, 0);
+        loop {
+            let [place, kept] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+            let measure = command(place.path(), run);
+            let mut disk = mounted(ON_A_SMALL_DISK, &measure, place.path(), kept.path());
+            let output = disk.env("SIZE", size.to_string()).output().unwrap();
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 5)), "{} {size}: {error}", run.0);
+            straight.check(kept.path(), &format!("{} on {size} bytes", run.0));
+            if output.status.success() {
+                break;
+            }
+            assert!(error.contains("free some space"), "{} {size}: {error}", run.0);
+            refused += 1;
+            size += 4096 + size / 4096 / 4 * 4096;
         }
-        assert!(error.contains("free some space"), "{size}: {error}");
-        refused += 1;
-        size += 4096 + size / 4096 / 4 * 4096;
+        assert!(refused > 2, "{}: only {refused} sizes were too small", run.0);
     }
-    assert!(refused > 2, "only {refused} sizes were too small");
+}
+
+/// `$PLACE` is there and cannot be written; then it can be.
+const ON_A_DISK_THAT_IS_READ_ONLY: &str = r#"
+mount -t tmpfs tmpfs "$PLACE" && mkdir "$PLACE/run" || exit 78
+mount -o remount,ro "$PLACE" || exit 78
+"$@"
+code=$?
+mount -o remount,rw "$PLACE" && "$@" && cp -r "$PLACE/run" "$KEPT" || exit 78
+exit "$code"
+"#;
+
+#[test]
+fn a_disk_that_cannot_be_written_is_named_and_the_run_ends_when_it_can() {
+    if !may_mount("a disk that is read-only") {
+        return;
+    }
+    let straight = Straight::of(RUNS[0]);
+    let [place, kept] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let measure = command(place.path(), RUNS[0]);
+    let mut disk = mounted(ON_A_DISK_THAT_IS_READ_ONLY, &measure, place.path(), kept.path());
+    let output = disk.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{error}");
+    assert!(error.contains("cannot write") && error.contains("Read-only file system"), "{error}");
+    straight.check(kept.path(), "read-only");
 }
 
 #[test]
@@ -267,7 +336,7 @@ fn wait_for(folder: &Path, end: &str) -> PathBuf {
 
 #[test]
 fn a_folder_that_is_removed_under_way_ends_the_run_and_not_the_next_one() {
-    let (expected, ..) = straight(RUNS[0]);
+    let straight = Straight::of(RUNS[0]);
     let folder = tempfile::tempdir().unwrap();
     let child = command(folder.path(), RUNS[0]).spawn().unwrap();
     wait_for(folder.path(), ".journal");
@@ -281,19 +350,19 @@ fn a_folder_that_is_removed_under_way_ends_the_run_and_not_the_next_one() {
     }
     let _ = fs::remove_dir_all(folder.path().join("run"));
     ended(&command(folder.path(), RUNS[0]).output().unwrap());
-    assert_eq!(records(folder.path()), expected);
+    straight.check(folder.path(), "the end");
 }
 
 #[test]
 fn of_two_processes_on_one_run_the_second_is_refused_and_the_first_goes_on() {
-    let (expected, ..) = straight(RUNS[0]);
+    let straight = Straight::of(RUNS[0]);
     let folder = tempfile::tempdir().unwrap();
     let first = command(folder.path(), RUNS[0]).spawn().unwrap();
     wait_for(folder.path(), ".journal");
     let second = command(folder.path(), RUNS[0]).output().unwrap();
     let error = String::from_utf8(second.stderr).unwrap();
     ended(&first.wait_with_output().unwrap());
-    assert_eq!(records(folder.path()), expected);
+    straight.check(folder.path(), "the end");
     // Beside a quick first one the second may have come after its end.
     if second.status.code() != Some(0) {
         assert_eq!(second.status.code(), Some(2), "{error}");
@@ -304,7 +373,7 @@ fn of_two_processes_on_one_run_the_second_is_refused_and_the_first_goes_on() {
 /// Shards that begin in the same moment make one run folder between them.
 #[test]
 fn shards_that_begin_at_once_share_a_folder_and_the_environment_numbers_them() {
-    let (expected, columns, _) = straight(RUNS[0]);
+    let straight = Straight::of(RUNS[0]);
     for (rank, size) in [("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"), ("RANK", "WORLD_SIZE")] {
         let folder = tempfile::tempdir().unwrap();
         let spawn = |number: u32| {
@@ -323,7 +392,8 @@ fn shards_that_begin_at_once_share_a_folder_and_the_environment_numbers_them() {
         let mut merge = Command::new(PROGRAM);
         merge.args(["merge", "--progress", "none", "--no-cache"]).arg(&run);
         ended(&merge.output().unwrap());
-        assert_eq!(records(folder.path()), expected);
-        assert!(samples(folder.path()) == columns);
+        assert_eq!(records(folder.path()), straight.records);
+        let samples = "run/samples.parquet";
+        assert!(files(folder.path())[samples] == straight.files[samples]);
     }
 }

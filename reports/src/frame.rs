@@ -49,7 +49,7 @@ pub(crate) fn long_frame(contents: Contents<'_>) -> Result<DataFrame, ReportErro
         let measured = records.iter().map(|_| "");
         Column::new(name.into(), measured.chain(published.iter().map(field)).collect::<Vec<_>>())
     };
-    let measured_notes = records.iter().map(|record| record.outcome.note());
+    let measured_notes = records.iter().map(note);
     let notes = measured_notes.chain(published.iter().map(|row| row.note.clone()));
     let contradicted = records.iter().map(|_| None);
     let contradicted = contradicted.chain(published.iter().map(|row| Some(row.contradicted)));

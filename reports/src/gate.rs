@@ -19,6 +19,7 @@ use prismbench_core::{Better, Outcome};
 
 use crate::ReportError;
 use crate::compare::{Comparison, Side, Sides, Verdict, Weight, compare};
+use crate::standing::is_valued;
 
 /// What a gate says as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,13 +98,24 @@ pub struct GateReport {
 }
 
 impl GateReport {
+    /// Of a run that has no records.
+    #[must_use]
+    pub fn of_nothing(baseline: &Baseline, after: &str) -> Self {
+        let notes = vec!["the run has no records".to_owned()];
+        let (before, after) = (baseline.run.clone(), after.to_owned());
+        Self { before, after, rows: Vec::new(), notes }
+    }
+
     /// Regressed where anything is; else inconclusive where anything is; a pass needs a comparison.
     #[must_use]
     pub fn decision(&self) -> Decision {
         let any = |status| self.rows.iter().any(|row| row.status == status);
         let compared = |row: &GateRow| {
-            let verdict = row.comparison.verdict;
-            !matches!(verdict, Verdict::Gained | Verdict::Lost | Verdict::Incomparable)
+            let Comparison { verdict, after, .. } = &row.comparison;
+            // Two that have no number say nothing of any.
+            let has_number = after.as_ref().is_some_and(|record| is_valued(&record.outcome));
+            let absent = [Verdict::Gained, Verdict::Lost, Verdict::Incomparable].contains(verdict);
+            has_number && !absent
         };
         match () {
             () if any(Status::Regressed) => Decision::Regressed,

@@ -254,7 +254,9 @@ fn plots(trends: &[Trend]) -> Vec<Plot> {
             let Outcome::Ok { value, low, high } = point.record.outcome else { return None };
             Some(Point { x: f64::from(run), y: value, interval: low.zip(high) })
         });
-        let series = Series { name: subject_text(record), points: points.collect() };
+        // Runs are counted from 1.
+        let steps = trend.changes.iter().map(|change| change.at as f64 + 1.0).collect();
+        let series = Series { name: subject_text(record), points: points.collect(), steps };
         match plots.iter_mut().find(|plot| plot.title == title) {
             Some(plot) => plot.series.push(series),
             None => plots.push(Plot {
@@ -333,6 +335,7 @@ mod tests {
         };
         let svg = written(Format::Svg);
         assert!(svg.contains("jpeg:75") && svg.contains("from the oldest"), "{svg}");
+        assert_eq!(svg.matches('◆').count(), 1, "the one step is marked: {svg}");
         assert_eq!(written(Format::Ndjson).lines().count(), 7);
         assert!(matches!(
             write_history(&trends, Format::Html, Style::default(), &mut Vec::new()),

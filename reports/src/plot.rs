@@ -89,6 +89,7 @@ mod tests {
         let series = |curve: usize| Series {
             name: format!("tokenizer-{curve}"),
             points: (0..9).map(|at| point(curve, at)).collect(),
+            steps: Vec::new(),
         };
         Plot {
             title: "retrieval@1 · synthetic:7:64 (test) · low-pass".to_owned(),
@@ -148,6 +149,7 @@ mod tests {
         let one = |y: f64| Series {
             name: "x".to_owned(),
             points: vec![Point { x: 0.5, y, interval: None }],
+            steps: Vec::new(),
         };
         for y in [0.0, 1.0, -2.0, 1e-300, 1e15] {
             let plot = Plot { series: vec![one(y)], ..plot(0) };

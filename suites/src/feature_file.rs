@@ -12,11 +12,10 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use prismbench_metrics::{Features, Tap};
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 pub use error::FeatureFileError;
 pub(crate) use kept::{AddError, Item, Kept};
@@ -30,6 +29,9 @@ const FORMAT: &str = "prismbench-features-1";
 /// Longest header that is read: names and a few dozen words.
 const MAX_HEADER: u64 = 1 << 20;
 const DIGEST: usize = 32;
+/// How names of files begin that are not whole yet.
+const WRITING: &str = ".writing-";
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A features file that is open: its rows are read when they are asked for.
 #[derive(Debug)]
@@ -243,7 +245,9 @@ pub(crate) fn write(
     header.resize(header.len().next_multiple_of(8), b' ');
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)?;
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder)?);
+    sweep(folder);
+    let file = tempfile::Builder::new().prefix(WRITING).tempfile_in(folder)?;
+    let mut file = BufWriter::new(file);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;
     digests.iter().try_for_each(|digest| file.write_all(&digest?))?;
@@ -254,6 +258,18 @@ pub(crate) fn write(
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Removes what processes that were killed have left of files: nobody writes for a day without writing.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let written = entry.metadata().and_then(|facts| facts.modified()).ok();
+        let age = written.and_then(|time| time.elapsed().ok()).unwrap_or_default();
+        if entry.file_name().to_string_lossy().starts_with(WRITING) && age > A_DAY {
+            // It lies there in the worst case: no file that is whole depends on it.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Bytes written to it are hashed.

@@ -82,6 +82,8 @@ fn missing_another_protocol_and_empty_runs_never_pass() {
     gated.changed("empty", |_| String::new());
     let empty = gated.gate("empty", &[]).expect(Exit::Inconclusive);
     assert!(empty.err.contains("holds no record"), "{}", empty.err);
+    let empty = gated.gate("empty", &["--format", "junit"]).expect(Exit::Inconclusive);
+    assert!(empty.text().contains("tests=\"1\" failures=\"0\" errors=\"1\""), "{}", empty.text());
     gated.changed("failed", |records| {
         let line = records.lines().next().unwrap();
         let broken = line.replace("\"outcome\":\"ok\"", "\"outcome\":\"failed\",\"reason\":\"x\"");
@@ -214,4 +216,12 @@ fn the_committed_baseline_is_of_the_embedded_default() {
     let gated = prismbench(&["gate", text(&run), "--baseline", text(&file)]);
     assert!(gated.text().starts_with("gate: pass · 66 pass"), "{}", gated.text());
     assert_eq!(gated.exit, Exit::Done);
+    // The smallest change is seen, for the better and for the worse.
+    let lines = std::fs::read_to_string(run.join("records.jsonl")).unwrap();
+    for shift in [1e-9, -1e-9] {
+        let moved = folder.path().join("moved.jsonl");
+        std::fs::write(&moved, shifted(&lines, shift)).unwrap();
+        let gated = prismbench(&["gate", text(&moved), "--baseline", text(&file)]);
+        assert_eq!(gated.exit, Exit::Regressed, "{}", gated.text());
+    }
 }

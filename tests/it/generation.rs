@@ -1,5 +1,6 @@
 //! Samples of generators against references, through the program and with generated weights.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -164,6 +165,37 @@ fn warnings_are_part_of_the_records() {
     assert!(warnings("gfid@1").contains("too few for 2048 features"));
     assert!(warnings("gfid@1").contains("of 24 samples, where published"));
     assert!(warnings("recall@1").contains("24 samples against 30 references"));
+}
+
+#[test]
+fn what_a_generator_cannot_be_blamed_for_stands_beside_each_gfid() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = ["stats", "synthetic:4:24", "-o", "@ref.npz", "--set", "size=64"];
+    program(folder.path(), &stats).expect(Exit::Done);
+    let of = |arguments: &[&str]| {
+        judge(folder.path(), &[arguments, &["-m", "gfid"]].concat()).expect(Exit::Done);
+        let records = records(&folder.path().join("run"));
+        let named = records
+            .iter()
+            .map(|record| (record["metric"].as_str().unwrap().to_owned(), record["value"].clone()));
+        named.collect::<BTreeMap<_, _>>()
+    };
+    // Real pictures as samples: they are as far from the reference as real pictures are.
+    let real = ["--samples", "synthetic:3:24", "--data", "synthetic:3:24"];
+    let found = of(&[&real[..], &["--reference", "@ref.npz"]].concat());
+    assert!(found.keys().eq(["floor-fid@1", "gfid@1"]), "{found:?}");
+    assert!(found["gfid@1"].as_f64().unwrap() > 1.0, "{found:?}");
+    assert_eq!(found["floor-fid@1"], found["gfid@1"]);
+    // Against the pictures themselves there is no floor, and without any no bound.
+    assert!(of(&real).keys().eq(["gfid@1"]));
+    let found = of(&["--samples", "synthetic:3:24", "--reference", "@ref.npz"]);
+    assert!(found.keys().eq(["gfid@1"]), "{found:?}");
+    // Latents of real pictures: all of their distance is the decoder's.
+    let (_, latents) = made(folder.path(), "made", "synthetic:3:24", "dct:16");
+    let latents = format!("raw:{}", latents.display());
+    let found = of(&["--latents", &latents, "-t", "dct:16", "--data", "synthetic:3:24"]);
+    assert!(found.keys().eq(["gfid@1", "rfid@1"]), "{found:?}");
+    assert_eq!(found["rfid@1"], found["gfid@1"]);
 }
 
 /// The same archive under another name, with the last bit of the first mean turned where asked.

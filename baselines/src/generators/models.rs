@@ -153,10 +153,7 @@ pub(super) static ROWS: [Row; 11] = [
     ),
     Row {
         model: model(
-            (
-                "uae-ditdh-xl",
-                "UAE's DiT^DH-XL on latents of 64 coefficients a channel, for the stage_1.pt beside it",
-            ),
+            ("uae-ditdh-xl", "UAE's DiT^DH-XL on latents of 64 coefficients a channel"),
             "not stated",
             838_675_796,
             &[Part {
@@ -169,7 +166,7 @@ pub(super) static ROWS: [Row; 11] = [
         family: Family::DitDh,
         config: Some(Config::ditdh(16, XL)),
         integrator: Integrator::Rk4,
-        tokenizer: Some("uae-dinov2-b"),
+        tokenizer: Some("uae-64-dinov2-b"),
         guide: None,
     },
     lightningdit(("lightningdit-s", "LightningDiT-S on latents 768x16x16"), 33_649_792, S),

@@ -15,6 +15,8 @@ use crate::rae::Rae;
 pub(crate) struct Uae {
     autoencoder: Rae,
     bands: Bands,
+    /// Whether mean and variance of its latents are known.
+    has_statistics: bool,
 }
 
 /// What is done to frequencies.
@@ -31,9 +33,20 @@ impl Uae {
     /// # Errors
     /// As [`Opening::find_named`] and [`prismbench_weights::WeightsFile::tensors`].
     pub(super) fn open(opening: &Opening<'_>, variant: &Variant) -> Result<Self, TokenizerError> {
-        let (parts, bands) = parts::open(opening, variant)?;
+        let (parts, (bands, has_statistics)) = parts::open(opening, variant)?;
         let autoencoder = Rae::new(opening, parts, variant.extents(), variant.source());
-        Ok(Self { autoencoder, bands })
+        Ok(Self { autoencoder, bands, has_statistics })
+    }
+
+    /// Latents that somebody has normalised by statistics that are not here would come out wrong in silence.
+    fn check_statistics(&self) -> Result<(), TokenizerError> {
+        match self.has_statistics {
+            true => Ok(()),
+            false => Err(TokenizerError::Unsupported {
+                tokenizer: self.spec().id.clone(),
+                capability: "statistics of its latents: no normalization_stats.pt beside its checkpoint",
+            }),
+        }
     }
 }
 
@@ -74,10 +87,12 @@ impl Tokenizer for Uae {
     }
 
     fn normalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        self.check_statistics()?;
         self.autoencoder.normalise(latents)
     }
 
     fn denormalise(&self, latents: &Latents) -> Result<Latents, TokenizerError> {
+        self.check_statistics()?;
         self.autoencoder.denormalise(latents)
     }
 

@@ -1,5 +1,7 @@
 //! What a checkpoint of UAE holds: encoder, decoder and, in the first generation, the modulator.
 
+use std::path::Path;
+
 use prismbench_core::TokenizerError;
 use prismbench_weights::{Expected, WeightsFile};
 
@@ -21,11 +23,12 @@ const NAMES: [&str; 4] = ["ep-last.pt", "stage_1.pt", "model.pt", "model.safeten
 /// its own, and most checkpoints have none.
 const STATISTICS: [&str; 2] = ["normalization_stats.pt", "stat.pt"];
 
-/// Reads all of a model.
+/// Reads all of a model; beside it what is done to frequencies, and whether the statistics of its latents are
+/// known.
 pub(super) fn open(
     opening: &Opening<'_>,
     variant: &Variant,
-) -> Result<(Parts, Bands), TokenizerError> {
+) -> Result<(Parts, (Bands, bool)), TokenizerError> {
     let path = opening.find_named(0, &NAMES)?;
     let file = WeightsFile::open_one_of(&path, &opening.remedy(), variant.dictionaries())?;
     let file = opening.prepared(file);
@@ -53,18 +56,28 @@ pub(super) fn open(
     let beside = |name: &str| Some(path.with_file_name(name)).filter(|path| path.is_file());
     let pixels = Pixels::beside(beside("preprocessor_config.json"))?;
     let statistics = match STATISTICS.into_iter().find_map(beside) {
-        None => Statistics::none(opening.device)?,
+        None if variant.of_generator => return Err(no_statistics(opening, &path)),
+        None => None,
         Some(path) => {
             let file = WeightsFile::open(&path, "")?;
             let expected = Statistics::expected(&file, NATIVE_STATISTICS, [channels, grid, grid]);
             let mut tensors = file.tensors(&expected, &[], opening.device)?;
             weights.push(file.origin().clone());
-            Statistics::of_variance(&file, &mut tensors, NATIVE_STATISTICS)?
+            Some(Statistics::of_variance(&file, &mut tensors, NATIVE_STATISTICS)?)
         }
     };
+    let bands = (bands, statistics.is_some());
+    let statistics = statistics.map_or_else(|| Statistics::none(opening.device), Ok)?;
     let pixels = pixels.unwrap_or(variant.family.pixels);
     let (parameters, decoder_parameters) = (Expected::count(&expected), config.parameters(&scope));
     let parts =
         Parts { tower, decoder, statistics, pixels, parameters, decoder_parameters, weights };
     Ok((parts, bands))
+}
+
+fn no_statistics(opening: &Opening<'_>, checkpoint: &Path) -> TokenizerError {
+    TokenizerError::WeightsMissing {
+        path: checkpoint.with_file_name(STATISTICS[0]),
+        remedy: opening.remedy(),
+    }
 }

@@ -12,6 +12,8 @@ pub(super) struct Variant {
     /// Pixels along the side of what it sees of a picture.
     seen: usize,
     pub(super) generation: Generation,
+    /// Whether it is for latents that a generator makes, and nothing without their statistics.
+    pub(super) of_generator: bool,
 }
 
 /// How frequencies are treated.
@@ -57,16 +59,28 @@ impl Variant {
 
 fn dinov2(generation: Generation) -> Variant {
     let family = dinov2_registers(Dinov2Size::Base);
-    Variant { family, encoder: &["encoder.encoder."], seen: 224, generation }
+    Variant { family, encoder: &["encoder.encoder."], seen: 224, generation, of_generator: false }
 }
 
 /// `vision_model.` comes before names or not, by the version of transformers that saved them.
 fn transformers(family: Family, seen: usize) -> Variant {
     let family = Family { prefixes: &["vision_model.", ""], ..family };
-    Variant { family, encoder: &["encoder.model."], seen, generation: Generation::Cosine }
+    let (encoder, generation) = (&["encoder.model."], Generation::Cosine);
+    Variant { family, encoder, seen, generation, of_generator: false }
 }
 
 const LICENCE: &str = "not stated";
+
+/// A file of the published generator on 64 coefficients a channel
+/// (`configs/stage2/latent_modeling/sampling/ImageNet256/64token.yaml`).
+macro_rules! of_64_coefficients {
+    ($name:literal) => {
+        HubFile {
+            repository: "weepiess2383/UAE",
+            path: concat!("checkpoints/Generative_Modeling/Latent_Modeling/64_tokens/", $name),
+        }
+    };
+}
 
 pub(crate) const MODELS: &[Model] = &[
     Model {
@@ -81,6 +95,21 @@ pub(crate) const MODELS: &[Model] = &[
             }],
         }],
         open: |opening| Ok(Box::new(Uae::open(opening, &dinov2(Generation::Cosine))?)),
+    },
+    Model {
+        id: "uae-64-dinov2-b",
+        summary: "UAE on DINOv2-B with registers for latents of 64 coefficients a channel, as \
+            uae-ditdh-xl draws them; --band-mask zigzag:64 encodes such",
+        licence: LICENCE,
+        parameters: 501_934_720,
+        parts: &[
+            Part { files: &[of_64_coefficients!("stage_1.pt")] },
+            Part { files: &[of_64_coefficients!("normalization_stats.pt")] },
+        ],
+        open: |opening| {
+            let variant = Variant { of_generator: true, ..dinov2(Generation::Cosine) };
+            Ok(Box::new(Uae::open(opening, &variant)?))
+        },
     },
     Model {
         id: "uae-siglip2-b",

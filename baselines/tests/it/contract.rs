@@ -37,7 +37,9 @@ fn references(family: &str, taef2: &str) -> Vec<String> {
         "rae-dinov2-s" | "rae-dinov2-b" | "rae-dinov2-l" | "rae-dinov2-b-512" | "rae-mae-b"
         | "rae-siglip2-b" => &[],
         // `uae.rs` and `openvision3.rs` have theirs.
-        "uae-dinov2-b" | "uae-siglip2-b" | "uae-clip-l" | "uae-v1-dinov2-b" => &[],
+        "uae-dinov2-b" | "uae-64-dinov2-b" | "uae-siglip2-b" | "uae-clip-l" | "uae-v1-dinov2-b" => {
+            &[]
+        }
         "openvision3-b" | "openvision3-l" => &[],
         other => panic!("`{other}` is registered but not tested: add it here"),
     };

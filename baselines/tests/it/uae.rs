@@ -309,6 +309,36 @@ fn what_uae_cannot_take_is_refused() {
 }
 
 #[test]
+fn latents_of_a_generator_come_by_their_statistics_or_not_at_all() {
+    let mut all = tensors("uae-v1-dinov2-b");
+    all.retain(|tensor| !tensor.name.starts_with("freq_modulator."));
+    let (folder, path) = written(&all);
+    let refused = refusal("uae-64-dinov2-b", &path);
+    let TokenizerError::WeightsMissing { path: missing, remedy } = refused else {
+        panic!("unexpected {refused}");
+    };
+    assert!(missing.ends_with("normalization_stats.pt"), "{}", missing.display());
+    assert!(remedy.contains("64_tokens/normalization_stats.pt of weepiess2383/UAE"), "{remedy}");
+    let latents = Tensor::ones((1, 768, 16, 16), DType::F32, &Device::Cpu).unwrap();
+    let latents = Latents::Tensor(latents);
+    let plain = opened("uae-dinov2-b", &path);
+    for result in [plain.normalise(&latents), plain.denormalise(&latents)] {
+        let error = result.expect_err("statistics that nobody has").to_string();
+        assert!(error.contains("normalization_stats.pt"), "{error}");
+    }
+    statistics(&folder);
+    let uae = opened("uae-64-dinov2-b", &path);
+    let there = uae.normalise(&latents).unwrap();
+    let [there_and_back, there] =
+        [uae.denormalise(&there), Ok(there)].map(|latents| tensor(latents.unwrap()));
+    let apart = |a: &Tensor| {
+        let ones = (a - 1.0).unwrap().abs().unwrap().flatten_all().unwrap();
+        ones.max(0).unwrap().to_scalar::<f32>().unwrap()
+    };
+    assert!(apart(&there) > 0.1 && apart(&there_and_back) < 1e-5, "{}", apart(&there_and_back));
+}
+
+#[test]
 fn a_model_of_no_known_repository_says_so() {
     let reference = |path: Option<PathBuf>| prismbench_baselines::TokenizerRef {
         id: "uae-clip-l".to_owned(),

@@ -7,7 +7,7 @@ use prismbench_core::{
 };
 use prismbench_metrics::{
     DECODER_MACS, DECODER_PARAMETERS, ENCODER_MACS, ENCODER_PARAMETERS, FD_DINOV2, FD_RANDOM,
-    PARAMETERS, RFID, SFID, is_timed,
+    FLOOR_FID, GFID, PARAMETERS, RFID, SFID, is_timed,
 };
 use prismbench_suites::{NetworkKind, suites};
 
@@ -106,6 +106,10 @@ fn interval(metric: &str) -> &'static str {
         _ if [RFID.id, SFID.id, FD_RANDOM.id, FD_DINOV2.id].contains(&metric) => {
             "The interval is the 95 % block jackknife: each tenth of the images left out in turn, \
              with its reconstructions, t with 9 degrees of freedom; from 20 images on."
+        }
+        _ if [GFID.id, FLOOR_FID.id].contains(&metric) => {
+            "The interval is the 95 % block jackknife: each tenth of the samples left out in turn, t \
+             with 9 degrees of freedom; from 20 samples on."
         }
         Some(_) => "There is no interval.",
     }

@@ -1,6 +1,6 @@
 use prismbench_reports::{
-    Baseline, Decision, GateFormat, HistoryRule, HistoryRules, ReportError, gate, history_rules,
-    update_baseline, write_gate,
+    Baseline, Decision, GateFormat, GateReport, HistoryRule, HistoryRules, ReportError, gate,
+    history_rules, update_baseline, write_gate,
 };
 
 use crate::cli::GateArgs;
@@ -20,6 +20,9 @@ pub(crate) fn run(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
     let run = match side::read(&args.run, streams) {
         Err(failure @ Failure::Report(ReportError::NoRecords { .. })) => {
             let _ = write!(streams.err, "{}", failure.render());
+            let run = args.run.file_name().unwrap_or_default().to_string_lossy();
+            let report = GateReport::of_nothing(&baseline, &run);
+            deliver(args.out.as_deref(), streams, |out| write_gate(&report, format, out))?;
             return Ok(Exit::Inconclusive);
         }
         run => run?,

@@ -153,9 +153,9 @@ fn what_is_run_for_a_name_can_be_replaced_by_weights_or_by_anything() {
     assert_eq!(subjects("sdxl-vae"), ["sdxl-vae=weights/sdxl"]);
     assert_eq!(subjects("svg+dinov3"), ["recon:made"]);
     assert_eq!(subjects("sd-vae")[0], "sd-vae-mse=b.safetensors");
-    plan.replace(&["uae-dinov2-b=u".to_owned()]).unwrap();
+    plan.replace(&["rae-dinov2-b=u".to_owned()]).unwrap();
     let drawn = plan.parts.iter().find_map(|part| part.drawn.as_ref()).unwrap();
-    assert_eq!(drawn.decoder, "uae-dinov2-b=u", "the decoder of samples too");
+    assert_eq!(drawn.decoder, "rae-dinov2-b=u", "the decoder of samples too");
 }
 
 #[test]

@@ -1,20 +1,29 @@
 //! `JUnit` XML, as Jenkins, GitLab and others read it.
 
 use super::output::{sentence, summary};
-use super::{GateReport, GateRow, Status};
+use super::{Decision, GateReport, GateRow, Status};
 use crate::compare::{metric_text, subject_text};
 
 /// A test suite with a case for each number: a regression is a failure, what is not shown an error.
 pub(super) fn xml(report: &GateReport) -> String {
     let count = |status| report.rows.iter().filter(|row| row.status == status).count();
     let cases: String = report.rows.iter().map(case).collect();
+    // A suite without a case would be taken for one that passes.
+    let (nothing, more) = match report.decision() {
+        Decision::Nothing => (
+            "<testcase classname=\"prismbench gate\" name=\"a number to compare\"><error \
+             message=\"nothing compared\"/></testcase>\n",
+            1,
+        ),
+        _ => ("", 0),
+    };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"prismbench gate\" \
-         tests=\"{}\" failures=\"{}\" errors=\"{}\">\n{cases}<system-out>{}</system-out>\n</testsuite>\n\
+         tests=\"{}\" failures=\"{}\" errors=\"{}\">\n{cases}{nothing}<system-out>{}</system-out>\n</testsuite>\n\
          </testsuites>\n",
-        report.rows.len(),
+        report.rows.len() + more,
         count(Status::Regressed),
-        count(Status::Inconclusive),
+        count(Status::Inconclusive) + more,
         escaped(&[vec![summary(report)], report.notes.clone()].concat().join("\n")),
     )
 }

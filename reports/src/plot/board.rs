@@ -36,7 +36,7 @@ fn series(name: String, row: &Row, places: &[f64]) -> Series {
     };
     let mut points: Vec<Point> = row.cells.iter().zip(places).filter_map(point).collect();
     points.sort_by(|a, b| a.x.total_cmp(&b.x));
-    Series { name, points }
+    Series { name, points, steps: Vec::new() }
 }
 
 /// The number that a setting ends in: 0.05 of `low 0.05`, 20 of `k=20`.

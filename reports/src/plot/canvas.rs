@@ -88,6 +88,12 @@ pub(super) fn draw(plot: &Plot) -> Result<String, DrawError> {
                 }
             }
             line(&root, &points, style(number))?;
+            for &step in &series.steps {
+                let heights = chart.y_range();
+                let ends = [heights.start, heights.end].map(|y| chart.backend_coord(&(step, y)));
+                line(&root, &ends, Style { dashes: &[2, 3], ..style(number) })?;
+                word(&root, "◆", (ends[1].0 - 6, ends[1].1))?;
+            }
             points.iter().try_for_each(|&at| mark(&root, at, style(number)))?;
         }
         key(plot, &legend)?;

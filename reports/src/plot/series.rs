@@ -5,6 +5,8 @@ pub struct Series {
     pub name: String,
     /// Its points, from left to right.
     pub points: Vec<Point>,
+    /// Where from left to right its level changes, which is marked.
+    pub steps: Vec<f64>,
 }
 
 /// A point of a curve.
@@ -21,6 +23,9 @@ pub struct Point {
 impl Series {
     /// Says what is wrong with the points, if anything is.
     pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(step) = self.steps.iter().find(|step| !step.is_finite()) {
+            return Err(format!("a step is at {step}, expected a finite number"));
+        }
         for (at, point) in self.points.iter().enumerate() {
             let (low, high) = point.interval.unwrap_or((point.y, point.y));
             if ![point.x, point.y].iter().all(|number| number.is_finite()) {

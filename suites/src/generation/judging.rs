@@ -1,7 +1,7 @@
 use std::io;
 
 use prismbench_core::{MetricDef, Outcome, Protocol, Tokenizer};
-use prismbench_metrics::{FeatureRows, MetricError, RFID};
+use prismbench_metrics::{FLOOR_FID, FeatureRows, GFID, MetricError, RFID};
 
 use super::bounds::Bounds;
 use super::is_bound;
@@ -37,10 +37,17 @@ impl<'a> Judging<'a> {
         if samples.is_empty() {
             return Err(SuiteError::NoSamples);
         }
-        let all = super::GenerationSuite;
-        let metrics: Vec<&'static MetricDef> = crate::Suite::metrics(&all)
+        let asked = |metric: &MetricDef| context.metrics.iter().any(|id| id == metric.id);
+        // Beside each gFID stands what the generator cannot be blamed for, where that can be had.
+        let beside = |metric: &MetricDef| match metric.id {
+            id if id == RFID.id => decoder.is_some(),
+            id if id == FLOOR_FID.id => !matches!(choice, ReferenceChoice::Pictures),
+            _ => false,
+        };
+        let bounded = real.is_some() && asked(&GFID);
+        let metrics: Vec<&'static MetricDef> = crate::Suite::metrics(&super::GenerationSuite)
             .into_iter()
-            .filter(|metric| context.metrics.iter().any(|id| id == metric.id))
+            .filter(|metric| asked(metric) || bounded && beside(metric))
             .collect();
         let mut spaces: Vec<Space<'a>> = Vec::new();
         for kind in NetworkKind::SPACES {
