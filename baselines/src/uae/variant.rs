@@ -153,6 +153,7 @@ mod tests {
     fn the_models_have_the_numbers_of_their_rows() {
         let variants = [
             (dinov2(Generation::Cosine), 12),
+            (dinov2(Generation::Cosine), 12),
             (transformers(SIGLIP2_B, 256), 12),
             (transformers(CLIP_L, 224), 24),
             (dinov2(Generation::Rings), 12),
