@@ -15,6 +15,8 @@ const fn cost(
 const MACS: (Unit, Better) = (Unit::GigaMac, Better::Lower);
 const FLOPS: (Unit, Better) = (Unit::GigaFlop, Better::Lower);
 const COUNT: (Unit, Better) = (Unit::Parameters, Better::Lower);
+const REST: (Unit, Better) = (Unit::GigaFlop, Better::Lower);
+const INTENSITY: (Unit, Better) = (Unit::FlopPerByte, Better::Neither);
 const RATE: (Unit, Better) = (Unit::ImagesPerSecond, Better::Higher);
 const TIME: (Unit, Better) = (Unit::Millisecond, Better::Lower);
 const SHARE: (Unit, Better) = (Unit::One, Better::Higher);
@@ -23,6 +25,15 @@ const OF_ENCODER: &str = "operations of the encoder for one image, counted by wa
     whatever computes them (Winograd's products count as the convolution); the protocol's `macs` says what \
     counts, and the unit is GFLOP where two are counted for a product";
 const OF_DECODER: &str = "operations of the decoder for one image, counted as those of the encoder";
+const SPLIT_OF: &str = "multiply-accumulates for one image by what they belong to, a row each (`setting`): `convolution`, `linear` \
+    and `attention` (queries with keys, parts with values), which together are the dialect `mac`, whatever \
+    the protocol's `macs` says";
+const REST_OF: &str = "operations for one image that no dialect of `macs` counts, each once: norms, activations, softmax, sums, \
+    resizes";
+const INTENSITY_OF: &str = "arithmetic intensity: floating-point operations, 2 for each multiply-accumulate of the dialect `mac`, \
+    for each byte that is moved at least, which is each weight once for a batch and each value of a map once \
+    for each layer that reads or writes it, in the protocol's `element-type`; of one image, and of a batch \
+    of 256 in a row beside";
 const RATE_OF: &str = "images a second at the batch size that gives most: the batch by the median time of a call (`timing` = \
     `sweep`), or all images by the time of all calls (`timm`); no reading of pictures, no metrics. A \
     row for each batch size beside. The interval is that of the median, by order statistics";
@@ -43,6 +54,31 @@ pub const ENCODER_FLOPS: MetricDef = cost("encoder-macs", "encoder", FLOPS, OF_E
 pub const DECODER_MACS: MetricDef = cost("decoder-macs", "decoder", MACS, OF_DECODER);
 /// The same in floating-point operations, by the dialects that count those.
 pub const DECODER_FLOPS: MetricDef = cost("decoder-macs", "decoder", FLOPS, OF_DECODER);
+
+/// Multiply-accumulates of the encoder's convolutions, linear layers and attention.
+pub const ENCODER_MACS_SPLIT: MetricDef =
+    cost("encoder-macs-split", "encoder split", MACS, SPLIT_OF);
+/// Those of the decoder's.
+pub const DECODER_MACS_SPLIT: MetricDef =
+    cost("decoder-macs-split", "decoder split", MACS, SPLIT_OF);
+/// Operations of the encoder that are no products.
+pub const ENCODER_REST: MetricDef = cost("encoder-rest", "encoder rest", REST, REST_OF);
+/// Those of the decoder.
+pub const DECODER_REST: MetricDef = cost("decoder-rest", "decoder rest", REST, REST_OF);
+/// Multiply-accumulates of what makes one vector of an encoder's tokens.
+pub const HEAD_MACS: MetricDef = cost(
+    "head-macs",
+    "head",
+    MACS,
+    "multiply-accumulates for one image of the head that makes one vector of the encoder's tokens, in the \
+        dialect `mac`: no part of `encode` nor of the encoder's counts, and run for features only",
+);
+/// Operations of the encoder by the bytes that it moves.
+pub const ENCODER_INTENSITY: MetricDef =
+    cost("encoder-intensity", "encoder intensity", INTENSITY, INTENSITY_OF);
+/// Those of the decoder.
+pub const DECODER_INTENSITY: MetricDef =
+    cost("decoder-intensity", "decoder intensity", INTENSITY, INTENSITY_OF);
 
 /// Learned numbers.
 pub const PARAMETERS: MetricDef = cost(
@@ -166,6 +202,27 @@ pub fn is_timed(metric: &str) -> bool {
     timed.iter().any(|end| metric.ends_with(end)) || single.contains(&metric)
 }
 
+/// Whether a metric is a count of the network's shapes, which every run gives again to the digit: by its
+/// id without version.
+#[must_use]
+pub fn is_counted(metric: &str) -> bool {
+    let counts = [
+        ENCODER_MACS,
+        DECODER_MACS,
+        ENCODER_MACS_SPLIT,
+        DECODER_MACS_SPLIT,
+        ENCODER_REST,
+        DECODER_REST,
+        HEAD_MACS,
+        ENCODER_INTENSITY,
+        DECODER_INTENSITY,
+        PARAMETERS,
+        ENCODER_PARAMETERS,
+        DECODER_PARAMETERS,
+    ];
+    counts.iter().any(|count| count.id == metric)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,8 +245,10 @@ mod tests {
             &MATRIX_PEAK,
         ];
         assert!(timed.iter().all(|metric| is_timed(metric.id)));
-        let counted = [&ENCODER_MACS, &DECODER_FLOPS, &PARAMETERS, &ENCODER_PARAMETERS];
+        let counted = [&ENCODER_MACS, &DECODER_FLOPS, &PARAMETERS, &ENCODER_REST, &HEAD_MACS];
         assert!(!counted.iter().any(|metric| is_timed(metric.id)));
+        assert!(counted.iter().all(|metric| is_counted(metric.id)));
+        assert!(!timed.iter().any(|metric| is_counted(metric.id)));
         assert!(!["psnr", "bpp", "latent-floats", "t2i-r1"].into_iter().any(is_timed));
     }
 }

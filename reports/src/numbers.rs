@@ -9,7 +9,9 @@ pub(crate) fn number(unit: Unit, value: f64) -> String {
         return format!("{value:.3e}");
     }
     let digits = match unit {
-        Unit::Decibel | Unit::GigaFlop | Unit::GigaMac => format!("{value:.2}"),
+        Unit::Decibel | Unit::GigaFlop | Unit::GigaMac | Unit::FlopPerByte => {
+            format!("{value:.2}")
+        }
         Unit::Millisecond | Unit::ImagesPerSecond => timed(value, 2),
         Unit::GigaFlopPerSecond | Unit::GigabytePerSecond => timed(value, 1),
         Unit::Mebibyte | Unit::Parameters => thousands(&format!("{value:.0}")),

@@ -40,6 +40,8 @@ fn whatever_is_listed_can_be_explained() {
         ("kid", &["There is no interval", "kid-subset", "tf1"]),
         ("precision", &["There is no interval", "exact", "adm-fp16", "tf1"]),
         ("coverage", &["There is no interval", "tf1"]),
+        ("encoder-macs-split", &["There is no interval", "`attention`", "the dialect `mac`"]),
+        ("decoder-intensity", &["There is no interval", "for each byte", "`element-type`"]),
     ] {
         let text = prismbench(&["explain", name]).expect(Exit::Done).text();
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");

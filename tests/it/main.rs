@@ -25,4 +25,5 @@ mod run_folder;
 mod saved_arrays;
 mod shards;
 mod tables;
+mod throughput;
 mod understanding;

@@ -40,8 +40,13 @@ fn costs_what_is_published(id: &'static str, table: [(usize, &str, &str); 2]) {
         assert_eq!(parameters, vae.spec().parameters);
     }
     for side in [64, 128] {
-        let found = halves(&vae.cost(side, side).unwrap()).map(|half| parts(&half));
-        assert_eq!(found, fvcore(id, side), "{id} at {side}");
+        let halves = halves(&vae.cost(side, side).unwrap());
+        let golden = fvcore(id, side);
+        assert_eq!(halves.map(|half| parts(&half)), golden, "{id} at {side}");
+        for (half, [_, kinds @ ..]) in halves.iter().zip(golden) {
+            assert_eq!(half.products().map(|(_, count)| count), kinds);
+            assert_eq!(kinds.iter().sum::<u64>(), MacDialect::Mac.of_encoder(half));
+        }
     }
     assert!(matches!(vae.cost(250, 256), Err(TokenizerError::Shape { .. })));
 }

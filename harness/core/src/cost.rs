@@ -90,6 +90,12 @@ impl StageCost {
         self.macs_without_attention() + self.attention
     }
 
+    /// The multiply-accumulates by what they belong to; together they are [`macs`](Self::macs).
+    #[must_use]
+    pub fn products(&self) -> [(&'static str, u64); 3] {
+        [("convolution", self.convolution), ("linear", self.linear), ("attention", self.attention)]
+    }
+
     /// Multiply-accumulates of convolutions and linear layers.
     #[must_use]
     pub fn macs_without_attention(&self) -> u64 {
@@ -172,6 +178,13 @@ mod tests {
         assert_eq!(both(MacDialect::MacLinear), (120, 120));
         assert_eq!(both(MacDialect::Flop), (246, 246));
         assert_eq!(both(MacDialect::Uae), (240, 246));
+    }
+
+    #[test]
+    fn products_by_kind_are_all_products() {
+        let products = STAGE.products();
+        assert_eq!(products, [("convolution", 100), ("linear", 20), ("attention", 3)]);
+        assert_eq!(products.map(|(_, count)| count).iter().sum::<u64>(), STAGE.macs());
     }
 
     #[test]

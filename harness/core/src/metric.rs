@@ -71,6 +71,9 @@ pub enum Unit {
     /// Billions of multiply-accumulates.
     #[serde(rename = "GMAC")]
     GigaMac,
+    /// Floating-point operations for a byte that is moved.
+    #[serde(rename = "FLOP/B")]
+    FlopPerByte,
     /// Billions of floating-point operations in a second.
     #[serde(rename = "GFLOP/s")]
     GigaFlopPerSecond,
@@ -93,13 +96,14 @@ pub enum Unit {
 
 impl Unit {
     /// Every unit.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Decibel,
         Self::One,
         Self::FloatsPerImage,
         Self::BitsPerPixel,
         Self::GigaFlop,
         Self::GigaMac,
+        Self::FlopPerByte,
         Self::GigaFlopPerSecond,
         Self::GigabytePerSecond,
         Self::ImagesPerSecond,
@@ -118,6 +122,7 @@ impl Unit {
             Self::BitsPerPixel => "bit/pixel",
             Self::GigaFlop => "GFLOP",
             Self::GigaMac => "GMAC",
+            Self::FlopPerByte => "FLOP/B",
             Self::GigaFlopPerSecond => "GFLOP/s",
             Self::GigabytePerSecond => "GB/s",
             Self::ImagesPerSecond => "images/s",

@@ -5,10 +5,7 @@ use prismbench_core::{
     Choice, Dinov2Resize, InceptionResize, InceptionScoreDialect, LpipsTrunk, MacDialect,
     MsSsimDialect, PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
 };
-use prismbench_metrics::{
-    DECODER_MACS, DECODER_PARAMETERS, ENCODER_MACS, ENCODER_PARAMETERS, FD_DINOV2, FD_RANDOM,
-    FLOOR_FID, GFID, PARAMETERS, RFID, SFID, is_timed,
-};
+use prismbench_metrics::{FD_DINOV2, FD_RANDOM, FLOOR_FID, GFID, RFID, SFID, is_counted, is_timed};
 use prismbench_suites::{NetworkKind, suites};
 
 use crate::cli::ExplainArgs;
@@ -91,15 +88,12 @@ fn metric(name: &str) -> Option<String> {
 
 /// How the interval of a metric comes about.
 fn interval(metric: &str) -> &'static str {
-    let counts = [ENCODER_MACS, DECODER_MACS, PARAMETERS, ENCODER_PARAMETERS, DECODER_PARAMETERS];
     match NetworkKind::of(metric) {
         None if metric.ends_with("-rate") || metric.ends_with("-latency") => {
             "The interval is that of the median call at 95 %, between order statistics; under timm's \
              convention there is none."
         }
-        None if is_timed(metric) || counts.iter().any(|count| count.id == metric) => {
-            "There is no interval."
-        }
+        None if is_timed(metric) || is_counted(metric) => "There is no interval.",
         None | Some(NetworkKind::Lpips) => {
             "The interval is the 95 % percentile bootstrap over images, 1,000 resamples."
         }

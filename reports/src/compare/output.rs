@@ -179,6 +179,7 @@ pub(crate) fn gain_text(unit: Unit, gain: Option<f64>, interval: Option<Interval
         Unit::Decibel
         | Unit::GigaFlop
         | Unit::GigaMac
+        | Unit::FlopPerByte
         | Unit::Millisecond
         | Unit::ImagesPerSecond => 3,
         Unit::GigaFlopPerSecond | Unit::GigabytePerSecond => 2,

@@ -7,11 +7,10 @@ use prismbench_core::{
 };
 use prismbench_metrics::{
     COPY_BANDWIDTH, DECODE_DEVICE_TIME, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE,
-    DECODE_ROOFLINE, DECODER_FLOPS, DECODER_MACS, DECODER_PARAMETERS, ENCODE_DEVICE_TIME,
-    ENCODE_LATENCY, ENCODE_LATENCY_P95, ENCODE_RATE, ENCODE_ROOFLINE, ENCODER_FLOPS, ENCODER_MACS,
-    ENCODER_PARAMETERS, FIRST_CALL_TIME, LOAD_TIME, MATRIX_PEAK, PARAMETERS, PEAK_DEVICE_MEMORY,
-    PEAK_HOST_MEMORY, ROUND_TRIP_DEVICE_TIME, ROUND_TRIP_LATENCY, ROUND_TRIP_LATENCY_P95,
-    ROUND_TRIP_RATE, ROUND_TRIP_ROOFLINE,
+    DECODE_ROOFLINE, ENCODE_DEVICE_TIME, ENCODE_LATENCY, ENCODE_LATENCY_P95, ENCODE_RATE,
+    ENCODE_ROOFLINE, FIRST_CALL_TIME, LOAD_TIME, MATRIX_PEAK, PEAK_DEVICE_MEMORY, PEAK_HOST_MEMORY,
+    ROUND_TRIP_DEVICE_TIME, ROUND_TRIP_LATENCY, ROUND_TRIP_LATENCY_P95, ROUND_TRIP_RATE,
+    ROUND_TRIP_ROOFLINE,
 };
 
 use super::inputs::Inputs;
@@ -142,36 +141,7 @@ impl Rows<'_> {
         }
     }
 
-    fn counts(&self, cost: Result<Cost, TokenizerError>, all: &mut Vec<Measurement>) {
-        let dialect = self.inputs.protocol.macs;
-        let (encoder, decoder) = match dialect.is_flop() {
-            true => (&ENCODER_FLOPS, &DECODER_FLOPS),
-            false => (&ENCODER_MACS, &DECODER_MACS),
-        };
-        let giga = |count: u64| value(count as f64 / 1e9);
-        let of_encoder = cost.as_ref().map(|cost| cost.encoder).map_err(outcome);
-        let of_decoder = cost
-            .as_ref()
-            .map_err(outcome)
-            .and_then(|cost| cost.decoder.ok_or_else(|| skipped("it has no decoder")));
-        let operations = [
-            (encoder, of_encoder.as_ref().map(|stage| giga(dialect.of_encoder(stage)))),
-            (decoder, of_decoder.as_ref().map(|stage| giga(dialect.of_decoder(stage)))),
-        ];
-        for (metric, outcome) in operations {
-            let outcome = outcome.unwrap_or_else(Clone::clone);
-            let dialect = dialect.to_string();
-            all.push(Measurement { dialect, ..self.row(metric, outcome) });
-        }
-        let count = |stage: &StageCost| value(stage.parameters as f64);
-        all.push(self.row(&PARAMETERS, value(self.tokenizer.spec().parameters as f64)));
-        let encoder = of_encoder.as_ref().map_or_else(|no| no.clone(), count);
-        all.push(self.row(&ENCODER_PARAMETERS, encoder));
-        let decoder = of_decoder.as_ref().map_or_else(|no| no.clone(), count);
-        all.push(self.row(&DECODER_PARAMETERS, decoder));
-    }
-
-    fn row(&self, metric: &'static MetricDef, outcome: Outcome) -> Measurement {
+    pub(super) fn row(&self, metric: &'static MetricDef, outcome: Outcome) -> Measurement {
         Measurement {
             metric,
             dialect: String::new(),
@@ -218,10 +188,10 @@ fn stage(cost: &Cost, kind: Kind) -> Result<StageCost, Outcome> {
     }
 }
 
-fn value(value: f64) -> Outcome {
+pub(super) fn value(value: f64) -> Outcome {
     Outcome::Ok { value, low: None, high: None }
 }
 
-fn skipped(reason: &str) -> Outcome {
+pub(super) fn skipped(reason: &str) -> Outcome {
     Outcome::Skipped { reason: reason.to_owned() }
 }

@@ -11,7 +11,7 @@ use super::machine::{Machine, Memory};
 use super::times::Times;
 
 /// The largest batch.
-const LARGEST: usize = 256;
+pub(super) const LARGEST: usize = 256;
 /// A doubling that gives less than this factor is the last.
 const WORTH: f64 = 1.05;
 /// Part of what is available that a batch may take.

@@ -104,8 +104,10 @@ impl Tokenizer for Fake {
 
     fn cost(&self, height: usize, width: usize) -> Result<Cost, TokenizerError> {
         let linear = (height * width) as u64;
+        let (convolution, rest, weights, values) = (0, 3000, 4, 12);
+        let (parameters, attention) = (5, linear);
         let encoder =
-            StageCost { parameters: 5, linear, attention: linear, ..StageCost::default() };
+            StageCost { parameters, convolution, linear, attention, rest, weights, values };
         let decoder = self.has_decoder.then_some(StageCost { parameters: 2, ..encoder });
         Ok(Cost { encoder, decoder, head: None })
     }
@@ -341,11 +343,39 @@ fn what_is_counted_is_told_in_the_dialect_of_the_protocol() {
 }
 
 #[test]
+fn what_is_counted_is_told_by_its_parts() {
+    for dialect in ["mac", "uae"] {
+        let report = report((1, 1 << 40, true), &[("macs", dialect)]).unwrap();
+        for half in ["encoder", "decoder"] {
+            let split = rows(&report, &format!("{half}-macs-split"));
+            let expected = [("convolution", 0.0), ("linear", 64.0), ("attention", 64.0)];
+            assert_eq!(split.len(), expected.len());
+            for (row, (setting, count)) in split.iter().zip(expected) {
+                assert_eq!((row.dialect.as_str(), row.setting.as_str()), ("mac", setting));
+                assert!((number(row) * 1e9 - count).abs() < 1e-6, "{row:?}");
+            }
+            assert!((number(rows(&report, &format!("{half}-rest"))[0]) - 3e-6).abs() < 1e-15);
+            let intensity = rows(&report, &format!("{half}-intensity"));
+            let [one, largest] = intensity[..] else { panic!("{intensity:?}") };
+            assert_eq!((one.setting.as_str(), largest.setting.as_str()), ("", "batch 256"));
+            // 2 for each of 128 products; 4 bytes for each of 4 weights and 12 values.
+            assert!((number(one) - 256.0 / 64.0).abs() < 1e-12);
+            let bytes = 4.0 * f64::from(4 + 256 * 12);
+            assert!((number(largest) - 256.0 * 256.0 / bytes).abs() < 1e-12);
+        }
+        let head = rows(&report, "head-macs")[0];
+        assert!(matches!(head.outcome, Outcome::Skipped { .. }), "{head:?}");
+    }
+}
+
+#[test]
 fn an_encoder_alone_has_no_decode_and_no_round_trip() {
     let report = report((1, 1 << 40, false), &[]).unwrap();
     assert!(rows(&report, "encode-rate")[0].outcome.value().is_some());
-    for id in ["decode-rate", "round-trip-latency", "decode-roofline", "decoder-macs"] {
-        let row = rows(&report, id)[0];
+    let costs = ["decoder-macs", "decoder-macs-split", "decoder-rest", "decoder-intensity"];
+    for id in ["decode-rate", "round-trip-latency", "decode-roofline"].iter().chain(&costs) {
+        let found = rows(&report, id);
+        let [row] = found[..] else { panic!("{id}: {found:?}") };
         assert!(matches!(row.outcome, Outcome::Skipped { .. }), "{id}: {row:?}");
     }
 }
