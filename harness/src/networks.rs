@@ -2,13 +2,16 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use prismbench_baselines::{Hub, Instrument, OpenError, OpenOptions};
-use prismbench_core::{Choice, JointSpace, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
+use prismbench_core::{Choice, Crop, JointSpace, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
 use prismbench_kernels::nn::Arithmetic;
-use prismbench_metrics::{FeatureNetwork, Inception, Lpips, LpipsHead, RandomFilters};
+use prismbench_metrics::{
+    FeatureNetwork, Inception, Lpips, LpipsHead, NetworkCost, NetworkError, RandomFilters,
+};
 use prismbench_suites::{EncoderRule, EncoderSpace, Lent, NetworkKind, Networks};
 
 use crate::error::Failure;
 use crate::plan::Plan;
+use crate::provenance::NetworkCount;
 
 /// Names of weights that `--weights NAME=FILE` and a plan's table `[weights]` know.
 pub(crate) const NAMES: [&str; 10] = [
@@ -149,9 +152,37 @@ pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
         }
     }
     if let Lent::Ready(network) = &networks.lpips {
-        all.push((format!("lpips-{}", network.trunk().id()), network.weights().to_vec()));
+        all.push((lpips_id(network), network.weights().to_vec()));
     }
     all
+}
+
+/// What the networks do with one picture as the protocol crops it, for the run's provenance. Left out are those
+/// whose input is the picture where `crop = "none"` leaves pictures their sizes, and those that it is too small
+/// for.
+pub(crate) fn counts(networks: &Networks, protocol: &Protocol) -> Vec<NetworkCount> {
+    let cropped = (protocol.crop != Crop::None).then_some(protocol.size);
+    let counted =
+        |network: &str, side, cost: &dyn Fn(usize) -> Result<NetworkCost, NetworkError>| {
+            let side: usize = side?;
+            Some(NetworkCount::new(network.to_owned(), side, cost(side).ok()?))
+        };
+    let mut all = Vec::new();
+    for space in [&networks.inception, &networks.dinov2, &networks.clip, &networks.random] {
+        if let Lent::Ready(network) = space {
+            let side = network.input_side().or(cropped);
+            all.extend(counted(network.id(), side, &|side| network.cost(side, side)));
+        }
+    }
+    if let Lent::Ready(network) = &networks.lpips {
+        all.extend(counted(&lpips_id(network), cropped, &|side| network.cost(side, side)));
+    }
+    all
+}
+
+/// How provenance names a network of LPIPS.
+fn lpips_id(network: &Lpips) -> String {
+    format!("lpips-{}", network.trunk().id())
 }
 
 fn missing<T: ?Sized>(plan: &Plan, kind: NetworkKind, name: &str) -> Result<Lent<T>, Failure> {

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prismbench_core::Concern;
+use prismbench_kernels::nn::Work;
+use prismbench_metrics::NetworkCost;
 use serde::{Deserialize, Serialize};
 
 use crate::device::GpuInUse;
@@ -37,6 +39,9 @@ pub(crate) struct Provenance {
     pub(crate) pictures: Vec<PictureSet>,
     /// Per tokenizer: what its numbers were read from or fitted on, with sha256.
     pub(crate) weights: BTreeMap<String, Vec<WeightFile>>,
+    /// What the networks of the metrics cost, for each size of their input.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) networks: Vec<NetworkCount>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +77,42 @@ pub(crate) struct WeightFile {
     pub(crate) sha256: String,
 }
 
+/// What a metric's network does with one picture, counted from the shapes that run; a distance of two pictures
+/// needs it twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NetworkCount {
+    /// As among the weights.
+    pub(crate) network: String,
+    /// Height and width of its input.
+    pub(crate) input_side: usize,
+    pub(crate) parameters: u64,
+    /// Those of convolutions, linear layers and attention together.
+    pub(crate) multiply_accumulates: u64,
+    pub(crate) convolution: u64,
+    pub(crate) linear: u64,
+    pub(crate) attention: u64,
+    /// Other operations: norms, activations, pooling, sums.
+    pub(crate) rest: u64,
+}
+
+impl NetworkCount {
+    pub(crate) fn new(network: String, input_side: usize, cost: NetworkCost) -> Self {
+        let NetworkCost { parameters, work } = cost;
+        let Work { convolution, linear, attention, rest, .. } = work;
+        let multiply_accumulates = convolution + linear + attention;
+        Self {
+            network,
+            input_side,
+            parameters,
+            multiply_accumulates,
+            convolution,
+            linear,
+            attention,
+            rest,
+        }
+    }
+}
+
 impl From<&prismbench_core::Weights> for WeightFile {
     fn from(weights: &prismbench_core::Weights) -> Self {
         Self { name: weights.name.clone(), sha256: weights.sha256.clone() }
@@ -97,6 +138,7 @@ impl Provenance {
             done_before: 0.0,
             pictures: Vec::new(),
             weights: BTreeMap::new(),
+            networks: Vec::new(),
         }
     }
 

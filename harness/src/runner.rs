@@ -74,6 +74,14 @@ impl Runner<'_, '_> {
             let files = files.iter().map(WeightFile::from).collect();
             self.folder.provenance.weights.insert(network, files);
         }
+        for (protocol, networks) in plan.protocols.iter().zip(networks) {
+            for count in networks::counts(networks, protocol) {
+                let counts = &mut self.folder.provenance.networks;
+                if !counts.contains(&count) {
+                    counts.push(count);
+                }
+            }
+        }
         for name in networks::unused(plan) {
             self.streams.say(&format!("warning: nothing in this plan uses the weights `{name}`"));
         }

@@ -20,6 +20,11 @@ pub trait FeatureNetwork: Send + Sync {
         None
     }
 
+    /// Height and width of its input, whatever the picture; `None` where that is the picture's.
+    fn input_side(&self) -> Option<usize> {
+        None
+    }
+
     /// What it can give.
     fn taps(&self) -> &'static [Tap];
 

@@ -181,6 +181,10 @@ impl FeatureNetwork for Inception {
         Some(("inception", self.resize.id()))
     }
 
+    fn input_side(&self) -> Option<usize> {
+        Some(INCEPTION_SIDE)
+    }
+
     fn taps(&self) -> &'static [Tap] {
         &[
             Tap::Pooled,

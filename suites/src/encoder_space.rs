@@ -97,6 +97,10 @@ impl FeatureNetwork for EncoderSpace {
         }
     }
 
+    fn input_side(&self) -> Option<usize> {
+        Some(self.side())
+    }
+
     fn taps(&self) -> &'static [Tap] {
         &[Tap::Pooled]
     }

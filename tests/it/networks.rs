@@ -245,6 +245,42 @@ fn kept_features_beyond_their_budget_go_and_those_of_use_stay() {
     assert!(told.contains("features") && told.contains("1 entry"), "{told}");
 }
 
+/// What fvcore counts at the inputs' size; LPIPS has the weights of its 1,152 channels beside the trunk.
+#[test]
+fn a_run_tells_what_its_networks_cost() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/cost/fvcore.json");
+    let golden: Vec<Value> = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--data", "synthetic:5:2", "--set", "size=256", "-t", "dct:4"];
+    let metrics = ["-m", "rfid", "-m", "lpips", "-m", "psnr"];
+    run(folder.path(), &[&arguments[..], &metrics].concat()).expect(Exit::Done);
+    let told: Value =
+        serde_json::from_slice(&fs::read(folder.path().join("run/run.json")).unwrap()).unwrap();
+    let networks = told["networks"].as_array().unwrap();
+    assert_eq!(networks.len(), 2);
+    for (network, model, side, channels) in
+        [("inception-2015-12-05", "inception", 299, 0), ("lpips-alex", "lpips-alex", 256, 1152)]
+    {
+        let row = golden.iter().find(|row| row["model"] == model).unwrap();
+        assert_eq!(row["side"], side);
+        let count = |kind: &str| row["encoder"][kind].as_u64().unwrap();
+        let found = networks.iter().find(|found| found["network"] == network).unwrap();
+        assert!(told["weights"][network].is_array(), "{told}");
+        assert_eq!(found["input_side"], side);
+        assert_eq!(found["parameters"], count("parameters") + channels);
+        for kind in ["convolution", "linear", "attention"] {
+            assert_eq!(found[kind], count(kind), "{network}, {kind}");
+        }
+        let all = count("convolution") + count("linear") + count("attention");
+        assert_eq!(found["multiply_accumulates"], all);
+        assert!(found["rest"].as_u64().unwrap() > 0);
+    }
+    let plain = ["--data", "synthetic:5:2", "--set", "size=64", "-t", "dct:4", "-m", "psnr"];
+    run(folder.path(), &[&plain[..], &["--force"]].concat()).expect(Exit::Done);
+    let told = fs::read_to_string(folder.path().join("run/run.json")).unwrap();
+    assert!(!told.contains("multiply_accumulates"), "{told}");
+}
+
 #[test]
 fn a_file_that_is_no_reference_is_told_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
