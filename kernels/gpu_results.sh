@@ -54,7 +54,7 @@ pictures() {
 part "Every kernel against its twin" parity
 part "Pictures on the device against the host" pictures
 part "Kernels: time, share of the copy bandwidth, the CPU's time" \
-  env PRISMBENCH_RECORD_SECONDS=1 cargo bench --quiet -p prismbench-kernels --features cuda --bench cuda
+  env PRISMBENCH_RECORD_SECONDS=1 cargo bench --quiet -p prismbench-kernels --features cuda --bench twins
 part "The program with candle's CUDA backend" cargo build --release -p prismbench --features cuda
 part "What the program sees" "$target/release/prismbench" doctor
 part "Encode and decode, images per second" \

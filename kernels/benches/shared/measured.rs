@@ -58,14 +58,19 @@ impl Peaks {
                 start.elapsed()
             });
         });
-        let (share, of) = match bound {
-            Bound::Operations(operations) => {
-                (operations as f64 / fastest.get() / self.product, "the product's peak")
-            }
-            Bound::Bytes(bytes) => (bytes as f64 / fastest.get() / self.copy, "copying"),
-        };
+        let (share, of) = self.share(bound, fastest.get());
         if share > 0.0 {
             println!("{name}: {:.0} % of {of}", 100.0 * share);
+        }
+    }
+
+    /// The part of a peak that a call of so many seconds reached, and of which.
+    pub(crate) fn share(&self, bound: Bound, seconds: f64) -> (f64, &'static str) {
+        match bound {
+            Bound::Operations(operations) => {
+                (operations as f64 / seconds / self.product, "the product's peak")
+            }
+            Bound::Bytes(bytes) => (bytes as f64 / seconds / self.copy, "copying"),
         }
     }
 }
