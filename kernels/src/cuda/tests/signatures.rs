@@ -1,7 +1,9 @@
 //! Launches against what they launch: the parameters in the sources and in the PTX that NVRTC makes of
 //! them, without a device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use super::super::CudaError;
 use super::super::kernel::{Argument, Kernel, Parameter, Scalar};
@@ -55,6 +57,19 @@ fn parameter(declaration: &str) -> Parameter {
 fn kernels_of(program: Program) -> BTreeMap<&'static str, &'static Kernel> {
     let all = KERNELS.into_iter().filter(|kernel| kernel.program == program);
     all.map(|kernel| (kernel.name, kernel)).collect()
+}
+
+/// What is not among [`PROGRAMS`] would be compiled and checked nowhere here.
+#[test]
+fn every_source_of_the_folder_is_a_program() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cuda");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sources = files.filter(|path| path.extension().is_some_and(|kind| kind == "cu"));
+    let sources: BTreeSet<_> =
+        sources.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let programs: BTreeSet<_> = PROGRAMS.map(|program| program.name().to_owned()).into();
+    assert_eq!(programs.len(), PROGRAMS.len(), "one is there twice");
+    assert_eq!(programs, sources, "`Program` and `PROGRAMS` have a line for each source");
 }
 
 #[test]
