@@ -6,6 +6,8 @@
 #[expect(dead_code, reason = "other tests use other sizes")]
 #[path = "../../baselines/tests/it/generator_weights.rs"]
 mod generator_weights;
+#[path = "../../baselines/tests/it/gone.rs"]
+mod gone;
 #[path = "../../baselines/tests/it/planned.rs"]
 mod planned;
 #[path = "../../tests/oracle/recipe.rs"]
@@ -17,7 +19,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weights::inception;
 
@@ -59,6 +61,45 @@ fn control_c_ends_the_run_with_130_and_the_same_command_goes_on() {
     );
     assert!(folder.path().join("run/plan.toml").is_file());
     assert!(run(folder.path(), "synthetic:1:60").output().unwrap().status.success());
+}
+
+/// The tokenizer is asleep in a child of what was started, and the first signal waits for it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_second_control_c_ends_the_run_at_once_and_all_that_it_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = folder.path().join("processes");
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines/tests/it/exec_child.py");
+    let (note, out) = (noted.display(), folder.path().join("run"));
+    let tokenizer =
+        format!("exec:sh -c \"echo $$ >'{note}'; python3 -B '{program}' slow '{note}'; exit\"");
+    let mut child = Command::new(PROGRAM)
+        .args(["run", "--data", "synthetic:1:6", "-t", &tokenizer, "--progress", "none", "--out"])
+        .arg(out)
+        .spawn()
+        .unwrap();
+    // The shell's, Python's, and Python's again when it has the first block.
+    let processes = loop {
+        let noted = fs::read_to_string(&noted).unwrap_or_default();
+        if noted.ends_with('\n') && noted.lines().count() == 3 {
+            break noted;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be interrupted");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let id = child.id().to_string();
+    let interrupt =
+        || assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    interrupt();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "the block at hand is not done");
+    assert!(processes.lines().all(gone::is_running), "{processes}");
+    let start = Instant::now();
+    interrupt();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // Far less than the hour that the tokenizer would take.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(processes.lines().all(gone::is_gone), "{processes}");
 }
 
 #[test]

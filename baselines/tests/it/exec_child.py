@@ -60,6 +60,9 @@ def array(shape, values):
 def encode(images, request):
     if mode == "hang":
         forever()
+    if mode == "slow":
+        note(arguments[0])
+        forever()
     if mode == "exit":
         os._exit(3)
     if mode == "kill":

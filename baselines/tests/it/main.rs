@@ -13,6 +13,7 @@ mod generated;
 mod generator_weights;
 mod generators;
 mod golden;
+mod gone;
 mod half;
 #[path = "../../../tests/oracle/hashed.rs"]
 mod hashed;

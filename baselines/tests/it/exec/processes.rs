@@ -8,29 +8,11 @@ use std::time::{Duration, Instant};
 use prismbench_core::Encoding;
 
 use super::{BRIEF, ready, try_open};
+use crate::gone::{is_gone, is_running};
 use crate::{pictures, round_trip};
 
 /// Names the file in which a program notes the number of its process.
 const NOTE: &str = "PRISMBENCH_TEST_NOTE";
-
-/// Whether a process is there; one that has ended and was not reaped counts as there.
-fn is_running(process: &str) -> bool {
-    Path::new("/proc").join(process).exists()
-}
-
-/// Waits until a process that its new parent has to reap is gone.
-fn is_gone(process: &str) -> bool {
-    let start = Instant::now();
-    while is_running(process) && start.elapsed() < Duration::from_secs(20) {
-        let state = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        if state.contains(") Z ") {
-            // It has ended; in a container nobody may reap what has lost its parent.
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    !is_running(process)
-}
 
 #[test]
 #[cfg(target_os = "linux")]
