@@ -49,8 +49,10 @@ pub(crate) struct Provenance {
 pub(crate) enum Status {
     /// Being written, or killed while it was.
     Running,
-    /// Stopped by the user or by an error; the same command goes on.
+    /// Stopped by the user; the same command goes on.
     Stopped,
+    /// Ended by an error, or with something that failed; the same command tries it again.
+    Failed,
     /// Everything in the plan has its records.
     Complete,
 }

@@ -54,7 +54,7 @@ enum State {
     Running,
     /// Interrupted or killed; the same command goes on.
     Stopped,
-    /// It has ended, and something failed; the same command tries it again.
+    /// Ended by an error, or with something that failed; the same command tries it again.
     Failed,
     Complete,
 }
@@ -95,57 +95,51 @@ impl Part {
     fn of(folder: &Path) -> Self {
         let provenance = fs::read_to_string(folder.join("run.json")).ok();
         let provenance = provenance.and_then(|text| serde_json::from_str::<Provenance>(&text).ok());
-        let measured = Measured::of(&folder.join(PARTS), provenance.as_ref());
+        let measured = share_measured(&folder.join(PARTS), provenance.as_ref());
         let is_running = run_folder::is_locked(folder);
         let state = match provenance.as_ref().map(|provenance| provenance.status) {
             Some(Status::Complete) => State::Complete,
             _ if is_running => State::Running,
             None => State::Waiting,
-            Some(Status::Stopped) if measured.has_failed => State::Failed,
+            Some(Status::Failed) => State::Failed,
             Some(Status::Stopped | Status::Running) => State::Stopped,
         };
-        let done = if state == State::Complete { 1.0 } else { measured.share };
+        let done = if state == State::Complete { 1.0 } else { measured };
         let left = |provenance: &Provenance| {
-            let elapsed = now().saturating_sub(provenance.started_unix) as f64;
-            let here = done - provenance.done_before;
-            (here > 0.0).then(|| (elapsed * (1.0 - done) / here) as u64)
+            let elapsed = now().saturating_sub(provenance.started_unix);
+            seconds_left(elapsed, (provenance.done_before, done))
         };
         let running = provenance.as_ref().filter(|_| state == State::Running);
         Self { state, done, seconds_left: running.and_then(left) }
     }
 }
 
-/// What the journals of a folder hold together.
-#[derive(Default)]
-struct Measured {
-    share: f64,
-    has_failed: bool,
+/// Until all is done, of what a process has done in these seconds: from one share to another.
+fn seconds_left(elapsed: u64, (before, done): (f64, f64)) -> Option<u64> {
+    let here = done - before;
+    (here > 0.0).then(|| (elapsed as f64 * (1.0 - done) / here) as u64)
 }
 
-impl Measured {
-    fn of(parts: &Path, provenance: Option<&Provenance>) -> Self {
-        let journals = journals(parts);
-        let has_failed = journals.iter().any(|journal| journal.has_failed);
-        let (finished, passes) =
-            provenance.map_or((0, 0), |found| (found.passes_done, found.passes));
-        let sum = |of: fn(&JournalProgress) -> u64| journals.iter().map(of).sum::<u64>() as f64;
-        let (done, total) = (sum(|journal| journal.done), sum(|journal| journal.total));
-        // Passes whose journals are gone, and those that have none yet, are taken to be as long as the
-        // others.
-        let mean = if total > 0.0 { total / journals.len() as f64 } else { 1.0 };
-        let whole = journals.iter().filter(|journal| journal.is_whole).count() as u64;
-        let gone = finished.saturating_sub(whole) as f64 * mean;
-        let seen = finished.max(whole) + journals.len() as u64 - whole;
-        let ahead = passes.saturating_sub(seen) as f64 * mean;
-        let all = total + gone + ahead;
-        let share = if all > 0.0 { (done + gone) / all } else { 0.0 };
-        Self { share, has_failed }
-    }
+/// Of what the journals of a folder hold together.
+fn share_measured(parts: &Path, provenance: Option<&Provenance>) -> f64 {
+    let journals = journals(parts);
+    let (finished, passes) = provenance.map_or((0, 0), |found| (found.passes_done, found.passes));
+    let sum = |of: fn(&JournalProgress) -> u64| journals.iter().map(of).sum::<u64>() as f64;
+    let (done, total) = (sum(|journal| journal.done), sum(|journal| journal.total));
+    // Passes whose journals are gone, and those that have none yet, are taken to be as long as the
+    // others.
+    let mean = if total > 0.0 { total / journals.len() as f64 } else { 1.0 };
+    let whole = journals.iter().filter(|journal| journal.is_whole).count() as u64;
+    let gone = finished.saturating_sub(whole) as f64 * mean;
+    let seen = finished.max(whole) + journals.len() as u64 - whole;
+    let ahead = passes.saturating_sub(seen) as f64 * mean;
+    let all = total + gone + ahead;
+    if all > 0.0 { (done + gone) / all } else { 0.0 }
 }
 
 /// The share of a run's or shard's pictures that an earlier process has measured.
 pub(crate) fn share_done(folder: &Path, provenance: &Provenance) -> f64 {
-    Measured::of(&folder.join(PARTS), Some(provenance)).share
+    share_measured(&folder.join(PARTS), Some(provenance))
 }
 
 fn journals(parts: &Path) -> Vec<JournalProgress> {
@@ -199,5 +193,44 @@ impl fmt::Display for Part {
             Some(left) => write!(f, ", about {} left", HumanDuration(Duration::from_secs(left))),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_at_the_pace_of_this_process_alone() {
+        assert_eq!(seconds_left(100, (0.0, 0.25)), Some(300));
+        // An earlier process has measured the first half, in whatever time.
+        assert_eq!(seconds_left(100, (0.5, 0.75)), Some(100));
+        assert_eq!(seconds_left(100, (0.5, 1.0)), Some(0));
+        // Nothing is known before the first block is measured.
+        assert_eq!(seconds_left(100, (0.0, 0.0)), None);
+        assert_eq!(seconds_left(100, (0.5, 0.5)), None);
+        let part = Part { state: State::Running, done: 0.258, seconds_left: Some(300) };
+        assert_eq!(part.to_string(), "running, 25 %, about 5 minutes left");
+    }
+
+    #[test]
+    fn what_failed_is_told_from_what_was_stopped_killed_or_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = |status| {
+            let mut run = Provenance::new("a-run".to_owned(), 1);
+            run.end(status);
+            fs::write(folder.path().join("run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
+            Part::of(folder.path()).state
+        };
+        assert_eq!(Part::of(folder.path()).state, State::Waiting);
+        assert_eq!(state(Status::Failed), State::Failed);
+        assert_eq!(state(Status::Stopped), State::Stopped);
+        assert_eq!(state(Status::Complete), State::Complete);
+        assert_eq!(state(Status::Running), State::Stopped, "killed");
+        let lock = fs::File::create(folder.path().join("run.lock")).unwrap();
+        lock.lock().unwrap();
+        assert_eq!(state(Status::Running), State::Running);
+        // One that tries again what failed has not noted that yet.
+        assert_eq!(state(Status::Failed), State::Running);
     }
 }

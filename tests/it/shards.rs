@@ -39,12 +39,12 @@ const PLAN: [&str; 26] = [
     "none",
 ];
 
-fn out(folder: &Path) -> String {
+pub(crate) fn out(folder: &Path) -> String {
     folder.join("run").display().to_string()
 }
 
 /// One shard of a plan in `folder/run`.
-fn shard(folder: &Path, plan: &[&str], which: &str, batch: &str) -> Ran {
+pub(crate) fn shard(folder: &Path, plan: &[&str], which: &str, batch: &str) -> Ran {
     let out = out(folder);
     let mut arguments = vec!["run", "--out", &out, "--shard", which, "--batch", batch];
     arguments.extend(plan);
@@ -55,7 +55,7 @@ fn merge(folder: &Path) -> Ran {
     prismbench(&["merge", &out(folder), "--progress", "none"])
 }
 
-fn whole(folder: &Path, plan: &[&str]) -> Vec<Value> {
+pub(crate) fn whole(folder: &Path, plan: &[&str]) -> Vec<Value> {
     let out = out(folder);
     let mut arguments = vec!["run", "--out", &out];
     arguments.extend(plan);
@@ -184,7 +184,7 @@ fn what_cannot_be_divided_is_refused_before_anything_is_measured() {
 }
 
 /// Everything below `arrays`, by its path there.
-fn arrays(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn arrays(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let root = folder.join("run/arrays");
     let mut found = Vec::new();
     for entry in
@@ -323,4 +323,37 @@ fn the_status_names_every_shard_that_has_begun() {
     assert!(ran.err.contains("is being written by another process"), "{}", ran.err);
     let nothing = prismbench(&["status", folder.path().to_str().unwrap()]).expect(Exit::Missing);
     assert!(nothing.err.contains("there is no run in"), "{}", nothing.err);
+}
+
+#[test]
+fn a_shard_that_an_error_ended_is_failed_and_not_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let picture = |number: usize| data.join(format!("{number:02}.png"));
+    // The second shard has the last 4.
+    (0..20).for_each(|number| png(&picture(number), 64, 48));
+    let whole = fs::read(picture(18)).unwrap();
+    fs::write(picture(18), &whole[..whole.len() / 2]).unwrap();
+    let data = data.display().to_string();
+    let plan = ["--data", &data, "-t", "dct:9", "--set", "size=32", "--progress", "none"];
+    shard(folder.path(), &plan, "1/2", "1").expect(Exit::Done);
+    let ran = shard(folder.path(), &plan, "2/2", "1").expect(Exit::Usage);
+    assert!(ran.err.contains("18.png"), "{}", ran.err);
+    let path = out(folder.path());
+    let text = |format: &str, exit| {
+        let ran = prismbench(&["status", &path, "--format", format]).expect(exit);
+        ran.text().replace(&folder.path().display().to_string(), "DIR")
+    };
+    insta::assert_snapshot!(text("text", Exit::Partial), @r"
+    DIR/run: 1 of 2 shards complete, 0 running, 0 stopped, 1 failed, 0 not begun; 0 records
+      shards/1-of-2  complete
+      shards/2-of-2  failed, 50 %
+    ");
+    let json: Value = serde_json::from_str(&text("json", Exit::Partial)).unwrap();
+    let second = &json["shards"][1];
+    assert_eq!((&second["shard"], &second["state"]), (&2.into(), &"failed".into()));
+    // The picture is mended, and the same command ends the shard.
+    fs::write(picture(18), whole).unwrap();
+    shard(folder.path(), &plan, "2/2", "1").expect(Exit::Done);
+    assert!(text("text", Exit::Done).contains("2 of 2 shards complete"));
 }

@@ -140,12 +140,14 @@ pub(crate) fn follow(
         profile.finish()?.iter().for_each(|line| streams.say(line));
     }
     if let Err(failure) = ran {
-        folder.end(Status::Stopped)?;
+        let was_asked = failure.exit() == Exit::Interrupted;
+        // What ended the run is said, even where it cannot be noted: on a disk that is full.
+        let _ = folder.end(if was_asked { Status::Stopped } else { Status::Failed });
         return Err(failure);
     }
     let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
     let is_whole = !failures && !folder.records().iter().any(failed);
-    folder.end(if is_whole { Status::Complete } else { Status::Stopped })?;
+    folder.end(if is_whole { Status::Complete } else { Status::Failed })?;
     trim_cache(plan, &args.cached, streams);
     let records = folder.records().to_vec();
     Ok(Done { anew: records.len() != found, records, failures })

@@ -59,10 +59,6 @@ impl Part {
         self.last.is_some_and(|last| last.is_end())
     }
 
-    pub(super) fn has_failed(&self) -> bool {
-        self.first_failed.is_some()
-    }
-
     /// Notes a block that lies behind the others.
     pub(super) fn push(&mut self, frame: Frame) {
         if frame.has_failed() && self.first_failed.is_none() {

@@ -13,8 +13,6 @@ pub struct JournalProgress {
     pub total: u64,
     /// Whether nothing is missing.
     pub is_whole: bool,
-    /// Whether something failed in a block.
-    pub has_failed: bool,
 }
 
 impl JournalProgress {
@@ -35,11 +33,6 @@ impl JournalProgress {
         let is_whole = part.is_whole();
         let next = part.last.map_or(range.start, |frame| frame.next.clamp(range.start, range.end));
         let total = range.end - range.start;
-        Ok(Self {
-            done: if is_whole { total } else { next - range.start },
-            total,
-            is_whole,
-            has_failed: part.has_failed(),
-        })
+        Ok(Self { done: if is_whole { total } else { next - range.start }, total, is_whole })
     }
 }
