@@ -154,9 +154,14 @@ fn a_file_of_torch_hub_gives_the_same_bits_whatever_lies_beside_it() {
     assert_eq!(features(&path), features(&weights(Instrument::Dinov2L)));
 }
 
-fn program(folder: &Path, arguments: &[&str]) -> Ran {
+/// What `--weights` is told of DINOv2 and of CLIP.
+pub(crate) fn given() -> [String; 2] {
     let of = |name: &str, instrument| format!("{name}={}", weights(instrument).display());
-    let (dinov2, clip) = (of("dinov2", Instrument::Dinov2L), of("clip", Instrument::ClipL336));
+    [of("dinov2", Instrument::Dinov2L), of("clip", Instrument::ClipL336)]
+}
+
+fn program(folder: &Path, arguments: &[&str]) -> Ran {
+    let [dinov2, clip] = given();
     let here = |argument: &&str| argument.replace('@', &format!("{}/", folder.display()));
     let always = ["--cache", "@cache", "--progress", "none", "--set", "size=64"];
     let mut all: Vec<String> = arguments.iter().chain(&always).map(here).collect();

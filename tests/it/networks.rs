@@ -11,8 +11,8 @@ use prismbench_metrics::{Inception, Lpips};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Ran, png, records, run_in};
-use crate::recipe;
+use crate::program::{Ran, png, prismbench, records, run_in};
+use crate::{encoder_spaces, recipe, shards};
 
 const FEW: [&str; 4] = ["--data", "synthetic:5:24", "--set", "size=64"];
 
@@ -83,10 +83,15 @@ pub(crate) fn write(path: &Path, tensors: &Tensors) {
     fs::write(path, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()).unwrap();
 }
 
+/// What `--weights` is told of Inception and of LPIPS.
+fn given() -> [String; 2] {
+    ["inception", "lpips-alex"]
+        .map(|name| format!("{name}={}", weights().join(name).display()) + ".safetensors")
+}
+
 /// `run` in `folder` with the generated weights.
 fn run(folder: &Path, arguments: &[&str]) -> Ran {
-    let of = |name: &str| format!("{name}={}", weights().join(name).display()) + ".safetensors";
-    let (inception, lpips) = (of("inception"), of("lpips-alex"));
+    let [inception, lpips] = given();
     // A cache of its own, so that nobody's weights and features are found.
     let cache = folder.join("cache");
     let cache = cache.to_str().unwrap();
@@ -144,6 +149,39 @@ fn network_metrics_are_the_same_bits_for_any_batch_and_threads_and_exact_for_the
     assert!(coarse["dialect"].as_str().unwrap().starts_with("tf1-"), "{coarse}");
     let kid = of(&expected, "dct:4", "kid");
     assert_eq!(kid["protocol"], "default+kid-subset=10+size=64");
+}
+
+/// Records and saved features of three shards are those of the run in one piece, bit for bit.
+fn shards_are_the_whole(weights: &[String], plan: &[&str]) -> Vec<Value> {
+    let [straight, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let mut plan = [plan, &["--set", "size=64", "-t", "dct:4", "--save", "features"]].concat();
+    plan.extend(["--no-cache", "--progress", "none"]);
+    plan.extend(weights.iter().flat_map(|given| ["--weights", given]));
+    let expected = shards::whole(straight.path(), &plan);
+    assert!(expected.iter().all(|record| record["outcome"] == "ok"), "{expected:?}");
+    for (which, batch) in [("3/3", "5"), ("1/3", "8"), ("2/3", "3")] {
+        shards::shard(parts.path(), &plan, which, batch).expect(Exit::Done);
+    }
+    let run = shards::out(parts.path());
+    prismbench(&["merge", &run, "--no-cache", "--progress", "none"]).expect(Exit::Done);
+    assert_eq!(records(&parts.path().join("run")), expected);
+    let saved = shards::arrays(straight.path());
+    assert!(!saved.is_empty() && shards::arrays(parts.path()) == saved);
+    expected
+}
+
+/// Shards of 16, 16 and one picture, which alone is too few for any distance.
+#[test]
+fn shards_merge_to_the_numbers_and_features_that_inception_and_lpips_give_in_the_whole_run() {
+    let plan = [&ALL[..], &["--data", "synthetic:5:33"]].concat();
+    assert_eq!(shards_are_the_whole(&given(), &plan).len(), METRICS.len());
+}
+
+/// Shards of no, 16 and one picture.
+#[test]
+fn shards_merge_to_the_numbers_and_features_that_dinov2_and_clip_give_in_the_whole_run() {
+    let plan = ["-m", "fd-dinov2", "-m", "cmmd", "--data", "synthetic:5:17"];
+    assert_eq!(shards_are_the_whole(&encoder_spaces::given(), &plan).len(), 2);
 }
 
 #[test]
