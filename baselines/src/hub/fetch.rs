@@ -1,10 +1,13 @@
+use std::fmt::Write;
 use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Component, Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use hf_hub::Cache;
 use prismbench_weights::sha256_of_file;
+use sha1::{Digest, Sha1};
 
 use super::transfer::{Announced, Client, TransferError, point};
 use super::{Hub, MAIN, repository};
@@ -68,9 +71,9 @@ pub enum FetchError {
         path: &'static str,
         /// The repository.
         repository: &'static str,
-        /// Size or sha256 that the hub had announced.
+        /// Size or hash that the hub had announced.
         expected: String,
-        /// Size or sha256 that came.
+        /// Size or hash that came.
         found: String,
     },
     /// The hub could not be reached, or the file not be written.
@@ -112,7 +115,7 @@ impl FetchError {
 
 impl Hub {
     /// Downloads a file into the cache, going on with what an earlier attempt left there, and
-    /// checks its size and, where the hub gives one, its sha256. `progress` is called with bytes
+    /// checks its size and the hash by which the hub announces it. `progress` is called with bytes
     /// done and bytes in all.
     ///
     /// # Errors
@@ -169,13 +172,16 @@ impl Hub {
         if size != announced.size {
             return Err(changed(format!("{} bytes", announced.size), format!("{size} bytes")));
         }
-        // Large files are announced by their sha256, small ones by a git hash of 40 digits.
-        if announced.etag.len() == 64 {
-            let found = sha256_of_file(came).map_err(failed)?;
-            if found != announced.etag {
-                let expected = format!("the sha256 {}", announced.etag);
-                return Err(changed(expected, format!("the sha256 {found}")));
-            }
+        // Large files are announced by their sha256, small ones by what git calls them.
+        let (hash, found) = match announced.etag.len() {
+            64 => ("sha256", sha256_of_file(came)),
+            40 => ("git hash", git_hash(came, size)),
+            _ => return Ok(()),
+        };
+        let found = found.map_err(failed)?;
+        if found != announced.etag {
+            let expected = format!("the {hash} {}", announced.etag);
+            return Err(changed(expected, format!("the {hash} {found}")));
         }
         Ok(())
     }
@@ -204,6 +210,27 @@ pub(super) fn is_within(text: &str) -> bool {
     let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     let has_names = !text.is_empty() && !text.contains(['\\', ':', '?', '#', '%', ' ']);
     has_names && Path::new(text).components().all(is_plain)
+}
+
+/// sha1 of a file as git takes it, behind what the file is and its size; read by pieces, as the hub may
+/// announce a large file so.
+fn git_hash(path: &Path, size: u64) -> io::Result<String> {
+    let mut hash = Sha1::new_with_prefix(format!("blob {size}\0"));
+    let mut file = BufReader::new(File::open(path)?);
+    loop {
+        let piece = file.fill_buf()?;
+        if piece.is_empty() {
+            break;
+        }
+        hash.update(piece);
+        let read = piece.len();
+        file.consume(read);
+    }
+    Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 /// The lock of a file that is being fetched; nothing where another process keeps it.

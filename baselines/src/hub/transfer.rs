@@ -60,7 +60,7 @@ impl TransferError {
 /// What the hub says of a file before it comes.
 #[derive(Debug)]
 pub(super) struct Announced {
-    /// sha256 of a large file, another hash of a small one.
+    /// sha256 of a large file, what git calls it of a small one.
     pub(super) etag: String,
     pub(super) commit: String,
     pub(super) size: u64,

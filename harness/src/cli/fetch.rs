@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::ProgressStyle;
 
-/// Downloads resume where they stopped, and are checked against the sha256 that the hub gives.
+/// Downloads resume where they stopped, and are checked against the hash that the hub gives.
 ///
 /// The cache is the one of Python's huggingface_hub: HF_HUB_CACHE, HF_HOME, HF_ENDPOINT, HF_TOKEN and
 /// HF_HUB_OFFLINE mean what they mean there.
