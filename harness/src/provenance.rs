@@ -132,7 +132,7 @@ impl Provenance {
             threads,
             gpu: None,
             clock_mhz: cpu_field("cpu MHz").and_then(|clock| clock.parse().ok()),
-            command: std::env::args().collect(),
+            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             started_unix: now(),
             finished_unix: None,
             passes: 0,

@@ -86,6 +86,9 @@ impl RunFolder {
                 let remedy = "choose another folder with --out, or replace it with --force";
                 return Err(Failure::Occupied { path: folder.path, remedy });
             }
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::Read { path: folder.path.join(PLAN), source });
+            }
             Err(_) => {
                 // The lock lies in the folder before the plan does: it alone makes no run folder.
                 folder.write(PLAN, plan.text.as_bytes())?;
@@ -107,6 +110,9 @@ impl RunFolder {
         let file = path.join(PLAN);
         match fs::read_to_string(&file) {
             Ok(text) if text == plan.text => {}
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::Read { path: file, source });
+            }
             // Looked at before the plan is looked for again: another shard may write it just now.
             Err(_) if !is_empty(path)? && !file.is_file() => {
                 let remedy = "choose an empty or new folder with --out";
@@ -295,8 +301,10 @@ fn job_of(record: &Record) -> [String; 3] {
 pub(crate) fn named_after(parts: [&str; 3]) -> String {
     let slug = |text: &str| -> String {
         let slug = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-        // A command may be longer than a file's name, and differ from another in its end alone.
-        match text.chars().count() > MAX_SLUG {
+        // A command may be longer than a file's name, and differ from another in its end alone; paths differ in what
+        // is no letter, as `a/b` and `a-b` do.
+        let is_usual = |c: char| c.is_ascii_alphanumeric() || "-:=.+,_@ ".contains(c);
+        match text.chars().count() > MAX_SLUG || !text.chars().all(is_usual) {
             true => {
                 let digest = Sha256::digest(text);
                 let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
@@ -397,4 +405,20 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_look_alike_have_folders_of_their_own() {
+        let name = |dataset: &str| named_after([dataset, "default", "dct:9"]);
+        assert_eq!(name("synthetic:1:9"), "synthetic-1-9.default.dct-9");
+        let long = ["a".repeat(70), "a".repeat(71)];
+        let alike = ["imgs/a", "imgs-a", "imgs a/", "\u{e4}", "\u{f6}", &long[0], &long[1]];
+        for (at, dataset) in alike.iter().enumerate() {
+            assert!(alike[..at].iter().all(|other| name(other) != name(dataset)), "{dataset}");
+        }
+    }
 }

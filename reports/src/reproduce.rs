@@ -9,8 +9,21 @@ pub use output::write_reproduction;
 use prismbench_core::{Outcome, Record, Unit};
 
 /// Metrics whose value moves with the number of samples, so that other numbers say nothing.
-const OF_THEIR_N: [&str; 9] =
-    ["rfid", "sfid", "gfid", "fd-random", "is", "precision", "recall", "density", "coverage"];
+const OF_THEIR_N: [&str; 13] = [
+    "rfid",
+    "sfid",
+    "gfid",
+    "fd-random",
+    "fd-dinov2",
+    "fid-infinity",
+    "floor-fid",
+    "cmmd",
+    "is",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+];
 
 /// A number that somebody printed, and how far ours may lie from it.
 #[derive(Clone, Debug, PartialEq)]

@@ -197,8 +197,10 @@ fn shifted(records: &str, shift: f64) -> String {
         let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
         if record["metric"] == "psnr@1" {
             for key in ["value", "low", "high"] {
-                let number = record[key].as_f64().unwrap();
-                record[key] = (number + shift).into();
+                // Of a picture that is reproduced without error there is none.
+                if let Some(number) = record[key].as_f64() {
+                    record[key] = (number + shift).into();
+                }
             }
         }
         record.to_string() + "\n"
@@ -216,12 +218,12 @@ fn the_committed_baseline_is_of_the_embedded_default() {
     let gated = prismbench(&["gate", text(&run), "--baseline", text(&file)]);
     assert!(gated.text().starts_with("gate: pass · 66 pass"), "{}", gated.text());
     assert_eq!(gated.exit, Exit::Done);
-    // The smallest change is seen, for the better and for the worse.
+    // The smallest change is no pass, for the better or the worse.
     let lines = std::fs::read_to_string(run.join("records.jsonl")).unwrap();
     for shift in [1e-9, -1e-9] {
         let moved = folder.path().join("moved.jsonl");
         std::fs::write(&moved, shifted(&lines, shift)).unwrap();
         let gated = prismbench(&["gate", text(&moved), "--baseline", text(&file)]);
-        assert_eq!(gated.exit, Exit::Regressed, "{}", gated.text());
+        assert_eq!(gated.exit, Exit::Inconclusive, "{}", gated.text());
     }
 }

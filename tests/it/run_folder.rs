@@ -130,3 +130,20 @@ fn two_processes_do_not_share_a_folder() {
       hint: wait for it, or choose another folder with --out
     ");
 }
+
+#[test]
+fn a_plan_that_cannot_be_read_is_named_and_nothing_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    std::fs::create_dir(&run).unwrap();
+    std::fs::write(run.join("plan.toml"), [0xff, 0xfe]).unwrap();
+    std::fs::write(run.join("records.jsonl"), "mine").unwrap();
+    let arguments = ["--data", "synthetic:1:4:32", "--set", "size=32", "-t", "dct:4"];
+    for shard in ["none", "1/2"] {
+        let ran = run_in(folder.path(), &[&arguments[..], &["--shard", shard]].concat());
+        let ran = ran.expect(Exit::Usage);
+        assert!(ran.err.contains("plan.toml"), "{}", ran.err);
+        assert_eq!(std::fs::read(run.join("plan.toml")).unwrap(), [0xff, 0xfe]);
+        assert_eq!(std::fs::read_to_string(run.join("records.jsonl")).unwrap(), "mine");
+    }
+}

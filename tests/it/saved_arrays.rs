@@ -69,3 +69,15 @@ fn a_bit_stream_has_no_latents_to_save_and_the_program_says_so() {
         ran.err
     );
 }
+
+#[test]
+fn tokenizers_that_cannot_do_what_is_asked_for_have_their_records_and_no_arrays() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = ["--data", "synthetic:1:4:32", "--set", "size=32", "-t", "jpeg:75", "-t", "dct:4"];
+    let noise = ["--set", "latent-noise=uniform:0.1", "-m", "psnr", "--save", "reconstructions"];
+    run_in(folder.path(), &[&plan[..], &noise].concat()).expect(Exit::Done);
+    let outcomes = records(&folder.path().join("run")).into_iter();
+    let outcomes: Vec<_> = outcomes.map(|record| record["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["skipped", "skipped"]);
+    assert!(crate::shards::arrays(folder.path()).is_empty());
+}

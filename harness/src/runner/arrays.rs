@@ -55,8 +55,11 @@ impl Runner<'_, '_> {
         let reports = group.iter().zip(&pass.reports);
         for (arrays, (loaded, report)) in arrays.into_iter().zip(reports) {
             let failed = |m: &Measurement| matches!(m.outcome, Outcome::Failed { .. });
-            // Dropped, they leave nothing behind: half an array would be taken for a whole one.
-            if report.measurements.iter().any(failed) {
+            let skipped = |m: &Measurement| matches!(m.outcome, Outcome::Skipped { .. });
+            // Dropped, they leave nothing behind: half an array would be taken for a whole one, and of a tokenizer
+            // that cannot do what is asked for there is none.
+            let of_report = &report.measurements;
+            if of_report.iter().any(failed) || of_report.iter().all(skipped) {
                 continue;
             }
             let wanted = self.plan.save;

@@ -113,7 +113,7 @@ impl Limit {
             "top1" | "top5" | "mean-per-class" => (0.002, 0.0),
             timed if is_timed(timed) => (0.0, 0.1),
             counted if is_counted(counted) => (0.0, 0.0),
-            recall if recall.contains("-r") => (0.002, 0.0),
+            recall if is_recall(recall) => (0.002, 0.0),
             _ => (0.0, 0.01),
         };
         // No second run gives a time again. Medians have intervals, and with these a gate may decide;
@@ -213,7 +213,11 @@ impl Rule {
             Some(slices) => Slicing::of(slices),
             None => limit.slices,
         };
-        let weight = if self.advisory == Some(true) { Weight::Advisory } else { limit.weight };
+        let weight = match self.advisory {
+            Some(true) => Weight::Advisory,
+            Some(false) => Weight::Binding,
+            None => limit.weight,
+        };
         Limit {
             absolute: or_default(self.floor, limit.absolute),
             relative: or_default(self.relative, limit.relative),
@@ -255,6 +259,12 @@ fn glob(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// Recall@k of retrieval.
+fn is_recall(metric: &str) -> bool {
+    let of = ["t2i-r", "i2t-r", "filtered-r"].iter().find_map(|of| metric.strip_prefix(of));
+    of.is_some_and(|k| k.parse::<u32>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use prismbench_core::Outcome;
@@ -275,6 +285,28 @@ mod tests {
             ("a*a", "a", false),
         ] {
             assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_alone_can_be_made_to_decide_and_shares_have_no_floor_of_recalls() {
+        let binding: Rule = toml::from_str("metric = 'load-time'\nadvisory = false").unwrap();
+        let limit = |metric: &str, rules: &[Rule]| {
+            let outcome = Outcome::Ok { value: 1.0, low: None, high: None };
+            let record = Record { metric: metric.to_owned(), ..record("dct:4", "psnr@1", outcome) };
+            limit_for(&record, rules)
+        };
+        assert_eq!(limit("load-time@1", &[]).weight, Weight::Advisory);
+        assert_eq!(limit("load-time@1", &[binding]).weight, Weight::Binding);
+        let floors = |metric: &str| {
+            let limit = limit(metric, &[]);
+            (limit.absolute, limit.relative)
+        };
+        for recall in ["t2i-r5@1", "i2t-r10@1", "filtered-r5@1"] {
+            assert_eq!(floors(recall), (0.002, 0.0), "{recall}");
+        }
+        for share in ["band-response@1", "encode-roofline@1"] {
+            assert_ne!(floors(share), (0.002, 0.0), "{share}");
         }
     }
 
