@@ -472,7 +472,10 @@ fn saved_samples_are_judged_again_to_the_same_bits() {
     let against = "--data synthetic:4:24 -m gfid -m is -m precision";
     let drawn = ["--latents", &latents, "-t", "dct:16", "--save", "samples"];
     let said = judge(folder.path(), &[&drawn[..], &words(against)].concat()).expect(Exit::Done).err;
-    let decoded = numbers(folder.path());
+    let mut decoded = numbers(folder.path());
+    // Pictures that come from elsewhere have no decoder to be blamed.
+    decoded.retain(|(metric, ..)| metric != "rfid@1");
+    assert_eq!(decoded.len(), 3);
     let arrays = fs::read_dir(folder.path().join("run/arrays")).unwrap();
     let saved = arrays.map(|entry| entry.unwrap().path()).next().unwrap().join("samples.npz");
     assert!(said.contains(&format!("saved {}", saved.display())), "{said}");
