@@ -13,7 +13,7 @@ use prismbench_suites::Stage;
 use serde_json::json;
 
 use crate::error::Failure;
-use crate::run_folder::replace;
+use crate::run_folder::{beside, replace};
 use recorder::{Recorder, Span};
 
 /// Stages are recorded while this lives; one at a time in a process.
@@ -38,7 +38,7 @@ impl Profile {
     /// Begins a recording that is to go to a file. An earlier trace may lie there, and nothing else.
     ///
     /// # Errors
-    /// [`ReportError::Exists`] where a file lies there that is no trace.
+    /// [`ReportError::Exists`] where a file lies there that is no trace, [`Failure::Write`] where none can be made.
     pub(crate) fn start(path: &Path) -> Result<Self, Failure> {
         let is_trace = |mut file: File| {
             let mut head = [0; HEAD.len()];
@@ -48,6 +48,8 @@ impl Profile {
         if File::open(&path).is_ok_and(|file| !is_trace(file)) {
             return Err(ReportError::Exists { path }.into());
         }
+        // Said before anything is measured, and not when all is.
+        beside(&path).map_err(|source| Failure::Write { path: path.clone(), source })?;
         Ok(Self { path, _only: Recorder::start() })
     }
 

@@ -92,6 +92,11 @@ fn a_trace_replaces_a_trace_and_nothing_else() {
     assert_eq!(fs::read_to_string(&trace).unwrap(), "{\"mine\": 1}");
     assert!(!folder.path().join("run").exists(), "it is told before anything is made");
     fs::remove_file(&trace).unwrap();
+    // A folder that is not there is told as early.
+    let nowhere = folder.path().join("nowhere");
+    let (code, said) = run(&nowhere, &how);
+    assert!(code == 5 && said.contains("cannot write"), "{code}: {said}");
+    assert!(!nowhere.exists());
     assert_eq!(run(folder.path(), &how).0, 0);
     let first = (fs::read(&trace).unwrap(), stages(folder.path()));
     assert_eq!(run(folder.path(), &[&how[..], &["--force"]].concat()).0, 0);

@@ -164,11 +164,14 @@ fn check(
     Ok(())
 }
 
+/// How names of files begin that are not whole yet.
+pub(crate) const UNFINISHED: &str = ".writing-";
+
 /// A new file in the folder of `path`, removed unless it is kept.
 pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".arrays-");
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         // The library makes files for their owner only; this one is a result like any other, and

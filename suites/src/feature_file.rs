@@ -21,6 +21,7 @@ pub use error::FeatureFileError;
 pub(crate) use kept::{AddError, Item, Kept};
 pub(crate) use origin::Origin;
 
+use crate::arrays::{UNFINISHED, beside};
 use crate::column::Column;
 use crate::spool::Spool;
 use header::{Header, Layer, Layout};
@@ -29,8 +30,6 @@ const FORMAT: &str = "prismbench-features-1";
 /// Longest header that is read: names and a few dozen words.
 const MAX_HEADER: u64 = 1 << 20;
 const DIGEST: usize = 32;
-/// How names of files begin that are not whole yet.
-const WRITING: &str = ".writing-";
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A features file that is open: its rows are read when they are asked for.
@@ -246,8 +245,7 @@ pub(crate) fn write(
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder)?;
     sweep(folder);
-    let file = tempfile::Builder::new().prefix(WRITING).tempfile_in(folder)?;
-    let mut file = BufWriter::new(file);
+    let mut file = BufWriter::new(beside(path)?);
     file.write_all(&(header.len() as u64).to_le_bytes())?;
     file.write_all(&header)?;
     digests.iter().try_for_each(|digest| file.write_all(&digest?))?;
@@ -265,7 +263,7 @@ fn sweep(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let written = entry.metadata().and_then(|facts| facts.modified()).ok();
         let age = written.and_then(|time| time.elapsed().ok()).unwrap_or_default();
-        if entry.file_name().to_string_lossy().starts_with(WRITING) && age > A_DAY {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) && age > A_DAY {
             // It lies there in the worst case: no file that is whole depends on it.
             let _ = std::fs::remove_file(entry.path());
         }

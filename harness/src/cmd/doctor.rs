@@ -3,8 +3,7 @@ use std::io;
 use crate::cli::{DoctorArgs, DoctorFormat};
 use crate::doctor::{Findings, State};
 use crate::error::Failure;
-use crate::{Exit, Streams};
-use crate::{networks, threads};
+use crate::{Exit, Streams, networks, threads};
 
 /// Looks at the machine and says what is amiss and what helps.
 ///

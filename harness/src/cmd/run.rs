@@ -135,9 +135,10 @@ pub(crate) fn follow(
     };
     let ran = pool.install(|| runner.run());
     let failures = runner.failures;
-    if let Some(profile) = profile {
-        // Of a run that failed, too: it shows where the time went.
-        profile.finish()?.iter().for_each(|line| streams.say(line));
+    // Of a run that failed, too: it shows where the time went. What ended the run is said before what ended the trace.
+    let profiled = profile.map(Profile::finish).transpose();
+    if let Ok(Some(lines)) = &profiled {
+        lines.iter().for_each(|line| streams.say(line));
     }
     if let Err(failure) = ran {
         let was_asked = failure.exit() == Exit::Interrupted;
@@ -148,6 +149,7 @@ pub(crate) fn follow(
     let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
     let is_whole = !failures && !folder.records().iter().any(failed);
     folder.end(if is_whole { Status::Complete } else { Status::Failed })?;
+    profiled?;
     trim_cache(plan, &args.cached, streams);
     let records = folder.records().to_vec();
     Ok(Done { anew: records.len() != found, records, failures })

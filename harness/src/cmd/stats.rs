@@ -12,8 +12,7 @@ use crate::error::Failure;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::runner::Watcher;
-use crate::{Exit, Streams};
-use crate::{feature_cache, networks, threads};
+use crate::{Exit, Streams, feature_cache, networks, threads};
 
 /// Takes the moments of real pictures and writes them as a reference.
 pub(crate) fn run(args: &StatsArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
