@@ -12,6 +12,7 @@ mod generation;
 #[path = "../oracle/hashed.rs"]
 mod hashed;
 mod invariance;
+mod latents;
 mod layering;
 mod networks;
 mod page;
