@@ -1,6 +1,7 @@
 use std::io;
 use std::path::Path;
 
+use candle_core::Device;
 use prismbench_core::{Protocol, RgbImage};
 use prismbench_metrics::{FeatureNetwork, FeatureRows, Tap};
 
@@ -27,14 +28,17 @@ impl Own {
         Self { kept: Kept::new(Origin::new(network, protocol), &layers), taps }
     }
 
-    /// The same with an entry of the cache.
+    /// The same with an entry of the cache, which a GPU and the CPU have apart: their features are near
+    /// each other and not equal.
     pub(crate) fn with_cache(
         self,
         folder: &Path,
-        pictures: &Pictures<'_>,
+        (pictures, device): (&Pictures<'_>, &Device),
         warnings: &mut Vec<String>,
     ) -> Self {
-        let kept = self.kept.with_cache(folder, pictures.dataset.id(), warnings);
+        let dataset = pictures.dataset.id();
+        let set = if device.is_cpu() { dataset.to_owned() } else { format!("{dataset} on a GPU") };
+        let kept = self.kept.with_cache(folder, &set, warnings);
         Self { kept, ..self }
     }
 
