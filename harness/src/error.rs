@@ -47,8 +47,12 @@ pub(crate) enum Failure {
     Labels(#[from] UnevenLabels),
     #[error("metric `{metric}` needs the weights of the network `{network}`, which are not there")]
     NetworkMissing { metric: String, network: String, remedy: String },
-    #[error("there are no moments for `{metric}`: `stats` makes those for gfid and fd-dinov2")]
+    #[error(
+        "there are no moments for `{metric}`: `stats` makes those for gfid, fd-dinov2 and fd-encoder"
+    )]
     NoMomentsFor { metric: String },
+    #[error("metric `fd-encoder` needs an encoder, and protocol `{protocol}` names none")]
+    NoEncoder { protocol: String },
     #[error(transparent)]
     Network(Box<NetworkError>),
     #[error(transparent)]
@@ -218,6 +222,11 @@ impl Failure {
             },
             Self::Fetch(error) => Some(error.remedy()),
             Self::FetchInterrupted => Some("the same command goes on where it stopped".to_owned()),
+            Self::NoEncoder { .. } => Some(
+                "name one with --set fd-encoder=ID, as in siglip2-b; `prismbench list tokenizers` shows those \
+                 that there are"
+                    .to_owned(),
+            ),
             Self::NothingToFetch { .. } => Some(
                 "`prismbench list tokenizers` and `list generators` show which have some"
                     .to_owned(),

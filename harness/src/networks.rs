@@ -1,8 +1,13 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use prismbench_baselines::{Hub, Instrument, OpenError, OpenOptions};
-use prismbench_core::{Choice, Crop, JointSpace, LpipsTrunk, NetworkArithmetic, Protocol, Weights};
+use prismbench_baselines::{
+    self as baselines, Hub, Instrument, OpenError, OpenOptions, Opened, TokenizerRef,
+};
+use prismbench_core::{
+    Choice, Crop, FdEncoder, JointSpace, LpipsTrunk, NetworkArithmetic, Protocol, TokenizerError,
+    Weights,
+};
 use prismbench_kernels::nn::Arithmetic;
 use prismbench_metrics::{
     FeatureNetwork, Inception, Lpips, LpipsHead, NetworkCost, NetworkError, RandomFilters,
@@ -14,7 +19,7 @@ use crate::plan::Plan;
 use crate::provenance::NetworkCount;
 
 /// Names of weights that `--weights NAME=FILE` and a plan's table `[weights]` know.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "inception",
     "dinov2",
     "clip",
@@ -25,6 +30,7 @@ pub(crate) const NAMES: [&str; 10] = [
     "lpips-squeeze",
     "lpips-squeeze-head",
     TEXT_TOWER,
+    FdEncoder::FIELD,
 ];
 
 /// Name of the weights of the text tower that a protocol's `joint-space` names.
@@ -86,6 +92,9 @@ pub(crate) fn lend(plan: &Plan, protocol: &Protocol, device: &Device) -> Result<
         let rule = EncoderRule::Clip;
         networks.clip = encoder(plan, "clip", (NetworkKind::Clip, rule), (protocol, device))?;
     }
+    if needs(NetworkKind::Encoder) {
+        networks.encoder = Lent::Ready(Box::new(named_encoder(plan, protocol, device)?));
+    }
     Ok(networks)
 }
 
@@ -96,9 +105,9 @@ fn encoder(
     (kind, rule): (NetworkKind, EncoderRule),
     (protocol, device): (&Protocol, &Device),
 ) -> Result<Lent<dyn FeatureNetwork>, Failure> {
-    let instrument = match rule {
-        EncoderRule::Dinov2(_) => Instrument::Dinov2L,
-        EncoderRule::Clip => Instrument::ClipL336,
+    let instrument = match kind {
+        NetworkKind::Clip => Instrument::ClipL336,
+        _ => Instrument::Dinov2L,
     };
     let Some(path) = find(plan, name).or_else(|| in_hub(plan, instrument)) else {
         return missing(plan, kind, name);
@@ -106,6 +115,41 @@ fn encoder(
     let options = OpenOptions { arithmetic: arithmetic(protocol), ..OpenOptions::on(device) };
     let encoder = instrument.open(&path, &options).map_err(OpenError::from)?;
     Ok(Lent::Ready(Box::new(EncoderSpace::new(encoder, rule))))
+}
+
+/// The space of the encoder that the protocol names.
+fn named_encoder(
+    plan: &Plan,
+    protocol: &Protocol,
+    device: &Device,
+) -> Result<EncoderSpace, Failure> {
+    let FdEncoder::Tokenizer(id) = &protocol.fd_encoder else {
+        return Err(Failure::NoEncoder { protocol: protocol.name.clone() });
+    };
+    let options = OpenOptions { arithmetic: arithmetic(protocol), ..OpenOptions::on(device) };
+    let encoder = match baselines::open(&tokenizer(plan, FdEncoder::FIELD, id)?, &options)? {
+        Opened::Ready(encoder) => encoder,
+        // What is fitted on pictures has latents alone, and no weights that would tell two fits apart.
+        Opened::Unfitted(_) => {
+            let (tokenizer, capability) = (id.clone(), "features besides its latents");
+            return Err(of_encoder(TokenizerError::Unsupported { tokenizer, capability }));
+        }
+    };
+    let rule = EncoderRule::of(encoder.as_ref(), protocol.size).map_err(of_encoder)?;
+    Ok(EncoderSpace::new(encoder, rule))
+}
+
+fn of_encoder(cause: TokenizerError) -> Failure {
+    NetworkError::Encoder { network: FdEncoder::FIELD, cause: Box::new(cause) }.into()
+}
+
+/// A tokenizer that a protocol names, with the weights that `--weights NAME=FILE` gives.
+pub(crate) fn tokenizer(plan: &Plan, name: &str, id: &str) -> Result<TokenizerRef, Failure> {
+    let reference = match plan.weights.get(name) {
+        Some(path) => format!("{id}={}", path.display()),
+        None => id.to_owned(),
+    };
+    Ok(reference.parse()?)
 }
 
 /// Where the hub's cache has an encoder, as `prismbench fetch` or a program of somebody else's put it
@@ -138,6 +182,7 @@ pub(crate) fn unused(plan: &Plan) -> impl Iterator<Item = &str> {
         }
         None if name == "dinov2" => wants(NetworkKind::Dinov2),
         None if name == "clip" => wants(NetworkKind::Clip),
+        None if name == FdEncoder::FIELD => wants(NetworkKind::Encoder),
         None => wants(NetworkKind::Inception),
     };
     plan.weights.keys().map(String::as_str).filter(move |name| !is_used(name))
@@ -146,7 +191,7 @@ pub(crate) fn unused(plan: &Plan) -> impl Iterator<Item = &str> {
 /// What the networks were read from, for the run's provenance.
 pub(crate) fn weights(networks: &Networks) -> Vec<(String, Vec<Weights>)> {
     let mut all = Vec::new();
-    for space in [&networks.inception, &networks.dinov2, &networks.clip] {
+    for space in [&networks.inception, &networks.dinov2, &networks.clip, &networks.encoder] {
         if let Lent::Ready(network) = space {
             all.push((network.id().to_owned(), network.weights().to_vec()));
         }
@@ -168,7 +213,8 @@ pub(crate) fn counts(networks: &Networks, protocol: &Protocol) -> Vec<NetworkCou
             Some(NetworkCount::new(network.to_owned(), side, cost(side).ok()?))
         };
     let mut all = Vec::new();
-    for space in [&networks.inception, &networks.dinov2, &networks.clip, &networks.random] {
+    let Networks { inception, dinov2, clip, encoder, random, .. } = networks;
+    for space in [inception, dinov2, clip, encoder, random] {
         if let Lent::Ready(network) = space {
             let side = network.input_side().or(cropped);
             all.extend(counted(network.id(), side, &|side| network.cost(side, side)));

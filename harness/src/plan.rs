@@ -244,8 +244,8 @@ fn device(file: &PlanFile) -> Result<DeviceChoice, PlanError> {
 /// The single values of a plan file, and what a bad picture does.
 fn checked(file: &PlanFile, metrics: &[String]) -> Result<OnBad, PlanError> {
     let compares = |id: &String| {
-        use NetworkKind::{Clip, Dinov2, Inception};
-        matches!(NetworkKind::of(id), Some(Inception | Dinov2 | Clip))
+        use NetworkKind::{Clip, Dinov2, Encoder, Inception};
+        matches!(NetworkKind::of(id), Some(Inception | Dinov2 | Clip | Encoder))
     };
     if let Some(reference) = file.reference.as_ref().filter(|_| !metrics.iter().any(compares)) {
         let expected = "of use to the plan's metrics; `--metric rfid` takes one";

@@ -141,11 +141,8 @@ impl Runner<'_, '_> {
         if suite.concern() != Concern::Retrieval {
             return Ok(None);
         }
-        let reference = match self.plan.weights.get(networks::TEXT_TOWER) {
-            Some(path) => format!("{id}={}", path.display()),
-            None => id.clone(),
-        };
-        match baselines::open(&reference.parse()?, &self.options(protocol))? {
+        let reference = networks::tokenizer(self.plan, networks::TEXT_TOWER, id)?;
+        match baselines::open(&reference, &self.options(protocol))? {
             Opened::Ready(tokenizer) => Ok(Some(tokenizer)),
             // Nothing that is fitted on pictures alone reads texts.
             Opened::Unfitted(_) => Ok(None),

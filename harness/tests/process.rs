@@ -446,9 +446,14 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     };
     let finish = |name: &str, batch: &str| {
         let done = draw(name, batch).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}");
+        // What is said beforehand, before any sample is drawn.
+        let forecast = said.lines().find(|line| line.contains("left to draw: about")).unwrap();
+        assert!(forecast.contains("(drawing") && forecast.contains("decoding"), "{said}");
+        forecast.split(' ').next().unwrap().parse::<u64>().unwrap()
     };
-    finish("straight", "5");
+    assert_eq!(finish("straight", "5"), 40);
     let parts = at("killed/run/parts");
     let samples = || {
         let passes = fs::read_dir(&parts).into_iter().flatten().flatten();
@@ -464,7 +469,8 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     child.wait().unwrap();
     assert!(!at("killed/run/records.jsonl").exists(), "killed too late");
     // The rest is drawn in other batches.
-    finish("killed", "3");
+    let left = finish("killed", "3");
+    assert!((1..40).contains(&left), "{left} of 40, of which some were drawn before");
     let read = |name: &str, file: &str| fs::read(at(name).join("run").join(file)).unwrap();
     assert_eq!(read("straight", "records.jsonl"), read("killed", "records.jsonl"));
     let saved =

@@ -16,7 +16,7 @@ pub trait FeatureNetwork: Send + Sync {
 
     /// The field of a protocol that says how pictures become its input, and the value that it was
     /// made with; `None` where its id says it.
-    fn resize(&self) -> Option<(&'static str, &'static str)> {
+    fn resize(&self) -> Option<(&'static str, &str)> {
         None
     }
 

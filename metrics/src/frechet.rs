@@ -101,6 +101,19 @@ pub const FD_DINOV2: MetricDef = MetricDef {
     ),
 };
 
+/// Fréchet distance in the space of the encoder that the protocol names.
+pub const FD_ENCODER: MetricDef = MetricDef {
+    id: "fd-encoder",
+    title: "FD-encoder",
+    unit: Unit::One,
+    better: Better::Lower,
+    version: 1,
+    definition: frechet!(
+        "what the encoder of the protocol's field `fd-encoder` says of the square as it is cropped: its \
+         own summary, else its class token, else the mean of its patch tokens"
+    ),
+};
+
 /// Fréchet distance in a space of fixed random filters: needs no weights, and is no FID.
 pub const FD_RANDOM: MetricDef = MetricDef {
     id: "fd-random",

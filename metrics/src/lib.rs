@@ -70,8 +70,9 @@ pub use error::MetricError;
 pub use feature_network::{FeatureNetwork, FeatureRows, NetworkCost, Tap};
 pub use features::{Columns, FeatureMatrix, Features, Selected, check_finite};
 pub use frechet::{
-    FD_DINOV2, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples, FrechetDistance,
-    FrechetInfinity, GFID, RFID, SFID, frechet_distance, frechet_infinity, frechet_jackknife,
+    FD_DINOV2, FD_ENCODER, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureSet, FewSamples,
+    FrechetDistance, FrechetInfinity, GFID, RFID, SFID, frechet_distance, frechet_infinity,
+    frechet_jackknife,
 };
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};

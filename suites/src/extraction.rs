@@ -20,9 +20,10 @@ use crate::journal::{Block, Recalled};
 use crate::pictures::{PictureBlock, Pictures};
 use crate::spool::Spool;
 use crate::{Context, Measured, Observer, SuiteError};
+pub(crate) use pool::pool;
 use subject::{Subject, Taken};
 pub use texts::embed;
-pub(crate) use tokens::{tokens, unsupported};
+pub(crate) use tokens::{of_features, tokens, unsupported};
 
 /// Features of a set of pictures, and what is known about these.
 pub struct Extraction {

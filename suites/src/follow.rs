@@ -27,6 +27,12 @@ pub(crate) trait Passing {
     /// What a block gives besides features.
     type State: Serialize + DeserializeOwned;
 
+    /// Is told, before any block, how many pictures are left to measure. Not called where none is.
+    fn begin(&mut self, left: u64, context: &mut Context<'_>) -> Result<(), SuiteError> {
+        let _ = (left, context);
+        Ok(())
+    }
+
     /// Measures a block: the costly part.
     fn measure(
         &mut self,
@@ -110,6 +116,7 @@ fn fill<P: Passing>(
     }
     let total = source.count(&journal.range());
     let (batch, device, missing) = (context.batch, context.device, journal.missing());
+    passing.begin(source.count(&missing), context)?;
     let measured = source.each(missing, (batch, device), &mut |pictures, skipped| {
         let block = passing.measure(&pictures, context)?;
         if !block.failures.is_empty() {

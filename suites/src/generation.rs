@@ -1,6 +1,7 @@
 //! What a generator makes, judged against real pictures by the features of networks.
 
 mod bounds;
+mod forecast;
 mod judging;
 mod moments_file;
 mod reference;
@@ -16,20 +17,21 @@ use std::collections::BTreeMap;
 
 use prismbench_core::{Concern, MetricDef, Tokenizer};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, FLOOR_FID, GFID, INCEPTION_SCORE, KID,
-    PRECISION, RECALL, RFID, SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FID_INFINITY, FLOOR_FID, GFID, INCEPTION_SCORE,
+    KID, PRECISION, RECALL, RFID, SFID,
 };
 
 use crate::follow::{Passing, follow};
 use crate::journal::{Block, Recalled};
 use crate::pictures::PictureBlock;
 use crate::{Context, Observer, Pass, Pictures, Report, Suite, SuiteError};
+pub use forecast::Forecast;
 use judging::Judging;
 pub use moments_file::{MomentsFile, MomentsFileError, Unlike};
 pub use reference::ReferenceChoice;
 use saved::{Saved, Saving};
 use source::Sampled;
-pub use source::{Decoded, Drawn, Finished, LatentScale, SampleSource, TakeSamples};
+pub use source::{Decoded, Drawn, Finished, LatentScale, SampleSource, TakeSamples, Trial};
 pub use statistics::Statistics;
 
 /// Judges finished, decoded or freshly drawn samples.
@@ -68,12 +70,20 @@ impl Suite for GenerationSuite {
             &FID_INFINITY,
             &FD_DINOV2,
             &CMMD,
+            &FD_ENCODER,
         ]
     }
 
     fn on_request(&self) -> &'static [&'static str] {
-        const IDS: [&str; 6] =
-            [KID.id, DENSITY.id, COVERAGE.id, FID_INFINITY.id, FD_DINOV2.id, CMMD.id];
+        const IDS: [&str; 7] = [
+            KID.id,
+            DENSITY.id,
+            COVERAGE.id,
+            FID_INFINITY.id,
+            FD_DINOV2.id,
+            CMMD.id,
+            FD_ENCODER.id,
+        ];
         &IDS
     }
 
@@ -109,7 +119,7 @@ impl GenerationSuite {
         let mut warnings = Vec::new();
         let judging = Judging::new(samples, decoder, reference, real, context, &mut warnings)?;
         let saving = Saving::new(samples, context, &mut warnings)?;
-        let mut pass = OfSamples { judging, saving };
+        let mut pass = OfSamples { samples, judging, saving };
         let mut own: BTreeMap<String, String> = pass.judging.origin().collect();
         own.insert("saved".to_owned(), pass.saving.is_some().to_string());
         let source = Sampled(samples);
@@ -117,7 +127,7 @@ impl GenerationSuite {
         else {
             return Ok(None);
         };
-        let OfSamples { judging, saving } = pass;
+        let OfSamples { judging, saving, .. } = pass;
         let measurements = judging.finish(&measured, context, &mut warnings)?;
         saving.map_or(Ok(()), Saving::finish)?;
         let latent = samples.latent();
@@ -127,14 +137,22 @@ impl GenerationSuite {
 }
 
 /// A pass over samples.
-struct OfSamples<'a> {
+struct OfSamples<'s, 'a> {
+    samples: &'s dyn SampleSource,
     judging: Judging<'a>,
     saving: Option<Saving>,
 }
 
-impl Passing for OfSamples<'_> {
+impl Passing for OfSamples<'_, '_> {
     /// The pixels of samples that are to be saved.
     type State = Option<Vec<Saved>>;
+
+    fn begin(&mut self, left: u64, context: &mut Context<'_>) -> Result<(), SuiteError> {
+        if let Some(forecast) = Forecast::of(self.samples, &self.judging, (left, &*context))? {
+            context.observer.forecast(&forecast);
+        }
+        Ok(())
+    }
 
     fn measure(
         &mut self,

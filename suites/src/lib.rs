@@ -36,8 +36,8 @@ pub use extraction::{Extracted, Extraction, embed, extract};
 pub use feature_file::FeatureFileError;
 pub use filtered::{band_limited, filtered};
 pub use generation::{
-    Decoded, Drawn, Finished, GenerationSuite, LatentScale, MomentsFile, MomentsFileError,
-    ReferenceChoice, SampleSource, Statistics, TakeSamples, Unlike,
+    Decoded, Drawn, Finished, Forecast, GenerationSuite, LatentScale, MomentsFile,
+    MomentsFileError, ReferenceChoice, SampleSource, Statistics, TakeSamples, Trial, Unlike,
 };
 pub use journal::{JournalError, JournalProgress, Journals};
 pub use networks::{Lent, NetworkKind, Networks};

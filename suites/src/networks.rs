@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 use prismbench_core::{MetricDef, Weights};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FID_INFINITY, FLOOR_FID, FeatureNetwork, GFID,
-    INCEPTION_SCORE, KID, LPIPS, Lpips, PRECISION, RECALL, RFID, SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FD_RANDOM, FID_INFINITY, FLOOR_FID,
+    FeatureNetwork, GFID, INCEPTION_SCORE, KID, LPIPS, Lpips, PRECISION, RECALL, RFID, SFID,
 };
 
 /// The feature networks that a suite may use, made for one protocol.
@@ -15,6 +15,8 @@ pub struct Networks {
     pub dinov2: Lent<dyn FeatureNetwork>,
     /// CMMD's.
     pub clip: Lent<dyn FeatureNetwork>,
+    /// That of the encoder that the protocol names.
+    pub encoder: Lent<dyn FeatureNetwork>,
     /// LPIPS's, on the protocol's trunk.
     pub lpips: Lent<Lpips>,
     /// This project's own, which needs no weights.
@@ -29,6 +31,7 @@ impl Networks {
             NetworkKind::Inception => Some(&self.inception),
             NetworkKind::Dinov2 => Some(&self.dinov2),
             NetworkKind::Clip => Some(&self.clip),
+            NetworkKind::Encoder => Some(&self.encoder),
             NetworkKind::Random => Some(&self.random),
             NetworkKind::Lpips => None,
         }
@@ -83,6 +86,8 @@ pub enum NetworkKind {
     Dinov2,
     /// [`Networks::clip`].
     Clip,
+    /// [`Networks::encoder`].
+    Encoder,
     /// [`Networks::lpips`].
     Lpips,
     /// [`Networks::random`].
@@ -91,7 +96,8 @@ pub enum NetworkKind {
 
 impl NetworkKind {
     /// Those that sets of pictures are compared in the features of, in the order of their metrics.
-    pub(crate) const SPACES: [Self; 4] = [Self::Inception, Self::Random, Self::Dinov2, Self::Clip];
+    pub(crate) const SPACES: [Self; 5] =
+        [Self::Inception, Self::Random, Self::Dinov2, Self::Clip, Self::Encoder];
 
     /// What it is called in files and in messages.
     pub(crate) fn name(self) -> &'static str {
@@ -99,6 +105,7 @@ impl NetworkKind {
             Self::Inception => "Inception",
             Self::Dinov2 => "DINOv2",
             Self::Clip => "CLIP",
+            Self::Encoder => "the encoder",
             Self::Lpips => "LPIPS",
             Self::Random => "random filters",
         }
@@ -120,8 +127,9 @@ impl NetworkKind {
             &FID_INFINITY,
             &FLOOR_FID,
         ];
-        const OTHERS: [(&MetricDef, NetworkKind); 4] = [
+        const OTHERS: [(&MetricDef, NetworkKind); 5] = [
             (&FD_DINOV2, NetworkKind::Dinov2),
+            (&FD_ENCODER, NetworkKind::Encoder),
             (&CMMD, NetworkKind::Clip),
             (&LPIPS, NetworkKind::Lpips),
             (&FD_RANDOM, NetworkKind::Random),

@@ -9,8 +9,8 @@ use std::io;
 
 use prismbench_core::{Concern, MetricDef, Outcome, Protocol, Tokenizer};
 use prismbench_metrics::{
-    BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, ImageMetric, LATENT_FLOATS,
-    LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM,
+    BITS_PER_PIXEL, CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FD_RANDOM, ImageMetric,
+    LATENT_FLOATS, LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +54,16 @@ impl Suite for ReconstructionSuite {
     }
 
     fn on_request(&self) -> &'static [&'static str] {
-        const IDS: [&str; 7] =
-            [PRECISION.id, RECALL.id, DENSITY.id, COVERAGE.id, FD_RANDOM.id, FD_DINOV2.id, CMMD.id];
+        const IDS: [&str; 8] = [
+            PRECISION.id,
+            RECALL.id,
+            DENSITY.id,
+            COVERAGE.id,
+            FD_RANDOM.id,
+            FD_DINOV2.id,
+            CMMD.id,
+            FD_ENCODER.id,
+        ];
         &IDS
     }
 

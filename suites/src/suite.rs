@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::column::Column;
 use crate::feature_file::FeatureFileError;
-use crate::generation::{MomentsFileError, Unlike};
+use crate::generation::{Forecast, MomentsFileError, Unlike};
 use crate::journal::{JournalError, Journals};
 use crate::networks::Networks;
 use crate::pictures::{PictureError, Pictures, Skipped};
@@ -123,6 +123,11 @@ pub trait Observer {
     /// `done` of `total` pictures are measured.
     fn progress(&mut self, done: u64, total: u64) {
         let _ = (done, total);
+    }
+
+    /// Samples are about to be drawn, and this is how long it will take.
+    fn forecast(&mut self, forecast: &Forecast) {
+        let _ = forecast;
     }
 
     /// Something failed in a block of pictures: what the pass gives is not all that was asked for.

@@ -1,4 +1,4 @@
-//! FD-DINOv2 in its three resizes and CMMD, with generated weights, against PyTorch.
+//! FD-DINOv2 in its three resizes, CMMD and FD in an encoder's own space, with generated weights, against PyTorch.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ fn pictures_become_inputs_as_dgm_eval_torch_fidelity_and_cmmd_pytorch_make_them(
         for (name, rule) in RULES {
             let (found, tolerance) = match rule {
                 EncoderRule::Dinov2(resize) => (dinov2_input(&image, resize), 1e-6),
-                EncoderRule::Clip => (clip_input(&image), 1e-7),
+                _ => (clip_input(&image), 1e-7),
             };
             let (values, mean) = difference(&case["rules"][name], &found);
             assert!(
@@ -94,7 +94,7 @@ fn encoders_give_the_summaries_that_pytorch_gives() {
     for (name, rule) in RULES {
         let instrument = match rule {
             EncoderRule::Dinov2(_) => Instrument::Dinov2L,
-            EncoderRule::Clip => Instrument::ClipL336,
+            _ => Instrument::ClipL336,
         };
         let encoder = instrument.open(&weights(instrument), &OpenOptions::on(&Device::Cpu));
         let space = EncoderSpace::new(encoder.unwrap(), rule);
@@ -255,4 +255,72 @@ fn moments_in_dinov2s_space_serve_the_resize_that_they_were_made_with() {
     assert!(record["reason"].as_str().unwrap().contains("moments alone"), "{record}");
     let said = program(folder.path(), &["stats", "@real.npz", "-o", "@b.npz", "-m", "cmmd"]);
     assert!(said.expect(Exit::Usage).err.contains("no moments for `cmmd`"));
+}
+
+/// `dinov2-l` as it is probed: a picture of 64x64 becomes one of 56x56, and its class token is taken.
+fn named() -> [String; 4] {
+    let weights = weights(Instrument::Dinov2L);
+    let weights = format!("fd-encoder={}", weights.display());
+    ["--set".to_owned(), "fd-encoder=dinov2-l".to_owned(), "--weights".to_owned(), weights]
+}
+
+/// Tolerances as above: the network's features are within 1e-5 of PyTorch's in f64.
+#[test]
+fn an_encoder_that_the_protocol_names_is_a_space_of_its_own() {
+    let (folder, golden) = (tempfile::tempdir().unwrap(), golden());
+    pictures(folder.path());
+    let named = named();
+    let named: Vec<&str> = named.iter().map(String::as_str).collect();
+    let metric = ["-m", "fd-encoder"];
+    let samples = [&["--samples", "@made.npz"][..], &metric, &named].concat();
+    let golden = &golden["spaces"]["dinov2-l"]["distance"];
+    let near = |record: &Value, tolerance: f64| {
+        let (found, expected) = (value(record), golden.as_f64().unwrap());
+        assert!((found - expected).abs() < tolerance * expected, "{found}, {expected} expected");
+    };
+    let with_pictures = [&samples[..], &["--data", "@real.npz"]].concat();
+    judge(folder.path(), &with_pictures).expect(Exit::Done);
+    let record = records(&folder.path().join("run")).remove(0);
+    near(&record, 1e-4);
+    let dialect = record["dialect"].as_str().unwrap();
+    assert!(dialect.starts_with("dinov2-l-") && dialect.len() == 17, "{dialect}");
+    assert!(record["low"].is_number() && record["n"] == COUNT, "{record}");
+    // Moments serve the encoder that they were made with, and no other way to look at pictures.
+    let stats = [&["stats", "@real.npz", "-o", "@ref.npz"][..], &metric, &named].concat();
+    program(folder.path(), &stats).expect(Exit::Done);
+    let against = [&samples[..], &["--reference", "@ref.npz"]].concat();
+    judge(folder.path(), &against).expect(Exit::Done);
+    near(&records(&folder.path().join("run"))[0], 1e-3);
+    let other = [&against[..], &["--set", "fd-encoder=dinov2-reg-l"]].concat();
+    let said = judge(folder.path(), &other).expect(Exit::Usage).err;
+    assert!(said.contains("`embeddings.register_tokens` [1, 4, 1024] is missing"), "{said}");
+    // Pictures that were cropped otherwise are of another space.
+    let other = [&against[..], &["--set", "resampler=pillow-13"]].concat();
+    let said = judge(folder.path(), &other).expect(Exit::Usage).err;
+    assert!(said.contains("made with resampler = pillow-12, this run has pillow-13"), "{said}");
+    // Reconstructions: the identity is at no distance.
+    let data = ["--data", "@real.npz", "-t", "identity", "-t", "dct:4", "-n", "8"];
+    judge(folder.path(), &[&data[..], &metric, &named].concat()).expect(Exit::Done);
+    let all = records(&folder.path().join("run"));
+    assert!(value(&all[0]).abs() < 1e-6 && value(&all[1]) > 1e-3, "{all:?}");
+}
+
+#[test]
+fn a_space_without_an_encoder_or_of_a_tokenizer_without_features_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    pictures(folder.path());
+    let samples = ["--samples", "@made.npz", "--data", "@real.npz", "-m", "fd-encoder"];
+    let said = judge(folder.path(), &samples).expect(Exit::Usage).err;
+    assert!(said.contains("names none") && said.contains("--set fd-encoder=ID"), "{said}");
+    for (id, reason) in [
+        ("dct:4", "features besides its latents"),
+        ("pca", "features besides its latents"),
+        ("dinov3", "unknown tokenizer"),
+    ] {
+        let set = format!("fd-encoder={id}");
+        let said = judge(folder.path(), &[&samples[..], &["--set", &set]].concat());
+        let said = said.expect(Exit::Usage).err;
+        assert!(said.contains(reason), "{id}: {said}");
+    }
+    assert!(!folder.path().join("run").exists());
 }

@@ -1,10 +1,11 @@
-"""FD-DINOv2 in its three published resizes and CMMD, by PyTorch with generated weights of one block.
+"""FD-DINOv2 in its three published resizes, CMMD and FD in an encoder's own space, by PyTorch with generated weights of one block.
 
     python encoder_spaces.py        makes ../golden/encoder_spaces/encoder_spaces.json
 
 DINOv2 is `transformers`' network with positions as its own repository interpolates them (`scale_factor`, offset 0.1), resized as
 dgm-eval (8 bits and mode F of Pillow) and torch-fidelity (its own function) do it; CLIP is `transformers`' ViT-L/14 at 336 behind
-cmmd-pytorch's crop and resizes. Weights are those of recipe.py by the names of the published files, in f32; the networks run in
+cmmd-pytorch's crop and resizes. The encoder's own space is that of the same DINOv2 as it is probed: `transformers`' positions, and the
+picture resized by PyTorch's bicubic so that patches of 14 pixels are 16 of the picture's. Weights are those of recipe.py by the names of the published files, in f32; the networks run in
 f64 on inputs that were made in f32. Distances are numpy's.
 """
 
@@ -45,12 +46,16 @@ def positions(table, rows, columns):
     return torch.cat((table[:, :1], grid.permute(0, 2, 3, 1).reshape(1, rows * columns, -1)), 1)
 
 
-def dinov2():
+def dinov2_of_transformers():
     vision.generate = generate
-    model = vision.dinov2("l", 0, 1)
+    return vision.dinov2("l", 0, 1).double()
+
+
+def dinov2():
+    model = dinov2_of_transformers()
     of = model.embeddings
     of.interpolate_pos_encoding = lambda tokens, height, width: positions(of.position_embeddings, height // 14, width // 14)
-    return model.double()
+    return model
 
 
 def clip():
@@ -89,6 +94,12 @@ def cmmd(array):
     return again[0]
 
 
+def as_it_is(array):
+    shares = torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
+    size = tuple(side // 16 * 14 for side in shares.shape[2:])
+    return F.interpolate(shares, size=size, mode="bicubic", align_corners=False)[0]
+
+
 RULES = {"dgm": dgm, "dgm-clean": dgm_clean, "tfid": tfid, "cmmd": cmmd}
 
 
@@ -104,7 +115,8 @@ def features(network, rule, arrays):
     normal = vision.CLIP if rule == "cmmd" else vision.IMAGENET
     rows = []
     for at in range(0, len(arrays), BATCH):
-        inputs = torch.stack([RULES[rule](array) for array in arrays[at : at + BATCH]]).double()
+        rule_of = RULES.get(rule, as_it_is)
+        inputs = torch.stack([rule_of(array) for array in arrays[at : at + BATCH]]).double()
         mean, std = (torch.tensor(values, dtype=torch.float64).view(1, 3, 1, 1) for values in normal)
         output = network((inputs - mean) / std)
         rows.append(output.image_embeds if rule == "cmmd" else output.last_hidden_state[:, 0])
@@ -126,6 +138,7 @@ def main():
         inputs = {name: some(rule(array)) for name, rule in RULES.items()}
         found["inputs"].append(dict(width=width, height=height, rules=inputs))
     networks = {"dgm": (network := dinov2()), "dgm-clean": network, "tfid": network, "cmmd": clip()}
+    networks["dinov2-l"] = dinov2_of_transformers()
     for rule, network in networks.items():
         arrays = {
             name: [picture(64, 64, seed + index, amplitude) for index in range(COUNT)]

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::choice;
 use crate::{
-    BandMask, Choice, Dinov2Resize, ElementType, FeatureTap, FilterShape, FrequencyFilter,
-    InceptionResize, InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk, MacDialect,
-    MsSsimDialect, NetworkArithmetic, Pooling, PosteriorRule, PrecisionRecallDialect, ProbeRecipe,
-    PsnrDialect, RetrievalQueries, SsimDialect, Timing, nearest,
+    BandMask, Choice, Dinov2Resize, ElementType, FdEncoder, FeatureTap, FilterShape,
+    FrequencyFilter, InceptionResize, InceptionScoreDialect, JointSpace, LatentNoise, LpipsTrunk,
+    MacDialect, MsSsimDialect, NetworkArithmetic, Pooling, PosteriorRule, PrecisionRecallDialect,
+    ProbeRecipe, PsnrDialect, RetrievalQueries, SsimDialect, Timing, nearest,
 };
 pub use identity::Concern;
 
@@ -54,6 +54,9 @@ pub struct Protocol {
     pub inception: InceptionResize,
     /// How pictures become the input of DINOv2, where they are compared in its space.
     pub dinov2: Dinov2Resize,
+    /// The encoder whose space `fd-encoder` compares pictures in.
+    #[serde(default)]
+    pub fd_encoder: FdEncoder,
     /// How exactly networks compute, feature networks and tokenizers alike.
     pub arithmetic: NetworkArithmetic,
     /// Definition of the Inception Score.
@@ -207,6 +210,7 @@ impl Protocol {
             lpips: LpipsTrunk::Alex,
             inception: InceptionResize::Tf1,
             dinov2: Dinov2Resize::Dgm,
+            fd_encoder: FdEncoder::None,
             arithmetic: NetworkArithmetic::Fast,
             inception_score: InceptionScoreDialect::TorchFidelity,
             kid_subset: 1000,
@@ -351,6 +355,7 @@ impl Protocol {
             row("lpips", self.lpips),
             row("inception", self.inception),
             row("dinov2", self.dinov2),
+            (FdEncoder::FIELD, self.fd_encoder.to_string(), self.fd_encoder.describe()),
             row("arithmetic", self.arithmetic),
             row("inception-score", self.inception_score),
             (

@@ -6,7 +6,7 @@ use super::{CacheArgs, PaceArgs, PictureArgs};
 use crate::device::DeviceChoice;
 
 /// Writes mu, sigma, mu_s and sigma_s of Inception's features as other evaluators read them, on request
-/// mu_dinov2 and sigma_dinov2 of DINOv2's, and where they are from: network and weights, resize, crop,
+/// mu_dinov2 and sigma_dinov2 of DINOv2's or mu_encoder and sigma_encoder of another encoder's, and where they are from: network and weights, resize, crop,
 /// pictures, number.
 #[derive(Args)]
 pub(crate) struct StatsArgs {
@@ -22,10 +22,10 @@ pub(crate) struct StatsArgs {
     /// Change a field of the protocol (repeatable)
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub(crate) set: Vec<String>,
-    /// What the moments are to serve: gfid, fd-dinov2 (repeatable) [default: gfid]
+    /// What the moments are to serve: gfid, fd-dinov2, fd-encoder (repeatable) [default: gfid]
     #[arg(short, long = "metric", value_name = "NAME")]
     pub(crate) metrics: Vec<String>,
-    /// Weights of a network: inception=FILE, dinov2=FILE (repeatable)
+    /// Weights of a network: inception=FILE, dinov2=FILE, fd-encoder=FILE (repeatable)
     #[arg(long = "weights", value_name = "NAME=FILE")]
     pub(crate) weights: Vec<String>,
     /// Only the first N pictures

@@ -5,7 +5,9 @@ use prismbench_core::{
     Choice, Dinov2Resize, InceptionResize, InceptionScoreDialect, LpipsTrunk, MacDialect,
     MsSsimDialect, PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
 };
-use prismbench_metrics::{FD_DINOV2, FD_RANDOM, FLOOR_FID, GFID, RFID, SFID, is_counted, is_timed};
+use prismbench_metrics::{
+    FD_DINOV2, FD_ENCODER, FD_RANDOM, FLOOR_FID, GFID, RFID, SFID, is_counted, is_timed,
+};
 use prismbench_suites::{NetworkKind, suites};
 
 use crate::cli::ExplainArgs;
@@ -97,7 +99,7 @@ fn interval(metric: &str) -> &'static str {
         None | Some(NetworkKind::Lpips) => {
             "The interval is the 95 % percentile bootstrap over images, 1,000 resamples."
         }
-        _ if [RFID.id, SFID.id, FD_RANDOM.id, FD_DINOV2.id].contains(&metric) => {
+        _ if [RFID.id, SFID.id, FD_RANDOM.id, FD_DINOV2.id, FD_ENCODER.id].contains(&metric) => {
             "The interval is the 95 % block jackknife: each tenth of the images left out in turn, \
              with its reconstructions, t with 9 degrees of freedom; from 20 images on."
         }

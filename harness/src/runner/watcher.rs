@@ -1,4 +1,5 @@
-use prismbench_suites::{Made, Observer, Pixels, SaveError, WantedArrays};
+use indicatif::{HumanCount, HumanDuration};
+use prismbench_suites::{Forecast, Made, Observer, Pixels, SaveError, WantedArrays};
 
 use crate::Streams;
 use crate::progress::Progress;
@@ -28,6 +29,17 @@ impl Observer for Watcher<'_, '_> {
         if let Some(line) = self.progress.update(done, total) {
             self.streams.say(&line);
         }
+    }
+
+    fn forecast(&mut self, forecast: &Forecast) {
+        let &Forecast { samples, drawing, decoding, measuring } = forecast;
+        let [all, drawing, decoding, measuring] =
+            [forecast.total(), drawing, decoding, measuring].map(HumanDuration);
+        self.streams.say(&format!(
+            "{} samples are left to draw: about {all} (drawing {drawing}, decoding {decoding}, the metrics' networks \
+             {measuring})",
+            HumanCount(samples)
+        ));
     }
 
     fn failed(&mut self) {

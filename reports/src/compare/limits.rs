@@ -105,7 +105,7 @@ impl Limit {
             "psnr" => (0.02, 0.0),
             "ssim" | "ms-ssim" | "lpips" => (0.001, 0.0),
             "rfid" | "sfid" => (0.01, 0.015),
-            "fd-random" | "fd-dinov2" => (0.0, 0.015),
+            "fd-random" | "fd-dinov2" | "fd-encoder" => (0.0, 0.015),
             "gfid" | "is" | "kid" | "cmmd" => (0.0, 0.02),
             "precision" | "recall" | "density" | "coverage" => (0.005, 0.0),
             "latent-floats" => (0.0, 0.0),

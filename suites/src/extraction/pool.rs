@@ -5,18 +5,17 @@ use prismbench_core::{Pooling, TokenizerError};
 use prismbench_metrics::FeatureRows;
 use rayon::prelude::*;
 
-use super::error::ExtractError;
 use super::tokens::{Tokens, unsupported};
 
 /// Parts of a grid along each side.
 const PARTS: usize = 4;
 
 /// One row for each picture of a batch; `id` is the tokenizer's.
-pub(super) fn pool(
+pub(crate) fn pool(
     id: &str,
     tokens: &Tokens,
     pooling: Pooling,
-) -> Result<FeatureRows, ExtractError> {
+) -> Result<FeatureRows, TokenizerError> {
     let class = || tokens.class.as_ref().ok_or_else(|| unsupported(id, "class token"));
     let rows = match pooling {
         Pooling::Mean => of_patches(tokens, mean)?,
@@ -40,7 +39,6 @@ pub(super) fn pool(
     FeatureRows::new(width, rows.concat()).map_err(|_| {
         let expected = "features of at least one number, as many for each picture".to_owned();
         TokenizerError::Shape { expected, found: format!("{count} rows, {width} in the first") }
-            .into()
     })
 }
 

@@ -158,7 +158,7 @@ fn compute(
         samples: &samples,
     };
     let tokens = tokens(tokenizer, &input.batch(places)?, protocol.tap, &encoding)?;
-    pool(&tokenizer.spec().id, &tokens, protocol.pooling)
+    Ok(pool(&tokenizer.spec().id, &tokens, protocol.pooling)?)
 }
 
 /// Refuses rows that are not one for each name, not finite, or not as wide as those before.

@@ -15,9 +15,9 @@ pub(crate) struct Tokens {
     /// Rows and columns of the tokens, where they have such.
     pub(super) grid: Option<(usize, usize)>,
     /// f32 `[N, D]`.
-    pub(super) class: Option<Tensor>,
+    pub(crate) class: Option<Tensor>,
     /// f32 `[N, D']`: the encoder's own summary.
-    pub(super) own: Option<Tensor>,
+    pub(crate) own: Option<Tensor>,
 }
 
 /// The encoder's features; the cells of its latent where it has no others, and where noise or a mask
@@ -49,7 +49,8 @@ pub(crate) fn unsupported(tokenizer: &str, capability: &'static str) -> Tokenize
     TokenizerError::Unsupported { tokenizer: tokenizer.to_owned(), capability }
 }
 
-fn of_features(features: Features) -> Result<Tokens, TokenizerError> {
+/// An encoder's features; those whose grid is not that of their tokens are refused.
+pub(crate) fn of_features(features: Features) -> Result<Tokens, TokenizerError> {
     let Features { patch_tokens: patches, grid, class_token: class, pooled: own } = features;
     let (_, count, _) = patches.dims3()?;
     if grid.0 * grid.1 != count {

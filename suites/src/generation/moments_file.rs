@@ -31,23 +31,30 @@ struct Layout {
 struct Arrays {
     mean: &'static str,
     covariance: &'static str,
-    columns: usize,
+    /// Of the network; `None` for one that the moments tell the width of.
+    columns: Option<usize>,
 }
 
 /// Inception's moments are where every evaluator has them; others lie beside them under names of their
 /// own, as CLIP's do in ADM's files.
-const LAYOUTS: [Layout; 2] = [
+const LAYOUTS: [Layout; 3] = [
     Layout {
         kind: NetworkKind::Inception,
-        pooled: Arrays { mean: "mu", covariance: "sigma", columns: POOLED },
-        spatial: Some(Arrays { mean: "mu_s", covariance: "sigma_s", columns: 2023 }),
+        pooled: Arrays { mean: "mu", covariance: "sigma", columns: Some(POOLED) },
+        spatial: Some(Arrays { mean: "mu_s", covariance: "sigma_s", columns: Some(2023) }),
         provenance: "prismbench",
     },
     Layout {
         kind: NetworkKind::Dinov2,
-        pooled: Arrays { mean: "mu_dinov2", covariance: "sigma_dinov2", columns: 1024 },
+        pooled: Arrays { mean: "mu_dinov2", covariance: "sigma_dinov2", columns: Some(1024) },
         spatial: None,
         provenance: "prismbench_dinov2",
+    },
+    Layout {
+        kind: NetworkKind::Encoder,
+        pooled: Arrays { mean: "mu_encoder", covariance: "sigma_encoder", columns: None },
+        spatial: None,
+        provenance: "prismbench_encoder",
     },
 ];
 
@@ -56,7 +63,7 @@ const MOST: u64 = (POOLED * POOLED) as u64;
 
 /// Moments of a reference as evaluators keep them: an `.npz` with `mu` and `sigma` of Inception's
 /// pooled features, and `mu_s` and `sigma_s` of its spatial ones; `mu_dinov2` and `sigma_dinov2` of
-/// DINOv2's.
+/// DINOv2's; `mu_encoder` and `sigma_encoder` of the encoder's that a protocol names.
 ///
 /// ADM's reference batches are read, pytorch-fid's, clean-fid's, MAR's and JiT's statistics, and our
 /// own, which add where they are from.
@@ -98,7 +105,7 @@ pub enum MomentsFileError {
     Data(#[from] DataError),
     /// It lacks what every reference has.
     #[error(
-        "`{}` has no arrays `mu` and `sigma`, nor `mu_dinov2` and `sigma_dinov2` (it has: {}); \
+        "`{}` has no arrays `mu` and `sigma`, nor those of `_dinov2` or `_encoder` (it has: {}); \
          `prismbench stats IMAGES -o FILE` makes a reference",
         path.display(), found.join(", ")
     )]
@@ -293,16 +300,17 @@ fn moments(
     Arrays { mean, covariance, columns }: Arrays,
     (network, samples): (&'static str, Option<u64>),
 ) -> Result<(String, Moments), MomentsFileError> {
-    let read = |array: &'static str, expected: &[usize]| {
+    let read = |array: &'static str, expected: &dyn Fn(&[usize]) -> Vec<usize>| {
         let Floats { shape: found, values } = arrays.floats(array, MOST)?.unwrap_or_default();
+        let expected = expected(&found);
         if found == expected {
             return Ok(values);
         }
-        let (path, expected) = (path.to_owned(), expected.to_vec());
+        let path = path.to_owned();
         Err(MomentsFileError::Shape { path, array, found, network, expected })
     };
-    let mean = read(mean, &[columns])?;
-    let covariance = read(covariance, &[columns, columns])?;
+    let mean = read(mean, &|found| vec![columns.unwrap_or(found.iter().product())])?;
+    let covariance = read(covariance, &|_| vec![mean.len(); 2])?;
     let mut hash = Sha256::new();
     mean.iter().for_each(|value| hash.update(value.to_le_bytes()));
     let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -355,7 +363,7 @@ fn pack_one<W: Write + Seek>(
     fields.insert("format", FORMAT);
     let pooled = Some((layout.pooled, &taken.pooled));
     for (of, moments) in pooled.into_iter().chain(layout.spatial.zip(taken.spatial.as_ref())) {
-        let columns = of.columns as u64;
+        let columns = moments.columns() as u64;
         for (array, values, shape) in [
             (of.mean, moments.mean(), vec![columns]),
             (of.covariance, moments.covariance(), vec![columns; 2]),

@@ -158,7 +158,7 @@ pub(super) fn features<'a>(
 ) -> Result<Option<Taken>, SuiteError> {
     let mut own = Own::new(network, taps, pictures.protocol);
     if let Some(folder) = context.cache {
-        own = own.with_cache(folder, pictures, warnings);
+        own = own.with_cache(folder, (pictures, context.device), warnings);
     }
     let mut pass = OfPictures { network, own };
     let name = format!("{name}-{}", network.id());

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use prismbench_core::{
     Crop, Draw, Generator, Latents, Protocol, Quantiser, Tokenizer, TokenizerError, Weights,
 };
@@ -50,6 +51,15 @@ pub trait SampleSource {
         true
     }
 
+    /// Makes samples of no particular noise to see how long that takes; `None` where they are not drawn here.
+    ///
+    /// # Errors
+    /// What making samples can give.
+    fn trial(&self, count: usize, device: &Device) -> Result<Option<Trial>, SuiteError> {
+        let _ = (count, device);
+        Ok(None)
+    }
+
     /// Hands the samples of a range over, `batch` at a time, with those that were left out on the way to
     /// each block; returns those that were left out behind the last. A sample is the same whatever the
     /// range and the batch.
@@ -62,6 +72,16 @@ pub trait SampleSource {
         how: (usize, &Device),
         take: &mut TakeSamples<'_>,
     ) -> Result<Vec<Skipped>, SuiteError>;
+}
+
+/// How long some samples took.
+pub struct Trial {
+    /// To draw them.
+    pub drawing: Duration,
+    /// To decode them.
+    pub decoding: Duration,
+    /// Pictures of their size.
+    pub block: PictureBlock,
 }
 
 /// Takes a block of samples, and those that were left out on the way to it.
@@ -267,6 +287,21 @@ impl SampleSource for Drawn<'_> {
         ];
         origin.extend(more.map(|(name, value)| (name.to_owned(), value)));
         Ok(origin)
+    }
+
+    fn trial(&self, count: usize, device: &Device) -> Result<Option<Trial>, SuiteError> {
+        let failed = |source| SuiteError::Decode { first: 0, source };
+        let drawing = self.generator.estimate(count).map_err(failed)?;
+        let [channels, height, width] = self.generator.spec().latent;
+        // How long decoding takes does not depend on what is decoded.
+        let mean = Tensor::zeros((count, channels, height, width), DType::F32, device)
+            .map_err(|error| failed(error.into()))?;
+        let latents = self.tokenizer.denormalise(&Latents::Tensor(mean)).map_err(failed)?;
+        let start = Instant::now();
+        let images = decoded(self.tokenizer, &latents, (0, self.protocol))?;
+        let decoding = start.elapsed();
+        let block = samples(images, 0, count as u64, |_| None, self.protocol)?;
+        Ok(Some(Trial { drawing, decoding, block }))
     }
 
     fn each(

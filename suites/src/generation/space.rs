@@ -2,8 +2,8 @@ use std::io;
 
 use prismbench_core::{InceptionScoreDialect, MetricDef, Protocol, RgbImage};
 use prismbench_metrics::{
-    CMMD, FD_DINOV2, FID_INFINITY, FeatureNetwork, FeatureRows, FeatureSet, Features, GFID,
-    INCEPTION_SCORE, KID, MetricError, SFID, Tap, frechet_infinity, inception_score,
+    CMMD, FD_DINOV2, FD_ENCODER, FID_INFINITY, FeatureNetwork, FeatureRows, FeatureSet, Features,
+    GFID, INCEPTION_SCORE, KID, MetricError, SFID, Tap, frechet_infinity, inception_score,
 };
 
 use super::reference::{Reference, ReferenceChoice};
@@ -131,7 +131,7 @@ impl<'a> Space<'a> {
         }
         if !takes_features(metric) {
             let reason = "the reference has no moments of these features; make one with `prismbench \
-                          stats IMAGES -o FILE`, which takes `-m gfid` and `-m fd-dinov2`";
+                          stats IMAGES -o FILE`, which takes `-m gfid`, `-m fd-dinov2` and `-m fd-encoder`";
             let set = self.reference.set(tap, place).ok_or_else(|| skipped(reason))?;
             let ordered;
             let set = match set {
@@ -168,6 +168,7 @@ impl<'a> Space<'a> {
 
 /// Whether a metric compares with single features: moments do not serve it.
 fn takes_features(metric: &MetricDef) -> bool {
-    const OTHERS: [&MetricDef; 5] = [&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &INCEPTION_SCORE];
+    const OTHERS: [&MetricDef; 6] =
+        [&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &FD_ENCODER, &INCEPTION_SCORE];
     !OTHERS.iter().any(|other| other.id == metric.id) && !super::is_bound(metric)
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use prismbench_core::MetricDef;
-use prismbench_metrics::{FD_DINOV2, FeatureNetwork, GFID, Moments, Tap};
+use prismbench_metrics::{FD_DINOV2, FD_ENCODER, FeatureNetwork, GFID, Moments, Tap};
 
 use super::moments_file::{self, MomentsFileError};
 use super::reference::{Taken, features};
@@ -22,7 +22,7 @@ pub struct Statistics {
 
 impl Statistics {
     /// Metrics that compare with moments, by the first of which each network is asked for.
-    pub const METRICS: [&'static MetricDef; 2] = [&GFID, &FD_DINOV2];
+    pub const METRICS: [&'static MetricDef; 3] = [&GFID, &FD_DINOV2, &FD_ENCODER];
 
     /// Takes the features of the pictures and their moments, by the networks of those metrics of the
     /// context that are among [`METRICS`](Self::METRICS). The order of the pictures decides nothing.
@@ -52,6 +52,8 @@ impl Statistics {
                 ("dataset", pictures.dataset.id().to_owned()),
                 ("split", pictures.part.name().to_owned()),
                 ("pictures-sha256", sha256),
+                // Crops are bytes already; a decoder's output alone is quantised.
+                ("quantiser", "none: crops are 8-bit".to_owned()),
                 ("tool", format!("prismbench {}", env!("CARGO_PKG_VERSION"))),
             ];
             all = count;
@@ -64,8 +66,8 @@ impl Statistics {
         Ok(Self { taken, more, count: all as u64, warnings })
     }
 
-    /// Writes `mu`, `sigma`, `mu_s`, `sigma_s` of Inception, `mu_dinov2`, `sigma_dinov2` of DINOv2, and
-    /// where they are from.
+    /// Writes `mu`, `sigma`, `mu_s`, `sigma_s` of Inception, `mu_dinov2`, `sigma_dinov2` of DINOv2,
+    /// `mu_encoder`, `sigma_encoder` of the protocol's encoder, and where they are from.
     ///
     /// # Errors
     /// [`MomentsFileError::Exists`] and [`MomentsFileError::Write`].

@@ -2,8 +2,8 @@ use std::io;
 
 use prismbench_core::{InceptionScoreDialect, MetricDef};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION, RECALL,
-    SFID,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION,
+    RECALL, SFID,
 };
 
 use crate::Measured;
@@ -51,7 +51,7 @@ pub(super) fn of(
     let is = |known: &[&MetricDef]| known.iter().any(|other| other.id == metric.id);
     let &Traits { n, lossy, sorted_by_class } = samples;
     let mut warnings = Vec::new();
-    if is(&[&GFID, &SFID, &INCEPTION_SCORE, &FD_DINOV2]) && n < PUBLISHED {
+    if is(&[&GFID, &SFID, &INCEPTION_SCORE, &FD_DINOV2, &FD_ENCODER]) && n < PUBLISHED {
         warnings.push(format!(
             "of {n} samples, where published numbers are of {PUBLISHED}: comparable only at the same \
              number"
@@ -69,7 +69,7 @@ pub(super) fn of(
                 .to_owned(),
         );
     }
-    if lossy > 0 && is(&[&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &CMMD]) {
+    if lossy > 0 && is(&[&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &FD_ENCODER, &CMMD]) {
         warnings.push(format!(
             "{lossy} of {n} samples are files of lossy compression, which moves the distance; keep \
              samples as PNG or `.npz`"

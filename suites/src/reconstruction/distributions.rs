@@ -9,8 +9,8 @@ use std::path::Path;
 use candle_core::Device;
 use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction, RgbImage};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_RANDOM, FeatureNetwork, FeatureRows, FeatureSet,
-    Features, INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap,
+    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FD_RANDOM, FeatureNetwork, FeatureRows,
+    FeatureSet, Features, INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap,
     inception_score,
 };
 
@@ -40,7 +40,7 @@ struct Space<'a> {
 }
 
 /// The metrics of this module, in the order of the tables' columns.
-pub(super) const METRICS: [&MetricDef; 11] = [
+pub(super) const METRICS: [&MetricDef; 12] = [
     &RFID,
     &SFID,
     &INCEPTION_SCORE,
@@ -52,6 +52,7 @@ pub(super) const METRICS: [&MetricDef; 11] = [
     &FD_RANDOM,
     &FD_DINOV2,
     &CMMD,
+    &FD_ENCODER,
 ];
 
 /// What reconstructions are compared with.
@@ -87,7 +88,9 @@ impl<'a> Distributions<'a> {
                 (Some(path), _) => {
                     space.with_reference(FeatureFile::open(path)?, pictures.protocol)?
                 }
-                (None, Some(folder)) => space.with_cache(folder, pictures, warnings),
+                (None, Some(folder)) => {
+                    space.with_cache(folder, (pictures, context.device), warnings)
+                }
                 (None, None) => space,
             });
         }
@@ -283,11 +286,11 @@ impl<'a> Space<'a> {
     fn with_cache(
         self,
         folder: &Path,
-        pictures: &Pictures<'_>,
+        from: (&Pictures<'_>, &Device),
         warnings: &mut Vec<String>,
     ) -> Self {
         let originals = match self.originals {
-            Originals::Own(own) => Originals::Own(own.with_cache(folder, pictures, warnings)),
+            Originals::Own(own) => Originals::Own(own.with_cache(folder, from, warnings)),
             given @ Originals::Given(_) => given,
         };
         Self { originals, ..self }
@@ -338,7 +341,7 @@ impl<'a> Space<'a> {
                     (&given, file.pictures_sha256() == pictures)
                 }
             };
-            if [&RFID, &SFID, &FD_RANDOM, &FD_DINOV2].contains(&metric) {
+            if [&RFID, &SFID, &FD_RANDOM, &FD_DINOV2, &FD_ENCODER].contains(&metric) {
                 frechet(FeatureSet::Features(originals), made, paired.then_some(originals))
             } else {
                 of_two_sets(metric, protocol, memo, (originals, made))

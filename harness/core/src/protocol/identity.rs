@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Protocol;
-use crate::ElementType;
+use crate::{ElementType, FdEncoder};
 
 /// A family of numbers, and with it the fields that decide them.
 ///
@@ -49,6 +49,7 @@ impl Concern {
                     "lpips",
                     "inception",
                     "dinov2",
+                    "fd-encoder",
                     "inception-score",
                     "kid-subset",
                     "precision-recall",
@@ -61,6 +62,7 @@ impl Concern {
                     "quantiser",
                     "inception",
                     "dinov2",
+                    "fd-encoder",
                     "inception-score",
                     "kid-subset",
                     "precision-recall",
@@ -91,10 +93,10 @@ impl Protocol {
         if concern.has("element-type") { self.element_type } else { ElementType::F32 }
     }
 
-    /// One line of JSON with all fields in alphabetical order.
+    /// One line of JSON with all fields that decide something, in alphabetical order.
     #[must_use]
     pub fn canonical(&self) -> String {
-        Value::from(self.fields()).to_string()
+        Value::from(self.deciding().collect::<Map<_, _>>()).to_string()
     }
 
     /// sha256 of [`canonical`](Self::canonical), in hexadecimal: two protocols are one when it is
@@ -108,8 +110,17 @@ impl Protocol {
     /// is hashed into their records.
     #[must_use]
     pub fn canonical_for(&self, concern: Concern) -> String {
-        let fields = self.fields().into_iter().filter(|(field, _)| concern.has(field));
+        let fields = self.deciding().filter(|(field, _)| concern.has(field));
         Value::from(fields.collect::<Map<_, _>>()).to_string()
+    }
+
+    /// The fields but for those whose value decides no number: a protocol without an encoder for
+    /// `fd-encoder` is the one that it was before there was that field.
+    fn deciding(&self) -> impl Iterator<Item = (String, Value)> {
+        let decides = |(field, value): &(String, Value)| {
+            field != FdEncoder::FIELD || !value.as_str().is_some_and(FdEncoder::decides_nothing)
+        };
+        self.fields().into_iter().filter(decides)
     }
 
     /// sha256 of [`canonical_for`](Self::canonical_for), in hexadecimal: two numbers of the family
@@ -154,10 +165,23 @@ mod tests {
         assert_eq!(moved("psnr", "rae"), [true, false, false, false, false, false, false]);
         assert_eq!(moved("quantiser", "none"), [true, true, false, false, false, false, false]);
         assert_eq!(moved("dinov2", "tfid"), [true, true, false, false, false, false, false]);
+        assert_eq!(
+            moved("fd-encoder", "dinov2-l"),
+            [true, true, false, false, false, false, false]
+        );
         assert_eq!(moved("timing", "timm"), [false, false, false, false, false, false, true]);
         assert_eq!(moved("size", "128"), [true; 7]);
         assert_eq!(moved("band-mask", "zigzag:3"), [true; 7]);
         assert_eq!(moved("frequency-filter", "fft-ideal:low:0.5"), [true; 7]);
+    }
+
+    #[test]
+    fn an_encoder_that_is_not_named_is_no_part_of_the_hash() {
+        let default = Protocol::preset("default").unwrap();
+        assert!(!default.canonical().contains("fd-encoder"));
+        let named = default.with("fd-encoder", "mae-b").unwrap();
+        assert!(named.canonical_for(Concern::Generation).contains(r#""fd-encoder":"mae-b""#));
+        assert_eq!(named.with("fd-encoder", "none").unwrap().sha256(), default.sha256());
     }
 
     #[test]

@@ -1,6 +1,6 @@
-use indicatif::{HumanCount, HumanDuration};
+use indicatif::HumanCount;
 use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
-use prismbench_core::{Choice as _, Generator, LatentShape, Protocol, Tokenizer};
+use prismbench_core::{Choice as _, LatentShape, Protocol, Tokenizer};
 use prismbench_data::DataSpec;
 use prismbench_suites::{Decoded, Drawn, Finished, LatentFiles, Part, Pictures, SuiteError};
 
@@ -106,7 +106,12 @@ impl Runner<'_, '_> {
                 continue;
             }
             if !self.journals.is_merge() {
-                self.forecast(generator.as_ref(), count)?;
+                self.streams.say(&format!(
+                    "`{}` calls its network {} times a sample: {} multiply-accumulates",
+                    spec.id,
+                    spec.calls,
+                    HumanCount(spec.multiply_accumulates)
+                ));
             }
             let samples = Drawn {
                 generator: generator.as_ref(),
@@ -119,25 +124,6 @@ impl Runner<'_, '_> {
         }
         let found = LatentShape::Tensor(spec.latent.to_vec()).to_string();
         self.fits(&spec.id, found, unfit, comparison)
-    }
-
-    /// Says beforehand how long drawing will take.
-    fn forecast(&mut self, generator: &dyn Generator, count: u64) -> Result<(), Failure> {
-        let spec = generator.spec();
-        let batch = (self.args.pictures.batch as u64).min(count).max(1);
-        let one = generator
-            .estimate(batch as usize)
-            .map_err(|error| failed(&spec.id, SuiteError::Decode { first: 0, source: error }))?;
-        let all = one.mul_f64(count as f64 / batch as f64);
-        self.streams.say(&format!(
-            "{count} samples by `{}`, {} calls of its network each ({} multiply-accumulates a sample): \
-             about {}",
-            spec.id,
-            spec.calls,
-            HumanCount(spec.multiply_accumulates),
-            HumanDuration(all)
-        ));
-        Ok(())
     }
 
     /// Refuses latents that no tokenizer takes, and names those that do not.

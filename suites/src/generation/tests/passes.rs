@@ -1,9 +1,10 @@
 //! Whole passes over samples, by a network, a generator and a decoder that cost nothing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use prismbench_core::{
@@ -14,7 +15,9 @@ use prismbench_data::{DataError, Dataset, Pending, Samples};
 use prismbench_kernels::nn::Work;
 use prismbench_metrics::{FeatureNetwork, FeatureRows, NetworkCost, NetworkError, Tap};
 
-use crate::generation::{Drawn, Finished, GenerationSuite, ReferenceChoice, SampleSource};
+use crate::generation::{
+    Drawn, Finished, Forecast, GenerationSuite, ReferenceChoice, SampleSource,
+};
 use crate::pictures::{OnBad, Part};
 use crate::{
     Context, Journals, Lent, Measurement, Networks, Observer, Pictures, Suite as _, SuiteError,
@@ -115,6 +118,10 @@ impl Generator for Noise {
         let shape = (draws.len(), 3, SIDE, SIDE);
         Ok(Latents::Tensor(Tensor::from_vec(values, shape, &Device::Cpu)?))
     }
+
+    fn estimate(&self, batch: usize) -> Result<Duration, TokenizerError> {
+        Ok(Duration::from_secs(batch as u64))
+    }
 }
 
 /// Latents are pictures of a seventh of the contrast.
@@ -206,13 +213,21 @@ impl Dataset for Listed {
     }
 }
 
-/// Stops a pass when so many samples are done.
-struct StopsAfter<'a>(Option<u64>, &'a AtomicBool);
+/// Stops a pass when so many samples are done, and notes what was forecast.
+struct StopsAfter<'a> {
+    after: Option<u64>,
+    interrupted: &'a AtomicBool,
+    forecasts: &'a RefCell<Vec<Forecast>>,
+}
 
 impl Observer for StopsAfter<'_> {
     fn progress(&mut self, done: u64, total: u64) {
-        let stops = self.0.is_some_and(|after| done >= after && total == COUNT as u64);
-        self.1.store(stops, Ordering::Relaxed);
+        let stops = self.after.is_some_and(|after| done >= after && total == COUNT as u64);
+        self.interrupted.store(stops, Ordering::Relaxed);
+    }
+
+    fn forecast(&mut self, forecast: &Forecast) {
+        self.forecasts.borrow_mut().push(*forecast);
     }
 }
 
@@ -231,6 +246,7 @@ struct Setting<'a> {
     journals: Option<Journals>,
     save: Option<&'a Path>,
     stop_after: Option<u64>,
+    forecasts: RefCell<Vec<Forecast>>,
 }
 
 /// The measurements of a pass, and how many pictures went through the network.
@@ -241,11 +257,18 @@ fn pass(
 ) -> Result<(Vec<Measurement>, usize), SuiteError> {
     let (protocol, interrupted) = (protocol(), AtomicBool::new(false));
     let seen = Arc::new(AtomicUsize::new(0));
-    let fake = Lent::Ready(Box::new(Fake { seen: Arc::clone(&seen) }) as Box<dyn FeatureNetwork>);
-    let networks = Networks { inception: fake, ..Networks::default() };
+    let fake = |seen| Lent::Ready(Box::new(Fake { seen }) as Box<dyn FeatureNetwork>);
+    let networks = Networks {
+        inception: fake(Arc::clone(&seen)),
+        dinov2: fake(Arc::default()),
+        clip: fake(Arc::default()),
+        encoder: fake(Arc::default()),
+        ..Networks::default()
+    };
     let metrics: Vec<String> =
         GenerationSuite.metrics().iter().map(|metric| metric.id.to_owned()).collect();
-    let mut observer = StopsAfter(setting.stop_after, &interrupted);
+    let Setting { stop_after: after, forecasts, .. } = setting;
+    let mut observer = StopsAfter { after: *after, interrupted: &interrupted, forecasts };
     let real = real.pictures(&protocol);
     let mut context = Context {
         metrics: &metrics,
@@ -284,23 +307,26 @@ fn values(measurements: &[Measurement]) -> usize {
 }
 
 #[test]
-fn the_order_of_samples_and_references_and_the_batch_move_no_bit_of_any_metric() {
+fn order_batch_and_threads_move_no_bit_of_any_metric() {
     let protocol = protocol();
     let (made, real) = (Listed::of("made", COUNT), Listed::of("real", 37));
-    let run = |made: &Listed, real: &Listed, batch| {
+    let run = |made: &Listed, real: &Listed, (batch, threads)| {
         let samples = Finished { pictures: made.pictures(&protocol) };
-        numbers(pass(&samples, real, &Setting { batch, ..Setting::default() }).unwrap().0)
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let setting = || Setting { batch, ..Setting::default() };
+        numbers(pool.install(|| pass(&samples, real, &setting()).unwrap().0))
     };
-    let expected = run(&made, &real, 8);
-    // Without a file of moments there is no floor, and two networks are not there.
-    assert_eq!(values(&expected), expected.len() - 3, "{expected:?}");
+    let expected = run(&made, &real, (8, 2));
+    // Without a file of moments there is no floor.
+    assert_eq!(values(&expected), expected.len() - 1, "{expected:?}");
     for seed in 0..12 {
         let (made, real) = (made.shuffled(seed), real.shuffled(seed + 100));
-        let found = run(&made, &real, [1, 5, 44][seed as usize % 3]);
+        let how = ([1, 5, 44][seed as usize % 3], [1, 2, 3, 7][seed as usize % 4]);
+        let found = run(&made, &real, how);
         assert_eq!(found, expected, "order {seed}");
     }
     // A sample more is another set.
-    let other = run(&Listed::of("made", COUNT + 1), &real, 8);
+    let other = run(&Listed::of("made", COUNT + 1), &real, (8, 2));
     assert_ne!(expected[0].outcome, other[0].outcome);
 }
 
@@ -337,18 +363,31 @@ fn a_pass_that_was_stopped_goes_on_where_it_was_and_gives_the_same_bits() {
     let (parts, save) = (folder.path().join("parts"), folder.path().join("samples.npz"));
     let going = |stop_after| {
         let (journals, save) = (Some(Journals::Folder(parts.clone())), Some(save.as_path()));
-        pass(&samples, &real, &Setting { batch: 4, journals, save, stop_after })
+        let setting = Setting { batch: 4, journals, save, stop_after, ..Setting::default() };
+        let passed = pass(&samples, &real, &setting);
+        // One sample was tried, and stands for those that are left.
+        let [forecast] = setting.forecasts.into_inner().try_into().unwrap();
+        assert_eq!(forecast.drawing, Duration::from_secs(forecast.samples));
+        assert!(forecast.total() > forecast.drawing);
+        (passed, forecast.samples)
     };
     for (stop, expected) in [(10, 0..12), (13, 12..16), (30, 16..32)] {
-        let Err(SuiteError::Interrupted { done, .. }) = going(Some(stop)) else { panic!("{stop}") };
-        assert_eq!(done, expected.end);
+        let (Err(SuiteError::Interrupted { done, .. }), left) = going(Some(stop)) else {
+            panic!("{stop}")
+        };
+        assert_eq!((done, left), (expected.end, COUNT as u64 - expected.start));
         // What was drawn is not drawn again, nor are its features taken.
         assert_eq!(noise.drawn(), expected.collect::<Vec<_>>());
     }
-    let (found, seen) = going(None).unwrap();
-    assert_eq!(noise.drawn(), (32..44).collect::<Vec<_>>());
+    let (found, left) = going(None);
+    let (found, seen) = found.unwrap();
+    assert_eq!((noise.drawn(), left), ((32..44).collect::<Vec<_>>(), 12));
     assert_eq!(found, straight.0);
-    assert_eq!(seen, 12, "the originals were seen before, as a reference and for the bounds");
+    assert_eq!(
+        seen,
+        12 + 1,
+        "one for the forecast; the originals were seen before, as a reference and for the bounds"
+    );
     // Saved, they are what was judged.
     let saved = prismbench_data::open(&save.display().to_string().parse().unwrap()).unwrap();
     let again = Finished {
@@ -393,7 +432,11 @@ fn shards_draw_each_sample_once_and_their_merge_gives_the_same_bits() {
             let setting = Setting { batch, journals, save: Some(&saved), ..Setting::default() };
             let (numbers, _) = pass(&samples, &real, &setting).unwrap();
             assert!(numbers.is_empty() && !saved.exists());
-            all.extend(noise.drawn());
+            let drawn = noise.drawn();
+            let forecast: Vec<u64> =
+                setting.forecasts.into_inner().iter().map(|found| found.samples).collect();
+            assert_eq!(forecast, [drawn.len() as u64], "of this shard alone");
+            all.extend(drawn);
         }
         all.sort_unstable();
         assert_eq!(all, (0..COUNT as u64).collect::<Vec<_>>());
@@ -413,7 +456,7 @@ fn what_is_of_another_sampling_is_made_anew() {
     let samples = drawn(&noise, &faint, &protocol);
     let stop = |samples: &Drawn<'_>| {
         let journals = Some(Journals::Folder(folder.path().to_owned()));
-        let setting = Setting { batch: 4, journals, save: None, stop_after: Some(20) };
+        let setting = Setting { batch: 4, journals, stop_after: Some(20), ..Setting::default() };
         assert!(pass(samples, &real, &setting).is_err());
         noise.drawn()
     };

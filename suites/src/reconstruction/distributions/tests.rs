@@ -144,7 +144,8 @@ fn pass(
     let (network, protocol, mut warnings) = (Fake::new(), protocol(), Vec::new());
     let mut space = Space::new(&network, metrics.to_vec(), &protocol, 1);
     if let Some(folder) = folder {
-        space = space.with_cache(folder, &pictures(named, &protocol), &mut warnings);
+        space =
+            space.with_cache(folder, (&pictures(named, &protocol), &Device::Cpu), &mut warnings);
     }
     let block = block(&pictures(measured, &protocol));
     let mut all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
