@@ -19,6 +19,7 @@ mod norm;
 mod open;
 mod read;
 mod reference;
+mod released;
 mod sampler;
 #[cfg(test)]
 mod testing;
@@ -26,3 +27,4 @@ mod testing;
 pub use entry::{GeneratorEntry, PublishedGuide, generators};
 pub use open::open_generator;
 pub use reference::GeneratorRef;
+pub use released::{ReleasedConfigError, released_sampling};

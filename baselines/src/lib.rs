@@ -42,7 +42,10 @@ mod vit;
 pub use encoders::Instrument;
 pub use error::OpenError;
 pub use exec::{ExecError, FrameError, end_programs};
-pub use generators::{GeneratorEntry, GeneratorRef, PublishedGuide, generators, open_generator};
+pub use generators::{
+    GeneratorEntry, GeneratorRef, PublishedGuide, ReleasedConfigError, generators, open_generator,
+    released_sampling,
+};
 pub use hub::{FetchError, Hub};
 pub use model::{HubFile, Model, Part};
 pub use open::{Fit, OpenOptions, Opened, open};

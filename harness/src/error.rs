@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
 
-use prismbench_baselines::{FetchError, OpenError, ReconError};
+use prismbench_baselines::{FetchError, OpenError, ReconError, ReleasedConfigError};
 use prismbench_core::{ProtocolError, TokenizerError, UnevenLabels, UnknownChoice};
 use prismbench_kernels::accelerator::DeviceFailure;
 use prismbench_metrics::NetworkError;
@@ -130,9 +130,10 @@ impl Failure {
             return Exit::Missing;
         }
         match self {
-            Self::Plan(PlanError::Read { .. }) | Self::Report(ReportError::Missing { .. }) => {
-                Exit::Missing
-            }
+            Self::Plan(
+                PlanError::Read { .. } | PlanError::Sampling(ReleasedConfigError::Read { .. }),
+            )
+            | Self::Report(ReportError::Missing { .. }) => Exit::Missing,
             Self::Tokenizer(OpenError::Tokenizer(TokenizerError::WeightsMissing { .. })) => {
                 Exit::Missing
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use prismbench_baselines::{GeneratorRef, TokenizerRef};
+use prismbench_baselines::{GeneratorRef, ReleasedConfigError, TokenizerRef, released_sampling};
 use prismbench_core::{BadSetting, Concern, LabelRule, Protocol, Quantiser, Sampling, nearest};
 use prismbench_data::{DataSpec, Limits};
 use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::judged::{Judged, LatentsChoice, NoScale};
 use crate::networks;
 use crate::saving::Save;
-use file::{HELD_OUT, PlanFile, override_with, parse, read};
+use file::{HELD_OUT, PlanFile, is_config, override_with, parse, read};
 
 /// What a run does, with every default filled in and everything checked that needs no file.
 pub(crate) struct Plan {
@@ -97,6 +97,8 @@ pub(crate) enum PlanError {
     NoReference,
     #[error(transparent)]
     Setting(#[from] BadSetting),
+    #[error(transparent)]
+    Sampling(#[from] ReleasedConfigError),
     #[error("the plan judges latents and names no tokenizer that decodes them")]
     NoDecoder,
     #[error("`--weights {found}` is not NAME=FILE")]
@@ -196,6 +198,8 @@ fn resolve(mut file: PlanFile) -> Result<Plan, Failure> {
     distinct("tokenizers", &ids)?;
     distinct("data", &file.data)?;
     let drawing = drawing(&file)?;
+    // A configuration is what it says, wherever it lies.
+    file.sampling = drawing.sampling.map(|sampling| sampling.to_string());
     let named_metrics = file.metrics.clone();
     let metrics = chosen_metrics(&chosen, &file.metrics)?;
     let on_bad = checked(&file, &metrics)?;
@@ -378,10 +382,18 @@ fn judged(file: &PlanFile, suites: &[Box<dyn Suite>]) -> Result<Vec<Judged>, Fai
 }
 
 fn drawing(file: &PlanFile) -> Result<Drawing, Failure> {
-    let sampling = file.sampling.as_deref().map(str::parse).transpose().map_err(PlanError::from)?;
+    let sampling = file.sampling.as_deref().map(sampling).transpose()?;
     let guide = file.guide.as_deref().map(str::parse).transpose()?;
     let labels = file.labels.as_deref().map_or(Ok(LabelRule::Balanced), str::parse)?;
     Ok(Drawing { sampling, guide, labels })
+}
+
+/// How is sampled: as it is written, or as a released configuration has it.
+fn sampling(text: &str) -> Result<Sampling, PlanError> {
+    match is_config(text) {
+        true => Ok(released_sampling(Path::new(text))?),
+        false => Ok(text.parse()?),
+    }
 }
 
 fn some(what: &'static str, values: &[String]) -> Result<(), PlanError> {

@@ -426,17 +426,20 @@ fn a_generator_that_was_killed_draws_on_and_its_samples_are_the_same_bytes() {
     let generator = at("tiny.safetensors");
     planned::write(&generator, &generator_weights::generator(generator_weights::TINY));
     let weights = inception(folder.path());
+    // As a released configuration says it, and written out.
+    let config = at("sampling.yaml");
+    let released = "sampler:\n  mode: ODE\n  params:\n    sampling_method: heun2\n    num_steps: 4\nguidance:\n  \
+                    method: cfg\n  scale: 1.5\n  t-min: 0.0\n  t-max: 1.0\nmisc:\n  latent_size: [6, 4, 4]\n  \
+                    time_dist_shift_dim: 4096\n";
+    fs::write(&config, released).unwrap();
     let draw = |name: &str, batch: &str| {
         let mut command = Command::new(PROGRAM);
         command.args(["run", "--set", "size=32", "-t", "dct:2", "--data", "synthetic:4:12"]);
-        command.args([
-            "--sampling",
-            "heun2:4,cfg:1.5,shift:none",
-            "--labels",
-            "uniform",
-            "-n",
-            "40",
-        ]);
+        let sampling = match name {
+            "straight" => config.to_str().unwrap(),
+            _ => "heun2:4,cfg:1.5,shift:none",
+        };
+        command.args(["--sampling", sampling, "--labels", "uniform", "-n", "40"]);
         command.args(["-m", "gfid", "-m", "is", "--batch", batch, "--save", "samples"]);
         command.arg("--generator").arg(format!("ditdh={}", generator.display()));
         command.arg("--weights").arg(format!("inception={}", weights.display()));

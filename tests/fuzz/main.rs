@@ -37,7 +37,7 @@ macro_rules! survives {
 survives! {
     npz latents idx tar parquet captions pictures
     safetensors pickles
-    plans baselines records exports frames journals
+    plans configurations baselines records exports frames journals
 }
 
 /// What the tests above start.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
 use prismbench::{Exit, Streams, main_from};
-use prismbench_baselines::{OpenOptions, Opened, TokenizerRef};
+use prismbench_baselines::{OpenOptions, Opened, TokenizerRef, released_sampling};
 use prismbench_core::{Encoding, ImageBatch, RgbImage};
 use prismbench_data::{DataSpec, LatentFiles, decode, open_with};
 use prismbench_reports::{Baseline, read_exported, read_records, read_samples};
@@ -70,6 +70,7 @@ pub(crate) const TARGETS: &[Target] = &[
     of("safetensors", "x.safetensors", tensors, weights),
     of("pickles", "x.pth", pickles, weights),
     of("plans", "plan.toml", plans, plan),
+    of("configurations", "config.yaml", configurations, configuration),
     of("baselines", "baseline.toml", baselines, baseline),
     of("records", "records.jsonl", records, record),
     of("exports", "x.parquet", exports, export),
@@ -252,6 +253,21 @@ fn plan(path: &Path) -> bool {
     let exit = prismbench(&["run", path, "--data", missing, "--out", out, "--progress", "none"]);
     assert!(exit == Exit::Missing || exit == Exit::Usage, "{exit:?}");
     exit == Exit::Missing
+}
+
+/// As RAE and UAE release them, with references and flow style among the rest.
+fn configurations() -> Vec<Vec<u8>> {
+    let whole = "stage_2:\n  target: stage2.models.DDT.DiTwDDTHead\n  params: &params\n    hidden_size: [1152, 2048]\n\
+         transport:\n  params:\n    path_type: Linear\n    prediction: velocity\nsampler:\n  mode: ODE\n  params:\n    \
+         sampling_method: euler\n    num_steps: 50\nguidance:\n  method: autoguidance\n  scale: 1.42\n  t-min: 0.0\n  \
+         t-max: 1.0\n  guidance_model:\n    params: *params\nmisc:\n  latent_size: [768, 16, 16]\n  \
+         num_classes: 1000\n  time_dist_shift_dim: 196608\n  time_dist_shift_base: 4096\n";
+    let short = "{sampler: {params: {sampling_method: 'rk4', num_steps: 50}}, misc: {latent_size: [768, 16, 16]}}";
+    vec![whole.into(), short.into()]
+}
+
+fn configuration(path: &Path) -> bool {
+    released_sampling(path).is_ok()
 }
 
 /// The folder of a small run, and a baseline of it.

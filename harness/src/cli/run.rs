@@ -30,7 +30,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "generator", value_name = "REF")]
     pub(crate) generators: Vec<String>,
     /// How generators are sampled: INTEGRATOR:POINTS[,GUIDANCE][,shift:SHIFT], as in
-    /// euler:50,cfg:1.5@0.1..0.9 [default: as each is published]
+    /// euler:50,cfg:1.5@0.1..0.9, or the .yaml of a released configuration [default: as each is published]
     #[arg(long, value_name = "HOW")]
     pub(crate) sampling: Option<String>,
     /// The weaker generator that autoguidance compares with

@@ -142,7 +142,8 @@ impl PlanFile {
                 *generator = reference.beside(folder).to_string();
             }
         }
-        for path in self.reference.iter_mut().chain(self.weights.values_mut()) {
+        let config = self.sampling.iter_mut().filter(|how| is_config(how));
+        for path in self.reference.iter_mut().chain(self.weights.values_mut()).chain(config) {
             *path = folder.join(&*path).display().to_string();
         }
         for tokenizer in &mut self.tokenizers {
@@ -152,6 +153,12 @@ impl PlanFile {
             }
         }
     }
+}
+
+/// Whether what is said of sampling names a configuration.
+pub(super) fn is_config(sampling: &str) -> bool {
+    let extension = Path::new(sampling).extension();
+    extension.is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 pub(super) fn parse(plan: &str, text: &str) -> Result<PlanFile, PlanError> {
