@@ -11,11 +11,10 @@ use prismbench_core::{Dinov2Resize, RgbImage};
 use prismbench_metrics::{FeatureNetwork, Tap, clip_input, dinov2_input};
 use prismbench_suites::{EncoderRule, EncoderSpace};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::generation::npz;
 use crate::hashed::picture;
-use crate::networks::{Tensors, generated, write};
+use crate::networks::{Tensors, generated, overwritten, write};
 use crate::program::{Ran, prismbench, records};
 use crate::recipe;
 
@@ -39,18 +38,18 @@ fn golden() -> Value {
 
 /// Encoders of one block each, made once for all tests.
 fn weights(instrument: Instrument) -> PathBuf {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = overwritten("encoder_spaces");
         for (instrument, name) in [(Instrument::Dinov2L, "dinov2"), (Instrument::ClipL336, "clip")]
         {
-            let path = folder.path().join(format!("{name}.safetensors"));
+            let path = folder.join(format!("{name}.safetensors"));
             write(&path, &generated!(instrument.tensors(1)));
         }
         folder
     });
     let name = if instrument == Instrument::Dinov2L { "dinov2" } else { "clip" };
-    folder.path().join(format!("{name}.safetensors"))
+    folder.join(format!("{name}.safetensors"))
 }
 
 /// The largest difference between values and those that the oracle kept of them, and that of the means.

@@ -2,13 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use prismbench::Exit;
-use tempfile::TempDir;
 
 use crate::generation::{judge, made, npz, numbers};
-use crate::networks::{Tensors, write};
+use crate::networks::{Tensors, overwritten, write};
 use crate::recipe;
 
 #[test]
@@ -41,24 +39,20 @@ fn latents_are_decoded_to_the_pictures_that_their_tokenizer_made_of_them() {
     assert_eq!(numbers(folder.path()), decoded);
 }
 
-/// `sd-vae` by the recipe, 335 MB: made once.
+/// `sd-vae` by the recipe, 335 MB.
 fn sd_vae() -> PathBuf {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/autoencoder_kl/tensors.json");
-        let all: serde_json::Value = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
-        let tensor = |row: &serde_json::Value| {
-            let sides = row[2].as_array().unwrap().iter();
-            let shape: Vec<usize> = sides.map(|side| side.as_u64().unwrap() as usize).collect();
-            let values = recipe::tensor(row[0].as_str().unwrap(), &shape);
-            (row[1].as_str().unwrap().to_owned(), shape, values)
-        };
-        let tensors: Tensors = all["sd-vae"].as_array().unwrap().iter().map(tensor).collect();
-        write(&folder.path().join("sd-vae.safetensors"), &tensors);
-        folder
-    });
-    folder.path().join("sd-vae.safetensors")
+    let path = overwritten("autoencoder_kl").join("sd-vae.safetensors");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/autoencoder_kl/tensors.json");
+    let all: serde_json::Value = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();
+    let tensor = |row: &serde_json::Value| {
+        let sides = row[2].as_array().unwrap().iter();
+        let shape: Vec<usize> = sides.map(|side| side.as_u64().unwrap() as usize).collect();
+        let values = recipe::tensor(row[0].as_str().unwrap(), &shape);
+        (row[1].as_str().unwrap().to_owned(), shape, values)
+    };
+    let tensors: Tensors = all["sd-vae"].as_array().unwrap().iter().map(tensor).collect();
+    write(&path, &tensors);
+    path
 }
 
 /// The pixels of `count` samples that a run saved.

@@ -9,7 +9,6 @@ use prismbench::Exit;
 use prismbench_core::LpipsTrunk;
 use prismbench_metrics::{Inception, Lpips};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::program::{Ran, png, prismbench, records, run_in};
 use crate::{encoder_spaces, recipe, shards};
@@ -59,15 +58,21 @@ pub(crate) use generated;
 
 /// A folder with generated weights of Inception and of LPIPS on AlexNet, made once for all tests.
 pub(crate) fn weights() -> &'static Path {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = overwritten("networks");
+        let at = |name: &str| folder.join(name);
         write(&at("inception.safetensors"), &generated!(Inception::tensors()));
         write(&at("lpips-alex.safetensors"), &generated!(Lpips::tensors(LpipsTrunk::Alex)));
         folder
-    });
-    folder.path()
+    })
+}
+
+/// A folder for large files that all tests share, which the next run overwrites: nothing drops what is static.
+pub(crate) fn overwritten(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 pub(crate) fn write(path: &Path, tensors: &Tensors) {

@@ -1,6 +1,7 @@
 //! Generated weights as files.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -8,7 +9,6 @@ use candle_core::{Device, Tensor, safetensors};
 use prismbench_core::{Choice as _, LpipsTrunk};
 use prismbench_metrics::{Inception, Lpips};
 use prismbench_weights::Expected;
-use tempfile::TempDir;
 
 use crate::recipe;
 
@@ -25,15 +25,17 @@ pub(crate) fn write(path: &Path, expected: &[Expected]) {
 }
 
 /// A folder with `inception.safetensors`, `alex.safetensors`, `vgg.safetensors` and
-/// `squeeze.safetensors`, made once for all tests.
+/// `squeeze.safetensors`, made once for all tests, in a place that the next run overwrites: nothing drops
+/// what is static.
 pub(crate) fn generated(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        write_all(folder.path());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("networks");
+        fs::create_dir_all(&folder).unwrap();
+        write_all(&folder);
         folder
     });
-    folder.path().join(name)
+    folder.join(name)
 }
 
 fn write_all(folder: &Path) {

@@ -2,8 +2,7 @@ use std::io;
 
 use prismbench_core::{InceptionScoreDialect, MetricDef};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FID_INFINITY, GFID, INCEPTION_SCORE, PRECISION,
-    RECALL, SFID,
+    COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, GFID, INCEPTION_SCORE, PRECISION, RECALL, SFID,
 };
 
 use crate::Measured;
@@ -69,10 +68,10 @@ pub(super) fn of(
                 .to_owned(),
         );
     }
-    if lossy > 0 && is(&[&GFID, &SFID, &FID_INFINITY, &FD_DINOV2, &FD_ENCODER, &CMMD]) {
+    if lossy > 0 {
         warnings.push(format!(
-            "{lossy} of {n} samples are files of lossy compression, which moves the distance; keep \
-             samples as PNG or `.npz`"
+            "{lossy} of {n} samples are files of lossy compression, which moves every number of \
+             features; keep samples as PNG or `.npz`"
         ));
     }
     warnings
@@ -80,6 +79,8 @@ pub(super) fn of(
 
 #[cfg(test)]
 mod tests {
+    use prismbench_metrics::KID;
+
     use super::*;
     use crate::{Column, MeasuredPicture};
 
@@ -109,7 +110,10 @@ mod tests {
         assert!(
             said(&GFID, &samples(&[0], ".JPEG"), 1).contains("1 of 1 samples are files of lossy")
         );
-        assert!(!said(&GFID, &samples(&[0], ".png"), 1).contains("lossy"));
+        for metric in [&GFID, &KID, &RECALL] {
+            assert!(said(metric, &samples(&[0], ".jpg"), 1).contains("lossy"));
+            assert!(!said(metric, &samples(&[0], ".png"), 1).contains("lossy"));
+        }
         let shuffled = of(&INCEPTION_SCORE, &sorted, 4, InceptionScoreDialect::TorchFidelity);
         assert_eq!(shuffled.len(), 1);
     }
