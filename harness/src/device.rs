@@ -118,16 +118,29 @@ pub(crate) struct Gpu {
     pub(crate) models: Vec<String>,
     /// Where the driver's library lies.
     pub(crate) library: Option<String>,
+    /// Libraries of [`LIBRARIES`] that are nowhere.
+    pub(crate) missing: Vec<&'static str>,
 }
 
-/// Where systems keep `libcuda.so.1`.
-const FOLDERS: [&str; 6] = [
+/// What a build for a GPU loads besides the driver's `libcuda.so.1`: the first four when it starts, the last to read
+/// clocks.
+const LIBRARIES: [&str; 5] = [
+    "libcublas.so.13",
+    "libcublasLt.so.13",
+    "libcurand.so.10",
+    "libnvrtc.so.13",
+    "libnvidia-ml.so.1",
+];
+
+/// Where systems keep such libraries.
+const FOLDERS: [&str; 7] = [
     "usr/lib/x86_64-linux-gnu",
     "usr/lib/aarch64-linux-gnu",
     "usr/lib64",
     "usr/lib",
     "usr/lib/wsl/lib",
     "usr/local/nvidia/lib64",
+    "usr/local/cuda/lib64",
 ];
 
 impl Gpu {
@@ -152,11 +165,14 @@ impl Gpu {
         let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
         let named = std::env::split_paths(&named)
             .filter_map(|folder| folder.strip_prefix("/").ok().map(Path::to_owned));
-        let folders = named.chain(FOLDERS.map(PathBuf::from));
-        let mut places = folders.map(|folder| root.join(folder).join("libcuda.so.1"));
-        let library = places.find(|path| path.exists());
-        let library = library.map(|path| path.display().to_string());
-        Self { driver, models, library }
+        let folders: Vec<PathBuf> = named.chain(FOLDERS.map(PathBuf::from)).collect();
+        let find = |name: &str| {
+            let mut places = folders.iter().map(|folder| root.join(folder).join(name));
+            places.find(|path| path.exists())
+        };
+        let library = find("libcuda.so.1").map(|path| path.display().to_string());
+        let missing = LIBRARIES.into_iter().filter(|name| find(name).is_none()).collect();
+        Self { driver, models, library, missing }
     }
 
     /// Why no GPU can be used, and what helps; `None` where one could.
@@ -258,6 +274,11 @@ mod tests {
         let gpu = Gpu::look(root.path());
         assert_eq!(gpu.problem(), None);
         assert_eq!(gpu.models, ["NVIDIA H100 80GB HBM3"]);
+        assert_eq!(gpu.missing, LIBRARIES);
+        let cuda = root.path().join("usr/local/cuda/lib64");
+        fs::create_dir_all(&cuda).unwrap();
+        LIBRARIES[..4].iter().for_each(|name| fs::write(cuda.join(name), "").unwrap());
+        assert_eq!(Gpu::look(root.path()).missing, ["libnvidia-ml.so.1"]);
         fs::remove_file(driver.join("version")).unwrap();
         assert!(reason().unwrap().contains("kernel module is not loaded"));
     }

@@ -14,7 +14,9 @@ use crate::provenance;
 pub(super) fn all(threads: usize, cache: Option<&Path>) -> Vec<Check> {
     let mut checks = vec![processor(), instructions(), thread_count(threads), memory()];
     checks.push(Check::good("eigenvalues", format!("by {EIGENVALUES_BY}")));
-    checks.push(gpu(&Gpu::look(Path::new("/"))));
+    let found = Gpu::look(Path::new("/"));
+    checks.push(gpu(&found));
+    checks.extend(gpu_libraries(&found));
     checks.push(match cache {
         Some(folder) => folder_of("cache", folder),
         None => Check::note(
@@ -125,6 +127,23 @@ fn gpu(gpu: &Gpu) -> Check {
     )
 }
 
+/// Libraries of a GPU that can be used.
+fn gpu_libraries(gpu: &Gpu) -> Option<Check> {
+    if gpu.problem().is_some() {
+        return None;
+    }
+    let name = "GPU libraries";
+    if gpu.missing.is_empty() {
+        return Some(Check::good(name, "cuBLAS, cuRAND, NVRTC and NVML are there".to_owned()));
+    }
+    Some(Check::note(
+        name,
+        format!("nowhere to be found: {}", gpu.missing.join(", ")),
+        "install CUDA 13's libraries and the driver's, or put their folders on LD_LIBRARY_PATH: a build with \
+         `--features cuda` does not start without cuBLAS, cuRAND and NVRTC, and reads no clocks without NVML",
+    ))
+}
+
 /// Features that are kept from run to run, and what they may hold.
 fn features(folder: &Path, limit: Result<Option<CacheLimit>, String>) -> Check {
     let held = feature_cache::held(folder);
@@ -194,4 +213,26 @@ fn size(folder: &Path, depth: usize) -> (u64, u64) {
         Ok(data) if data.is_file() => (files + 1, bytes + data.len()),
         _ => (files, bytes),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_looked_for_where_a_gpu_can_be_used() {
+        let gpu = |driver: &str, missing: &[&'static str]| Gpu {
+            driver: Some(driver.to_owned()),
+            models: vec!["NVIDIA H100".to_owned()],
+            library: Some("/usr/lib64/libcuda.so.1".to_owned()),
+            missing: missing.to_vec(),
+        };
+        assert_eq!(gpu_libraries(&gpu("570.86.15", &["libnvrtc.so.13"])), None);
+        let check = gpu_libraries(&gpu("580.65.06", &["libcublas.so.13", "libnvrtc.so.13"]));
+        let Check { found, remedy, .. } = check.unwrap();
+        assert_eq!(found, "nowhere to be found: libcublas.so.13, libnvrtc.so.13");
+        assert!(remedy.contains("LD_LIBRARY_PATH"), "{remedy}");
+        let check = gpu_libraries(&gpu("580.65.06", &[])).unwrap();
+        assert_eq!(check.remedy, "");
+    }
 }
