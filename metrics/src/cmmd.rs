@@ -3,7 +3,9 @@ use prismbench_kernels::dots::{Part, Vectors, add_products};
 use rayon::prelude::*;
 
 use crate::features::{same_columns, slice};
-use crate::{Features, MetricError};
+use crate::jackknife::{self, outside};
+use crate::pair_sums::{PairSums, groups_of};
+use crate::{Features, Jackknife, MetricError};
 
 /// CLIP maximum mean discrepancy.
 pub const CMMD: MetricDef = MetricDef {
@@ -29,49 +31,79 @@ const BLOCK: usize = 1024;
 /// [`MetricError::Columns`] for different spaces, [`MetricError::TooFewSamples`] for an empty set,
 /// [`MetricError::NoDirection`] for an embedding of zeros, [`MetricError::Read`].
 pub fn cmmd(first: &dyn Features, second: &dyn Features) -> Result<f64, MetricError> {
+    cmmd_jackknife(first, second, false).map(|(whole, _)| whole)
+}
+
+/// The same and its [`jackknife`](crate::jackknife()); `None` for fewer samples than that takes. Groups are left
+/// out of `first`, and where the samples of `second` are the same in the same order (`paired`), of both.
+///
+/// # Errors
+/// Those of [`cmmd`].
+pub fn cmmd_jackknife(
+    first: &dyn Features,
+    second: &dyn Features,
+    paired: bool,
+) -> Result<(f64, Option<Jackknife>), MetricError> {
     same_columns(first, second)?;
     if first.rows().min(second.rows()) == 0 {
         let remedy = "the mean of no kernels is not defined";
         return Err(MetricError::TooFewSamples { metric: CMMD.id, found: 0, needed: 1, remedy });
     }
-    let within = mean_within(first)? + mean_within(second)?;
-    Ok(1000.0 * (within - 2.0 * mean_between(first, second)?))
+    let (of_first, first_sums) = mean_within(first, true)?;
+    let (of_second, second_sums) = mean_within(second, paired)?;
+    let (between, between_sums) = mean_between((first, true), (second, paired))?;
+    let whole = 1000.0 * (of_first + of_second - 2.0 * between);
+    let without = |group: usize| {
+        let n = outside(first.rows(), group) as f64;
+        let m = if paired { outside(second.rows(), group) } else { second.rows() } as f64;
+        let within = first_sums.without(group) / (n * n) + second_sums.without(group) / (m * m);
+        Ok(1000.0 * (within - 2.0 * between_sums.without(group) / (n * m)))
+    };
+    let some = jackknife::where_enough(jackknife::of_groups(first.rows(), whole, without))?;
+    Ok((whole, some))
 }
 
-/// Mean kernel of all pairs of one set, each with itself included.
-fn mean_within(set: &dyn Features) -> Result<f64, MetricError> {
+/// Mean kernel of all pairs of one set, each with itself included, and the kernels' sums by groups.
+fn mean_within(set: &dyn Features, left_out: bool) -> Result<(f64, PairSums), MetricError> {
     let rows = set.rows();
-    let mut sum = 0.0;
+    let (mut sum, mut sums) = (0.0, PairSums::new());
     for top in (0..rows).step_by(BLOCK) {
-        let down = Block::read(set, top)?;
-        sum += down.kernels(&down);
+        let down = Block::read((set, left_out), top)?;
+        sum += down.kernels(&down, 1.0, &mut sums);
         for left in (top + BLOCK..rows).step_by(BLOCK) {
-            sum += 2.0 * down.kernels(&Block::read(set, left)?);
+            let across = Block::read((set, left_out), left)?;
+            sum += 2.0 * down.kernels(&across, 2.0, &mut sums);
         }
     }
-    Ok(sum / (rows as f64 * rows as f64))
+    Ok((sum / (rows as f64 * rows as f64), sums))
 }
 
-fn mean_between(first: &dyn Features, second: &dyn Features) -> Result<f64, MetricError> {
-    let mut sum = 0.0;
-    for top in (0..first.rows()).step_by(BLOCK) {
+fn mean_between(
+    first: (&dyn Features, bool),
+    second: (&dyn Features, bool),
+) -> Result<(f64, PairSums), MetricError> {
+    let (n, m) = (first.0.rows(), second.0.rows());
+    let (mut sum, mut sums) = (0.0, PairSums::new());
+    for top in (0..n).step_by(BLOCK) {
         let down = Block::read(first, top)?;
-        for left in (0..second.rows()).step_by(BLOCK) {
-            sum += down.kernels(&Block::read(second, left)?);
+        for left in (0..m).step_by(BLOCK) {
+            sum += down.kernels(&Block::read(second, left)?, 1.0, &mut sums);
         }
     }
-    Ok(sum / (first.rows() as f64 * second.rows() as f64))
+    Ok((sum / (n as f64 * m as f64), sums))
 }
 
 /// Some embeddings of length 1.
 struct Block {
     vectors: Vectors,
+    /// The group of the jackknife of each.
+    groups: Vec<usize>,
     /// Squared lengths: 1, but for rounding.
     squares: Vec<f64>,
 }
 
 impl Block {
-    fn read(set: &dyn Features, first: usize) -> Result<Self, MetricError> {
+    fn read((set, left_out): (&dyn Features, bool), first: usize) -> Result<Self, MetricError> {
         let (rows, columns) = (BLOCK.min(set.rows() - first), set.columns());
         let values = slice(set, first, rows)?;
         let mut wide: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
@@ -84,23 +116,27 @@ impl Block {
             row.iter_mut().for_each(|value| *value /= length);
             squares.push(square(row));
         }
-        Ok(Self { vectors: Vectors::of_rows(&wide, columns), squares })
+        let groups = groups_of(first..first + rows, left_out);
+        Ok(Self { vectors: Vectors::of_rows(&wide, columns), groups, squares })
     }
 
-    /// Sum of the kernels of all pairs: each row from left to right, the rows from top to bottom.
-    fn kernels(&self, other: &Self) -> f64 {
+    /// Sum of the kernels of all pairs: each row from left to right, the rows from top to bottom. `weight`
+    /// times them are added to the sums by groups.
+    fn kernels(&self, other: &Self, weight: f64, sums: &mut PairSums) -> f64 {
         let width = other.squares.len();
         let mut products = vec![0.0; self.squares.len() * width];
         add_products(&self.vectors, &other.vectors, Part::Whole, &mut products);
-        let of_row = |(line, a): (&[f64], &f64)| {
-            let kernel = |(product, b): (&f64, &f64)| {
-                let distance = (a + b - 2.0 * product).max(0.0);
-                libm::exp(-distance / (2.0 * SIGMA * SIGMA))
-            };
-            line.iter().zip(&other.squares).map(kernel).sum::<f64>()
+        let of_row = |(line, a): (&mut [f64], &f64)| {
+            for (product, b) in line.iter_mut().zip(&other.squares) {
+                let distance = (a + b - 2.0 * *product).max(0.0);
+                *product = libm::exp(-distance / (2.0 * SIGMA * SIGMA));
+            }
+            line.iter().sum::<f64>()
         };
-        let rows = products.par_chunks(width).zip(&self.squares).map(of_row);
-        rows.collect::<Vec<f64>>().iter().sum()
+        let rows = products.par_chunks_mut(width).zip(&self.squares).map(of_row);
+        let sum = rows.collect::<Vec<f64>>().iter().sum();
+        sums.add(&products, (&self.groups, &other.groups), |_| 0, weight);
+        sum
     }
 }
 

@@ -2,8 +2,9 @@ use prismbench_core::{Better, InceptionScoreDialect, MetricDef, Unit};
 use rayon::prelude::*;
 
 use crate::features::in_blocks;
+use crate::jackknife::{self, GROUPS};
 use crate::numpy_random::RandomState;
-use crate::{Features, MetricError, Selected};
+use crate::{Features, Jackknife, MetricError, Selected};
 
 /// Inception Score.
 pub const INCEPTION_SCORE: MetricDef = MetricDef {
@@ -30,6 +31,12 @@ pub struct InceptionScore {
 /// Samples whose probabilities are summed before they are added to those of the split.
 const BLOCK: usize = 64;
 
+/// Samples of a split of ADM's.
+const ADM_SPLIT: usize = 5000;
+
+/// Splits of torch-fidelity's.
+const SPLITS: usize = 10;
+
 /// The Inception Score of logits, one row of classes per sample.
 ///
 /// # Errors
@@ -39,30 +46,50 @@ pub fn inception_score(
     logits: &dyn Features,
     dialect: InceptionScoreDialect,
 ) -> Result<InceptionScore, MetricError> {
-    match dialect {
-        InceptionScoreDialect::Adm => blocks_of(logits, 5000),
-        InceptionScoreDialect::TorchFidelity => {
-            let order = RandomState::new(2020).permutation(logits.rows());
-            let shuffled = Selected::new(logits, order);
-            let (mean, deviation) = mean_and_deviation(&splits(&shuffled, 10)?);
-            Ok(InceptionScore { mean, deviation: Some(deviation) })
-        }
-    }
+    inception_score_jackknife(logits, dialect).map(|(whole, _)| whole)
 }
 
-fn blocks_of(logits: &dyn Features, size: usize) -> Result<InceptionScore, MetricError> {
-    at_least(logits.rows(), 1)?;
-    let starts = (0..logits.rows()).step_by(size);
-    let scores: Vec<f64> = starts
-        .map(|first| of_split(logits, first, logits.rows().min(first + size)))
-        .collect::<Result<_, _>>()?;
-    Ok(InceptionScore { mean: mean_and_deviation(&scores).0, deviation: None })
-}
-
-fn splits(logits: &dyn Features, count: usize) -> Result<Vec<f64>, MetricError> {
+/// The same and its [`jackknife`](crate::jackknife()); `None` for fewer samples than that takes.
+///
+/// A sample stays in its split, and a group's are left out of each. A split that keeps no sample leaves no jackknife.
+///
+/// # Errors
+/// Those of [`inception_score`].
+pub fn inception_score_jackknife(
+    logits: &dyn Features,
+    dialect: InceptionScoreDialect,
+) -> Result<(InceptionScore, Option<Jackknife>), MetricError> {
     let rows = logits.rows();
-    at_least(rows, count)?;
-    (0..count).map(|i| of_split(logits, i * rows / count, (i + 1) * rows / count)).collect()
+    let splits: Vec<Vec<usize>> = match dialect {
+        InceptionScoreDialect::Adm => {
+            at_least(rows, 1)?;
+            let starts = (0..rows).step_by(ADM_SPLIT);
+            starts.map(|first| (first..rows.min(first + ADM_SPLIT)).collect()).collect()
+        }
+        InceptionScoreDialect::TorchFidelity => {
+            at_least(rows, SPLITS)?;
+            let order = RandomState::new(2020).permutation(rows);
+            let of_split = |i: usize| order[i * rows / SPLITS..(i + 1) * rows / SPLITS].to_vec();
+            (0..SPLITS).map(of_split).collect()
+        }
+    };
+    let splits = splits.into_iter().map(|rows| Split::of(logits, rows));
+    let splits: Vec<Split> = splits.collect::<Result<_, _>>()?;
+    let scores: Vec<f64> = splits.iter().map(|split| split.whole).collect();
+    let (mean, deviation) = mean_and_deviation(&scores);
+    let deviation = (dialect == InceptionScoreDialect::TorchFidelity).then_some(deviation);
+    let left = |group: usize| -> Option<f64> {
+        let left: Option<Vec<f64>> = splits.iter().map(|split| split.without[group]).collect();
+        left.map(|left| mean_and_deviation(&left).0)
+    };
+    let left: Option<Vec<f64>> = (0..GROUPS).map(left).collect();
+    let jackknife = match left {
+        Some(left) => {
+            jackknife::where_enough(jackknife::of_groups(rows, mean, |group| Ok(left[group])))?
+        }
+        None => None,
+    };
+    Ok((InceptionScore { mean, deviation }, jackknife))
 }
 
 fn at_least(found: usize, needed: usize) -> Result<(), MetricError> {
@@ -73,29 +100,79 @@ fn at_least(found: usize, needed: usize) -> Result<(), MetricError> {
     Err(MetricError::TooFewSamples { metric: INCEPTION_SCORE.id, found, needed, remedy })
 }
 
-/// The score of samples `first..end`, as `exp(mean sum p log p - sum q log q)`, `q` the mean of `p`.
-fn of_split(logits: &dyn Features, first: usize, end: usize) -> Result<f64, MetricError> {
-    let split = Selected::new(logits, (first..end).collect());
-    let (classes, count) = (logits.columns(), (end - first) as f64);
-    let (mut marginal, mut negative_entropy) = (vec![0.0; classes], 0.0);
-    in_blocks(&split, 32 * BLOCK, |_, rows| {
-        // Fixed blocks, added in order: the same bits for any number of threads.
-        let blocks = rows.par_chunks(BLOCK * classes).map(|rows| of_block(rows, classes));
-        for (sums, entropy) in blocks.collect::<Vec<_>>() {
-            marginal.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-            negative_entropy += entropy;
-        }
-        Ok(())
-    })?;
-    let q = marginal.iter().map(|sum| sum / count).filter(|&q| q > 0.0);
-    Ok(libm::exp(negative_entropy / count - q.map(|q| q * libm::log(q)).sum::<f64>()))
+/// The score of one split.
+struct Split {
+    whole: f64,
+    /// Without each group; `None` where no sample is left.
+    without: [Option<f64>; GROUPS],
 }
 
-/// Sums over samples of the probabilities and of `p log p` over classes.
-fn of_block(rows: &[f32], classes: usize) -> (Vec<f64>, f64) {
-    let (mut sums, mut negative_entropy) = (vec![0.0; classes], 0.0);
+impl Split {
+    fn of(logits: &dyn Features, rows: Vec<usize>) -> Result<Self, MetricError> {
+        let groups: Vec<usize> = rows.iter().map(|row| row % GROUPS).collect();
+        let split = Selected::new(logits, rows);
+        let classes = logits.columns();
+        let mut all = Sums::new(classes);
+        let mut of_groups = vec![Sums::new(classes); GROUPS];
+        in_blocks(&split, 32 * BLOCK, |first, rows| {
+            // Fixed blocks, added in order: the same bits for any number of threads.
+            let groups = groups[first..].par_chunks(BLOCK);
+            let blocks = rows.par_chunks(BLOCK * classes).zip(groups);
+            let blocks = blocks.map(|(rows, groups)| of_block(rows, groups, classes));
+            for (sums, some) in blocks.collect::<Vec<_>>() {
+                all.add(&sums);
+                of_groups.iter_mut().zip(&some).for_each(|(total, sums)| total.add(sums));
+            }
+            Ok(())
+        })?;
+        let mut without = [None; GROUPS];
+        for (group, without) in without.iter_mut().enumerate() {
+            let mut others = Sums::new(classes);
+            let kept = of_groups.iter().enumerate().filter(|&(other, _)| other != group);
+            kept.for_each(|(_, sums)| others.add(sums));
+            *without = (others.count > 0).then(|| others.score());
+        }
+        Ok(Self { whole: all.score(), without })
+    }
+}
+
+/// Sums over samples.
+#[derive(Clone)]
+struct Sums {
+    count: usize,
+    /// Of the probabilities of each class.
+    marginal: Vec<f64>,
+    /// Of `p log p` over classes.
+    negative_entropy: f64,
+}
+
+impl Sums {
+    fn new(classes: usize) -> Self {
+        Self { count: 0, marginal: vec![0.0; classes], negative_entropy: 0.0 }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.marginal.iter_mut().zip(&other.marginal).for_each(|(total, sum)| *total += sum);
+        self.negative_entropy += other.negative_entropy;
+    }
+
+    /// `exp(mean sum p log p - sum q log q)`, `q` the mean of `p`.
+    fn score(&self) -> f64 {
+        let count = self.count as f64;
+        let q = self.marginal.iter().map(|sum| sum / count).filter(|&q| q > 0.0);
+        libm::exp(self.negative_entropy / count - q.map(|q| q * libm::log(q)).sum::<f64>())
+    }
+}
+
+/// Sums over the samples of a block, and over those of each group.
+fn of_block(rows: &[f32], groups: &[usize], classes: usize) -> (Sums, Vec<Sums>) {
+    let (mut all, mut of_groups) = (Sums::new(classes), vec![Sums::new(classes); GROUPS]);
     let mut exponentials = vec![0.0; classes];
-    for row in rows.chunks_exact(classes) {
+    for (row, &group) in rows.chunks_exact(classes).zip(groups) {
+        let some = &mut of_groups[group];
+        all.count += 1;
+        some.count += 1;
         let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         let mut total = 0.0;
         for (exponential, &logit) in exponentials.iter_mut().zip(row) {
@@ -103,13 +180,17 @@ fn of_block(rows: &[f32], classes: usize) -> (Vec<f64>, f64) {
             total += *exponential;
         }
         let log_total = libm::log(total);
-        for ((sum, &exponential), &logit) in sums.iter_mut().zip(&exponentials).zip(row) {
+        let sums = all.marginal.iter_mut().zip(&mut some.marginal);
+        for (((sum, part), &exponential), &logit) in sums.zip(&exponentials).zip(row) {
             let p = exponential / total;
             *sum += p;
-            negative_entropy += p * (f64::from(logit) - largest - log_total);
+            *part += p;
+            let term = p * (f64::from(logit) - largest - log_total);
+            all.negative_entropy += term;
+            some.negative_entropy += term;
         }
     }
-    (sums, negative_entropy)
+    (all, of_groups)
 }
 
 /// Mean and standard deviation with the number of values as divisor.

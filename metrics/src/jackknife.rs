@@ -74,6 +74,33 @@ pub(crate) fn of_groups(
     Ok(Jackknife { replicates, interval })
 }
 
+/// `None` in place of the error that there are too few samples.
+pub(crate) fn where_enough(
+    result: Result<Jackknife, MetricError>,
+) -> Result<Option<Jackknife>, MetricError> {
+    match result {
+        Ok(jackknife) => Ok(Some(jackknife)),
+        Err(MetricError::TooFewSamples { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The jackknife of a mean of `values`, one for each sample, from which those of a group are left out.
+pub(crate) fn of_mean(values: &[bool]) -> Result<Option<Jackknife>, MetricError> {
+    let share = |left_out: Option<usize>| {
+        let rows = (0..values.len()).filter(|row| left_out != Some(row % GROUPS));
+        let (count, held) =
+            rows.fold((0, 0), |(count, held), row| (count + 1, held + usize::from(values[row])));
+        held as f64 / count as f64
+    };
+    where_enough(of_groups(values.len(), share(None), |group| Ok(share(Some(group)))))
+}
+
+/// How many of `rows` samples are outside of a group.
+pub(crate) fn outside(rows: usize, group: usize) -> usize {
+    rows - (rows + GROUPS - 1 - group) / GROUPS
+}
+
 /// The interval of the difference between two runs' values of a statistic, from what each was without each
 /// group in turn: the jackknife of the difference, groups deleted from both at once.
 ///

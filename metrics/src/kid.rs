@@ -4,8 +4,10 @@ use rayon::prelude::*;
 
 use crate::features::same_columns;
 use crate::inception_score::mean_and_deviation;
+use crate::jackknife::{self, GROUPS};
 use crate::numpy_random::RandomState;
-use crate::{Features, MetricError};
+use crate::pair_sums::{PairSums, groups_of};
+use crate::{Features, Jackknife, MetricError};
 
 /// Kernel Inception Distance.
 pub const KID: MetricDef = MetricDef {
@@ -68,6 +70,23 @@ pub fn kernel_inception_distance(
     second: &dyn Features,
     subsets: Subsets,
 ) -> Result<KernelInceptionDistance, MetricError> {
+    kernel_inception_jackknife(first, second, subsets, false).map(|(whole, _)| whole)
+}
+
+/// The same and its [`jackknife`](crate::jackknife()); `None` for fewer samples than that takes.
+///
+/// The subsets stay as they were drawn, and a group's samples are left out of each: those of `first`, and where
+/// the samples of `second` are the same in the same order (`paired`), theirs too. A subset that keeps fewer than
+/// two samples leaves no jackknife.
+///
+/// # Errors
+/// Those of [`kernel_inception_distance`].
+pub fn kernel_inception_jackknife(
+    first: &dyn Features,
+    second: &dyn Features,
+    subsets: Subsets,
+    paired: bool,
+) -> Result<(KernelInceptionDistance, Option<Jackknife>), MetricError> {
     let columns = same_columns(first, second)?;
     let smaller = first.rows().min(second.rows());
     let size = match subsets.size {
@@ -84,39 +103,65 @@ pub fn kernel_inception_distance(
         let mut rows = vec![0.0; size * columns];
         let chosen = random.choice(set.rows(), size);
         set.gather(&chosen, &mut rows).map_err(MetricError::read)?;
-        Ok::<_, MetricError>(Vectors::of_rows(&rows, columns))
+        Ok::<_, MetricError>((Vectors::of_rows(&rows, columns), chosen))
     };
     let mut values = Vec::with_capacity(subsets.count);
+    let mut left = [Some(0.0); GROUPS];
     let mut kernels = vec![0.0; size * size];
     for _ in 0..subsets.count {
-        let (x, y) = (pick(first)?, pick(second)?);
-        let mut sum = |x, y, part| {
+        let ((x, of_x), (y, of_y)) = (pick(first)?, pick(second)?);
+        let (of_x, of_y) = (groups_of(of_x, true), groups_of(of_y, paired));
+        let mut sum = |(x, down): (_, &[usize]), (y, across): (_, &[usize]), part| {
             kernels.fill(0.0);
             add_products(x, y, part, &mut kernels);
-            sum_of_kernels(&kernels, columns, size, part)
+            let sum = sum_of_kernels(&mut kernels, columns, size, part);
+            let mut by_group = PairSums::new();
+            by_group.add(&kernels, (down, across), |row| first_column(part, row), 1.0);
+            (sum, by_group)
         };
-        let within = sum(&x, &x, Part::Upper) + sum(&y, &y, Part::Upper);
-        let between = sum(&x, &y, Part::Whole);
+        let (x, y) = ((&x, of_x.as_slice()), (&y, of_y.as_slice()));
+        let (xx, yy) = (sum(x, x, Part::Upper), sum(y, y, Part::Upper));
+        let xy = sum(x, y, Part::Whole);
         let m = size as f64;
-        values.push(2.0 * within / (m * (m - 1.0)) - 2.0 * between / (m * m));
+        values.push(2.0 * (xx.0 + yy.0) / (m * (m - 1.0)) - 2.0 * xy.0 / (m * m));
+        for (group, left) in left.iter_mut().enumerate() {
+            let count = |of: &[usize]| of.iter().filter(|&&other| other != group).count() as f64;
+            let (m, n) = (count(&of_x), count(&of_y));
+            let [xx, yy, xy] = [&xx.1, &yy.1, &xy.1].map(|sums| sums.without(group));
+            let value =
+                2.0 * xx / (m * (m - 1.0)) + 2.0 * yy / (n * (n - 1.0)) - 2.0 * xy / (m * n);
+            *left = left.filter(|_| m.min(n) >= 2.0).map(|left| left + value);
+        }
     }
     let (mean, deviation) = mean_and_deviation(&values);
-    Ok(KernelInceptionDistance { mean, deviation, subset_size: size })
+    let left: Option<Vec<f64>> = left.into_iter().collect();
+    let jackknife = match left {
+        Some(left) => jackknife::where_enough(jackknife::of_groups(first.rows(), mean, |group| {
+            Ok(left[group] / subsets.count as f64)
+        }))?,
+        None => None,
+    };
+    Ok((KernelInceptionDistance { mean, deviation, subset_size: size }, jackknife))
 }
 
-/// The kernels of all pairs, or of those above the diagonal, from their dot products. Each row is
-/// summed from left to right, and the rows from top to bottom.
-fn sum_of_kernels(products: &[f64], columns: usize, size: usize, part: Part) -> f64 {
+/// The first column of a row whose pair counts.
+fn first_column(part: Part, row: usize) -> usize {
+    if part == Part::Upper { row + 1 } else { 0 }
+}
+
+/// Makes kernels of dot products, of all pairs or of those above the diagonal, and sums them: each row
+/// from left to right, and the rows from top to bottom.
+fn sum_of_kernels(products: &mut [f64], columns: usize, size: usize, part: Part) -> f64 {
     let scale = 1.0 / columns as f64;
-    let of_row = |(row, line): (usize, &[f64])| {
-        let from = if part == Part::Upper { row + 1 } else { 0 };
-        let cube = |product: &f64| {
-            let linear = product * scale + 1.0;
-            linear * linear * linear
-        };
-        line[from..].iter().map(cube).sum::<f64>()
+    let of_row = |(row, line): (usize, &mut [f64])| {
+        let line = &mut line[first_column(part, row)..];
+        for product in line.iter_mut() {
+            let linear = *product * scale + 1.0;
+            *product = linear * linear * linear;
+        }
+        line.iter().sum::<f64>()
     };
-    products.par_chunks(size).enumerate().map(of_row).collect::<Vec<f64>>().iter().sum()
+    products.par_chunks_mut(size).enumerate().map(of_row).collect::<Vec<f64>>().iter().sum()
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod ms_ssim;
 mod neighbours;
 mod network_error;
 mod numpy_random;
+mod pair_sums;
 mod paired;
 mod planes;
 pub mod probe;
@@ -54,7 +55,7 @@ pub use alignment::Alignment;
 pub use bag_of_words::BagOfWords;
 pub use change_bound::change_bound;
 pub use change_point::{ChangePoint, change_points};
-pub use cmmd::{CMMD, cmmd};
+pub use cmmd::{CMMD, cmmd, cmmd_jackknife};
 pub use cost::{
     COPY_BANDWIDTH, DECODE_DEVICE_TIME, DECODE_LATENCY, DECODE_LATENCY_P95, DECODE_RATE,
     DECODE_ROOFLINE, DECODER_FLOPS, DECODER_INTENSITY, DECODER_MACS, DECODER_MACS_SPLIT,
@@ -77,15 +78,20 @@ pub use frechet::{
 pub use image_metric::ImageMetric;
 pub use image_scores::{Aggregation, ImageScores, Interval, Summary};
 pub use inception::{INCEPTION_SIDE, Inception, inception_input};
-pub use inception_score::{INCEPTION_SCORE, InceptionScore, inception_score};
+pub use inception_score::{
+    INCEPTION_SCORE, InceptionScore, inception_score, inception_score_jackknife,
+};
 pub use jackknife::{Jackknife, jackknife, jackknife_interval, paired_jackknife};
-pub use kid::{KID, KernelInceptionDistance, SubsetSize, Subsets, kernel_inception_distance};
+pub use kid::{
+    KID, KernelInceptionDistance, SubsetSize, Subsets, kernel_inception_distance,
+    kernel_inception_jackknife,
+};
 pub use lpips::{LPIPS, Lpips, LpipsFeatures, LpipsHead, LpipsInput};
 pub use moments::Moments;
 pub use ms_ssim::{MS_SSIM, ms_ssim};
 pub use neighbours::{
     COVERAGE, DENSITY, DensityCoverage, PRECISION, PrecisionRecall, RECALL, density_coverage,
-    precision_recall, precision_recall_on,
+    density_coverage_jackknife, precision_recall, precision_recall_on,
 };
 pub use network_error::NetworkError;
 pub use paired::{mean_differs, paired_interval};

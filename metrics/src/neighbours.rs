@@ -6,7 +6,8 @@ use prismbench_kernels::accelerator;
 use prismbench_kernels::distances::{Ball, Coverage, Manifolds, Nearest, Points};
 
 use crate::features::{same_columns, slice};
-use crate::{Features, MetricError};
+use crate::jackknife::{self, GROUPS, of_mean, outside};
+use crate::{Features, Jackknife, MetricError, Selected};
 
 mod half;
 
@@ -93,23 +94,15 @@ pub fn precision_recall(
     samples: &dyn Features,
     dialect: PrecisionRecallDialect,
 ) -> Result<PrecisionRecall, MetricError> {
-    same_columns(references, samples)?;
-    at_least(PRECISION.id, references, NEIGHBOURS)?;
-    at_least(RECALL.id, samples, NEIGHBOURS)?;
-    let [references_in, samples_in] = match dialect {
-        PrecisionRecallDialect::AdmHalf => half::inside(references, samples, NEIGHBOURS)?,
-        PrecisionRecallDialect::Exact => {
-            let radii = [radii(references, NEIGHBOURS)?, radii(samples, NEIGHBOURS)?];
-            let mut manifolds = Manifolds::new(Ball::Closed, &radii[0], &radii[1]);
-            all_pairs(references, samples, |down, across| manifolds.add(down, across))?;
-            manifolds.inside()
-        }
-    };
-    Ok(PrecisionRecall { precision: share(&samples_in), recall: share(&references_in) })
+    precision_recall_on(&Device::Cpu, references, samples, dialect).map(|(whole, _)| whole)
 }
 
-/// [`precision_recall`] on a device, where there is one and it has the dialect (`exact`): both sets are read into
-/// memory and into the device's. The counts are the same.
+/// [`precision_recall`] and the [`jackknife`](crate::jackknife()) of each, `None` for fewer samples than that takes; on
+/// a device, where there is one and it has the dialect (`exact`): both sets are read into memory and into the
+/// device's. The counts are the same.
+///
+/// The balls stay as they are. Precision is a mean over samples, and a group's samples are left out of it; recall is
+/// one over references, and a group's references are.
 ///
 /// # Errors
 /// As [`precision_recall`]; [`MetricError::Device`] when the device fails.
@@ -118,13 +111,36 @@ pub fn precision_recall_on(
     references: &dyn Features,
     samples: &dyn Features,
     dialect: PrecisionRecallDialect,
-) -> Result<PrecisionRecall, MetricError> {
-    if device.is_cpu() || dialect != PrecisionRecallDialect::Exact {
-        return precision_recall(references, samples, dialect);
-    }
+) -> Result<(PrecisionRecall, [Option<Jackknife>; 2]), MetricError> {
     same_columns(references, samples)?;
     at_least(PRECISION.id, references, NEIGHBOURS)?;
     at_least(RECALL.id, samples, NEIGHBOURS)?;
+    let on_device = match dialect {
+        PrecisionRecallDialect::Exact if !device.is_cpu() => {
+            inside_on_device(device, references, samples)?
+        }
+        _ => None,
+    };
+    let [references_in, samples_in] = match (on_device, dialect) {
+        (Some(inside), _) => inside,
+        (None, PrecisionRecallDialect::AdmHalf) => half::inside(references, samples, NEIGHBOURS)?,
+        (None, PrecisionRecallDialect::Exact) => {
+            let radii = [radii(references, NEIGHBOURS)?, radii(samples, NEIGHBOURS)?];
+            let mut manifolds = Manifolds::new(Ball::Closed, &radii[0], &radii[1]);
+            all_pairs(references, samples, |down, across| manifolds.add(down, across))?;
+            manifolds.inside()
+        }
+    };
+    let whole = PrecisionRecall { precision: share(&samples_in), recall: share(&references_in) };
+    Ok((whole, [of_mean(&samples_in)?, of_mean(&references_in)?]))
+}
+
+/// For each reference and each sample whether it lies in a ball of the other set; `None` where the device cannot.
+fn inside_on_device(
+    device: &Device,
+    references: &dyn Features,
+    samples: &dyn Features,
+) -> Result<Option<[Vec<bool>; 2]>, MetricError> {
     let sets = [slice(references, 0, references.rows())?, slice(samples, 0, samples.rows())?];
     let rows = [sets[0].as_slice(), sets[1].as_slice()];
     let found = accelerator::in_manifolds(device, rows, references.columns(), NEIGHBOURS);
@@ -132,12 +148,8 @@ pub fn precision_recall_on(
         metric: PRECISION.id,
         cause: error.to_string(),
     };
-    match found.map_err(failed)? {
-        Some([samples_in, references_in]) => {
-            Ok(PrecisionRecall { precision: share(&samples_in), recall: share(&references_in) })
-        }
-        None => precision_recall(references, samples, dialect),
-    }
+    let inside = found.map_err(failed)?;
+    Ok(inside.map(|[samples_in, references_in]| [references_in, samples_in]))
 }
 
 /// Density and coverage with k = 5, by exact distances.
@@ -149,20 +161,60 @@ pub fn density_coverage(
     references: &dyn Features,
     samples: &dyn Features,
 ) -> Result<DensityCoverage, MetricError> {
+    density_coverage_jackknife(references, samples, false).map(|(whole, _)| whole)
+}
+
+/// The same and the [`jackknife`](crate::jackknife()) of each, `None` for fewer samples than that takes.
+///
+/// Groups are left out of the samples, and where the references are the same in the same order (`paired`), of both;
+/// the balls that are left keep their radii. Density is then scaled to as many references as there were.
+///
+/// # Errors
+/// Those of [`density_coverage`].
+pub fn density_coverage_jackknife(
+    references: &dyn Features,
+    samples: &dyn Features,
+    paired: bool,
+) -> Result<(DensityCoverage, [Option<Jackknife>; 2]), MetricError> {
     const NEIGHBOURS: usize = 5;
     same_columns(references, samples)?;
     at_least(COVERAGE.id, references, NEIGHBOURS)?;
     at_least(DENSITY.id, samples, 0)?;
     let radii = radii(references, NEIGHBOURS)?;
-    let mut coverage = Coverage::new(Ball::Open, &radii);
-    all_pairs(references, samples, |down, (across, _)| coverage.add(down, across))?;
-    let counts = coverage.counts();
-    let hits: u64 = counts.iter().sum();
-    let covered: Vec<bool> = counts.iter().map(|&count| count > 0).collect();
-    Ok(DensityCoverage {
-        density: hits as f64 / (NEIGHBOURS as f64 * samples.rows() as f64),
-        coverage: share(&covered),
-    })
+    // For each group the samples of it that lie in each ball: a pair is looked at once.
+    let mut of_groups: Vec<Vec<u64>> = Vec::with_capacity(GROUPS);
+    for group in 0..GROUPS {
+        let rows = (group..samples.rows()).step_by(GROUPS).collect();
+        let mut coverage = Coverage::new(Ball::Open, &radii);
+        let some = Selected::new(samples, rows);
+        all_pairs(references, &some, |down, (across, _)| coverage.add(down, across))?;
+        of_groups.push(coverage.counts());
+    }
+    let value = |left_out: Option<usize>| {
+        let balls = (0..references.rows()).filter(|row| !paired || left_out != Some(row % GROUPS));
+        let of_ball = |ball: usize| -> u64 {
+            let counts = of_groups.iter().enumerate();
+            counts.filter(|&(group, _)| left_out != Some(group)).map(|(_, of)| of[ball]).sum()
+        };
+        let counts: Vec<u64> = balls.map(of_ball).collect();
+        let hits: u64 = counts.iter().sum();
+        let covered: Vec<bool> = counts.iter().map(|&count| count > 0).collect();
+        let samples = left_out.map_or(samples.rows(), |group| outside(samples.rows(), group));
+        // 1 where no reference was left out.
+        let scale = references.rows() as f64 / counts.len() as f64;
+        DensityCoverage {
+            density: scale * (hits as f64 / (NEIGHBOURS as f64 * samples as f64)),
+            coverage: share(&covered),
+        }
+    };
+    let whole = value(None);
+    let of = |estimate: f64, field: fn(DensityCoverage) -> f64| {
+        let without = |group: usize| Ok(field(value(Some(group))));
+        jackknife::where_enough(jackknife::of_groups(samples.rows(), estimate, without))
+    };
+    let density = of(whole.density, |value| value.density)?;
+    let coverage = of(whole.coverage, |value| value.coverage)?;
+    Ok((whole, [density, coverage]))
 }
 
 fn at_least(

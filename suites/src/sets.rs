@@ -15,7 +15,7 @@ use crate::networks::network_id;
 use crate::pictures::Prepared;
 pub(crate) use order::{by_content, by_name, pairs_by_content};
 pub(crate) use own::Own;
-pub(crate) use value::{Memo, Value, frechet, of_two_sets};
+pub(crate) use value::{Memo, Value, frechet, inception, of_two_sets};
 
 /// Where in Inception a metric takes its features.
 pub(crate) fn tap_of(metric: &MetricDef) -> Tap {

@@ -5,7 +5,7 @@ use prismbench_kernels::gram::Gram;
 use super::trace::Side;
 use super::{FeatureSet, FrechetDistance, between, checked};
 use crate::features::in_blocks;
-use crate::jackknife::GROUPS;
+use crate::jackknife::{GROUPS, where_enough};
 use crate::moments::{BLOCK, mean};
 use crate::{Features, Jackknife, MetricError, Moments, Selected, jackknife};
 
@@ -42,7 +42,7 @@ pub fn frechet_jackknife(
             };
             Ok(distance.value)
         };
-        let some = enough(jackknife(made.rows(), whole.value, without))?;
+        let some = where_enough(jackknife(made.rows(), whole.value, without))?;
         return Ok((whole, some));
     }
     let made_sums = Sums::of(made)?;
@@ -68,16 +68,8 @@ pub fn frechet_jackknife(
         };
         Ok(between(reference_side, &made, (reference, set))?.value)
     };
-    let some = enough(jackknife::of_groups(made.rows(), whole.value, without))?;
+    let some = where_enough(jackknife::of_groups(made.rows(), whole.value, without))?;
     Ok((whole, some))
-}
-
-fn enough(result: Result<Jackknife, MetricError>) -> Result<Option<Jackknife>, MetricError> {
-    match result {
-        Ok(jackknife) => Ok(Some(jackknife)),
-        Err(MetricError::TooFewSamples { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Sums over all rows about their mean.

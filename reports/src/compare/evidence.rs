@@ -36,7 +36,8 @@ pub enum Evidence {
         /// Probability of as large a difference between equally good ones.
         p_value: f64,
     },
-    /// The jackknife of the difference of two distances, the same tenths of the samples left out of both.
+    /// The jackknife of the difference of two numbers of distributions, the same tenths of the samples left out
+    /// of both.
     Jackknife,
     /// The records' own intervals, as if the two runs were independent.
     Intervals,
@@ -257,7 +258,7 @@ fn of_values(old: &Record, new: &Record, blank: Comparison) -> Comparison {
     Comparison { verdict: directed(better, verdict), gain, interval, evidence, note, ..blank }
 }
 
-/// The interval of the gain of a distance between distributions, where both runs kept what it was without
+/// The interval of the gain of a number of distributions, where both runs kept what it was without
 /// each tenth of their samples.
 fn jackknife_interval(
     old: &Record,

@@ -1,9 +1,11 @@
 use std::io;
 
-use prismbench_core::{InceptionScoreDialect, MetricDef, Protocol, RgbImage};
+use prismbench_core::{
+    InceptionScoreDialect, MetricDef, PrecisionRecallDialect, Protocol, RgbImage,
+};
 use prismbench_metrics::{
-    CMMD, FD_DINOV2, FD_ENCODER, FID_INFINITY, FeatureNetwork, FeatureRows, FeatureSet, Features,
-    GFID, INCEPTION_SCORE, KID, MetricError, SFID, Tap, frechet_infinity, inception_score,
+    FD_DINOV2, FD_ENCODER, FID_INFINITY, FeatureNetwork, FeatureRows, FeatureSet, Features, GFID,
+    INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, SFID, Tap, frechet_infinity,
 };
 
 use super::reference::{Reference, ReferenceChoice};
@@ -11,7 +13,8 @@ use crate::follow::of_network;
 use crate::journal::Recalled;
 use crate::pictures::PictureBlock;
 use crate::sets::{
-    Memo, Value, blamed, by_content, by_name, dialect, features_of, frechet, of_two_sets, tap_of,
+    Memo, Value, blamed, by_content, by_name, dialect, features_of, frechet, inception,
+    of_two_sets, tap_of,
 };
 use crate::spool::Spool;
 use crate::{Context, NetworkKind, Pictures, SuiteError};
@@ -123,11 +126,10 @@ impl<'a> Space<'a> {
         let made: &dyn Features = made;
         if metric.id == INCEPTION_SCORE.id {
             let dialect = protocol.inception_score;
-            let score = match dialect {
-                InceptionScoreDialect::Adm => inception_score(made, dialect),
-                InceptionScoreDialect::TorchFidelity => inception_score(&by_name(made)?, dialect),
-            };
-            return Ok(score?.mean.into());
+            return Ok(match dialect {
+                InceptionScoreDialect::Adm => inception(made, dialect)?,
+                InceptionScoreDialect::TorchFidelity => inception(&by_name(made)?, dialect)?,
+            });
         }
         if !takes_features(metric) {
             let reason = "the reference has no moments of these features; make one with `prismbench \
@@ -152,18 +154,26 @@ impl<'a> Space<'a> {
         let originals = self.reference.features(place).ok_or_else(|| skipped(reason))?;
         let memo = &mut self.memo;
         Ok(match metric.id {
-            id if id == CMMD.id => {
-                let (originals, made) = (by_content(originals)?, by_content(made)?);
-                of_two_sets(metric, protocol, memo, (&originals, &made))?
-            }
             id if id == KID.id => {
                 let (originals, made) = (by_name(originals)?, by_name(made)?);
-                of_two_sets(metric, protocol, memo, (&originals, &made))?
+                of_two_sets(metric, protocol, memo, (&originals, &made), false)?
             }
-            // Those of neighbours count pairs.
-            _ => of_two_sets(metric, protocol, memo, (originals, made))?,
+            // Whether it rounds a distance is decided by blocks of the samples as they come.
+            id if counts_halves(id, protocol) => {
+                of_two_sets(metric, protocol, memo, (originals, made), false)?
+            }
+            _ => {
+                let (originals, made) = (by_content(originals)?, by_content(made)?);
+                of_two_sets(metric, protocol, memo, (&originals, &made), false)?
+            }
         })
     }
+}
+
+/// Whether a metric is precision or recall by guided-diffusion's distances.
+fn counts_halves(metric: &str, protocol: &Protocol) -> bool {
+    let is_neighbours = metric == PRECISION.id || metric == RECALL.id;
+    is_neighbours && protocol.precision_recall == PrecisionRecallDialect::AdmHalf
 }
 
 /// Whether a metric compares with single features: moments do not serve it.

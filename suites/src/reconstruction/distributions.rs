@@ -11,7 +11,6 @@ use prismbench_core::{MetricDef, Outcome, Protocol, Reconstruction, RgbImage};
 use prismbench_metrics::{
     CMMD, COVERAGE, DENSITY, FD_DINOV2, FD_ENCODER, FD_RANDOM, FeatureNetwork, FeatureRows,
     FeatureSet, Features, INCEPTION_SCORE, KID, MetricError, PRECISION, RECALL, RFID, SFID, Tap,
-    inception_score,
 };
 
 use crate::feature_file::{FeatureFile, Origin};
@@ -19,7 +18,7 @@ use crate::follow::of_network;
 use crate::journal::Recalled;
 use crate::pictures::{PictureBlock, Prepared};
 use crate::quantised::Quantised;
-use crate::sets::{Memo, Own, Value, blamed, dialect, frechet, of_two_sets, tap_of};
+use crate::sets::{Memo, Own, Value, blamed, dialect, frechet, inception, of_two_sets, tap_of};
 use crate::spool::Spool;
 use crate::{Context, Measurement, NetworkKind, Pictures, SuiteError};
 
@@ -330,7 +329,7 @@ impl<'a> Space<'a> {
         let place = self.taps.iter().position(|&known| known == tap).ok_or_else(absent)?;
         let made = made.get(place).ok_or_else(absent)?;
         let value = if *metric == INCEPTION_SCORE {
-            inception_score(made, protocol.inception_score).map(|score| score.mean.into())
+            inception(made, protocol.inception_score)
         } else {
             let given;
             let (originals, paired): (&dyn Features, bool) = match &self.originals {
@@ -344,7 +343,7 @@ impl<'a> Space<'a> {
             if [&RFID, &SFID, &FD_RANDOM, &FD_DINOV2, &FD_ENCODER].contains(&metric) {
                 frechet(FeatureSet::Features(originals), made, paired.then_some(originals))
             } else {
-                of_two_sets(metric, protocol, memo, (originals, made))
+                of_two_sets(metric, protocol, memo, (originals, made), paired)
             }
         };
         match value {

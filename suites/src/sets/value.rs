@@ -1,9 +1,9 @@
 use candle_core::Device;
-use prismbench_core::{MetricDef, PrecisionRecallDialect, Protocol};
+use prismbench_core::{InceptionScoreDialect, MetricDef, PrecisionRecallDialect, Protocol};
 use prismbench_metrics::{
-    CMMD, COVERAGE, DENSITY, DensityCoverage, FeatureSet, Features, Interval, MetricError,
-    PRECISION, PrecisionRecall, RECALL, SubsetSize, Subsets, cmmd, density_coverage,
-    frechet_jackknife, kernel_inception_distance, precision_recall_on,
+    CMMD, COVERAGE, DENSITY, FeatureSet, Features, Interval, Jackknife, MetricError, PRECISION,
+    RECALL, SubsetSize, Subsets, cmmd_jackknife, density_coverage_jackknife, frechet_jackknife,
+    inception_score_jackknife, kernel_inception_jackknife, precision_recall_on,
 };
 
 /// A value and what a reader must know beyond it.
@@ -22,11 +22,21 @@ impl From<f64> for Value {
     }
 }
 
+impl Value {
+    fn new(value: f64, jackknife: Option<Jackknife>) -> Self {
+        let (replicates, interval) = jackknife
+            .map_or_else(Default::default, |found| (found.replicates, Some(found.interval)));
+        // The interval of something exact is not worth printing.
+        let interval = interval.filter(|interval| interval.high - interval.low > 1e-6);
+        Self { value, interval, replicates, warning: None }
+    }
+}
+
 /// Pairs of values that are computed together, and where.
 pub(crate) struct Memo {
     device: Device,
-    precision_recall: Option<PrecisionRecall>,
-    density_coverage: Option<DensityCoverage>,
+    precision_recall: Option<[Value; 2]>,
+    density_coverage: Option<[Value; 2]>,
 }
 
 impl Memo {
@@ -38,51 +48,67 @@ impl Memo {
         &mut self,
         (originals, made): (&dyn Features, &dyn Features),
         dialect: PrecisionRecallDialect,
-    ) -> Result<PrecisionRecall, MetricError> {
-        if let Some(known) = self.precision_recall {
-            return Ok(known);
+    ) -> Result<[Value; 2], MetricError> {
+        if let Some(known) = &self.precision_recall {
+            return Ok(known.clone());
         }
-        let value = precision_recall_on(&self.device, originals, made, dialect)?;
-        self.precision_recall = Some(value);
-        Ok(value)
+        let (whole, [precision, recall]) =
+            precision_recall_on(&self.device, originals, made, dialect)?;
+        let values = [Value::new(whole.precision, precision), Value::new(whole.recall, recall)];
+        Ok(self.precision_recall.insert(values).clone())
     }
 
     fn density_coverage(
         &mut self,
         (originals, made): (&dyn Features, &dyn Features),
-    ) -> Result<DensityCoverage, MetricError> {
-        if let Some(known) = self.density_coverage {
-            return Ok(known);
+        paired: bool,
+    ) -> Result<[Value; 2], MetricError> {
+        if let Some(known) = &self.density_coverage {
+            return Ok(known.clone());
         }
-        let value = density_coverage(originals, made)?;
-        self.density_coverage = Some(value);
-        Ok(value)
+        let (whole, [density, coverage]) = density_coverage_jackknife(originals, made, paired)?;
+        let values = [Value::new(whole.density, density), Value::new(whole.coverage, coverage)];
+        Ok(self.density_coverage.insert(values).clone())
     }
 }
 
-/// The value of a metric of single features of two sets: every one but the Fréchet distances.
+/// The value of a metric of single features of two sets, every one but the Fréchet distances, with its
+/// jackknife. `paired` sets are of the same samples in the same order: pairs are then left out together.
 pub(crate) fn of_two_sets(
     metric: &MetricDef,
     protocol: &Protocol,
     memo: &mut Memo,
     sets: (&dyn Features, &dyn Features),
+    paired: bool,
 ) -> Result<Value, MetricError> {
     let (reference, made) = sets;
-    let value = match metric.id {
-        id if id == PRECISION.id => {
-            memo.precision_recall(sets, protocol.precision_recall)?.precision
+    let [first, second] = match metric.id {
+        id if id == PRECISION.id || id == RECALL.id => {
+            memo.precision_recall(sets, protocol.precision_recall)?
         }
-        id if id == RECALL.id => memo.precision_recall(sets, protocol.precision_recall)?.recall,
-        id if id == DENSITY.id => memo.density_coverage(sets)?.density,
-        id if id == COVERAGE.id => memo.density_coverage(sets)?.coverage,
-        id if id == CMMD.id => cmmd(made, reference)?,
+        id if id == DENSITY.id || id == COVERAGE.id => memo.density_coverage(sets, paired)?,
+        id if id == CMMD.id => {
+            let (value, jackknife) = cmmd_jackknife(made, reference, paired)?;
+            return Ok(Value::new(value, jackknife));
+        }
         _ => {
             let size = SubsetSize::Exactly(protocol.kid_subset);
             let subsets = Subsets { size, ..Subsets::default() };
-            kernel_inception_distance(made, reference, subsets)?.mean
+            let (whole, jackknife) = kernel_inception_jackknife(made, reference, subsets, paired)?;
+            return Ok(Value::new(whole.mean, jackknife));
         }
     };
-    Ok(value.into())
+    let is_first = metric.id == PRECISION.id || metric.id == DENSITY.id;
+    Ok(if is_first { first } else { second })
+}
+
+/// The Inception Score with its jackknife.
+pub(crate) fn inception(
+    logits: &dyn Features,
+    dialect: InceptionScoreDialect,
+) -> Result<Value, MetricError> {
+    let (whole, jackknife) = inception_score_jackknife(logits, dialect)?;
+    Ok(Value::new(whole.mean, jackknife))
 }
 
 /// The Fréchet distance with its jackknife interval. `paired` are features of the same samples as
@@ -95,10 +121,6 @@ pub(crate) fn frechet(
     let (reference, is_paired) =
         paired.map_or((reference, false), |same| (FeatureSet::Features(same), true));
     let (whole, jackknife) = frechet_jackknife(reference, made, is_paired)?;
-    let (replicates, interval) =
-        jackknife.map_or_else(Default::default, |found| (found.replicates, Some(found.interval)));
-    // The interval of something exact is not worth printing.
-    let interval = interval.filter(|interval| interval.high - interval.low > 1e-6);
     let warning = whole.few.map(|few| few.to_string());
-    Ok(Value { value: whole.value, interval, replicates, warning })
+    Ok(Value { warning, ..Value::new(whole.value, jackknife) })
 }
