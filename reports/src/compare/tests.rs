@@ -338,6 +338,41 @@ fn distances_of_the_same_samples_are_paired_by_the_jackknife() {
     assert_eq!((found.verdict, found.evidence), (Verdict::Inconclusive, Evidence::Jackknife));
 }
 
+/// The defaults for numbers of generators, both ways: below 1.3 % nothing is better or worse, above 2 % what is
+/// beyond noise is. Between them, and where noise could hide as much, nothing is decided.
+#[test]
+fn changes_of_generators_below_the_noise_of_training_are_never_better_or_worse() {
+    let noise = [0.2, -0.1, 0.3, -0.4, 0.1, 0.0, -0.3, 0.2, -0.1, 0.1];
+    let of = |metric: &str, value: f64, scatter: f64| {
+        let replicates: Vec<f64> = noise.iter().map(|noise| value + scatter * noise).collect();
+        let mut side = distance(value, &replicates);
+        let better = if metric == "is@1" { Better::Higher } else { Better::Lower };
+        metric.clone_into(&mut side.records[0].metric);
+        side.records[0].better = better;
+        side
+    };
+    for (metric, sign) in [("gfid@1", -1.0), ("is@1", 1.0), ("fid-infinity@1", -1.0)] {
+        // Relative change towards the better, what samples scatter by, and the verdict.
+        for (change, scatter, verdict) in [
+            (0.012, 0.001, Verdict::Same),
+            (-0.012, 0.001, Verdict::Same),
+            (0.012, 0.1, Verdict::Inconclusive),
+            (-0.012, 0.1, Verdict::Inconclusive),
+            (0.019, 0.01, Verdict::Inconclusive),
+            (-0.019, 0.01, Verdict::Inconclusive),
+            (0.025, 0.001, Verdict::Better),
+            (-0.025, 0.001, Verdict::Worse),
+            (0.025, 0.3, Verdict::Inconclusive),
+            (-0.025, 0.3, Verdict::Inconclusive),
+        ] {
+            let value = 10.0 * (1.0 + sign * change);
+            let found = one(&of(metric, 10.0, 0.0), &of(metric, value, scatter));
+            assert_eq!(found.verdict, verdict, "{metric} {change} {scatter}: {found:?}");
+            assert_eq!(found.evidence, Evidence::Jackknife, "{metric}");
+        }
+    }
+}
+
 /// Small pictures lose much and large ones gain a little more: the mean holds.
 #[test]
 fn a_size_of_pictures_can_be_worse_while_the_mean_is_not() {
