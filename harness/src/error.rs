@@ -79,6 +79,8 @@ pub(crate) enum Failure {
     Read { path: PathBuf, source: io::Error },
     #[error("nothing that is published matches `{words}`")]
     NothingPublished { words: String },
+    #[error("nothing in this list has `{words}`")]
+    NothingListed { words: String },
     #[error("`{flag}` is for `--format html`")]
     PageOnly { flag: &'static str },
     #[error("show the reconstructions of `{tokenizer}`")]

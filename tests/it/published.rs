@@ -9,24 +9,46 @@ use crate::program::{prismbench, run_in};
 #[test]
 fn published_sources_are_listed() {
     let list = prismbench(&["list", "published"]).expect(Exit::Done).text();
-    let line = list.lines().find(|line| line.contains("arXiv:2512.19693 v5")).unwrap();
+    let start = |line: &&str| line.starts_with("  arXiv:2512.19693 v5 ");
+    let line = list.lines().find(start).unwrap();
     assert!(line.contains(" values of ") && line.contains("reconstruction"), "{line}");
     assert!(prismbench(&["list"]).expect(Exit::Done).text().contains("list published"));
 }
 
 #[test]
-fn a_table_of_a_paper_is_printed_and_never_ranked() {
-    let text = prismbench(&["table", "--published=2601.15369v2 table 2"]).expect(Exit::Done).text();
-    assert!(text.starts_with("† published · arXiv 2601.15369v2"), "{text}");
-    let row = text.lines().find(|line| line.starts_with("openvision3-b")).unwrap();
-    for value in ["30.92", "0.902", "0.053", "0.187"] {
-        assert!(row.contains(value), "{value} in {row}");
+fn every_published_number_is_listed_with_where_it_stands_and_words_choose_some() {
+    let list = prismbench(&["list", "published"]).expect(Exit::Done).text();
+    let (rows, counts) = list.split_once("\n\n").unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    let head: Vec<&str> = rows[0].split_whitespace().collect();
+    assert_eq!(
+        head,
+        ["tokenizer", "variant", "metric", "value", "setting", "data", "paper", "source"]
+    );
+    let known = prismbench_reports::published().unwrap();
+    assert_eq!((rows.len() - 1, known.len()), (1_215, 1_215));
+    for (line, row) in rows[1..].iter().zip(&known) {
+        assert!(line.trim_start().starts_with(&row.tokenizer), "{line}");
+        let value = row.text();
+        let parts =
+            [&row.variant, &row.setting, &row.paper, &row.paper_version, &row.source, &value];
+        for part in parts {
+            assert!(line.contains(part.as_str()), "{part} in {line}");
+        }
+        assert!(line.split_whitespace().any(|word| word == row.metric.id), "{line}");
+        assert_eq!(line.ends_with("  contradicted"), row.contradicted, "{line}");
     }
-    assert!(text.contains("nothing is ranked") && !text.contains("* best"), "{text}");
-    let all = prismbench(&["table", "--published", "--format", "csv"]).expect(Exit::Done).text();
-    assert!(all.lines().count() > 1_215, "{}", all.lines().count());
-    let none = prismbench(&["table", "--published=no-such-paper"]).expect(Exit::Usage);
-    assert!(none.err.contains("list published"), "{}", none.err);
+    let flagged = known.iter().filter(|row| row.contradicted).count();
+    assert!(flagged > 0 && counts.contains(&format!("another value ({flagged} of 1215)")));
+    assert!(counts.lines().last().unwrap().contains(" value"), "{counts}");
+    let some = prismbench(&["list", "published", "OpenVision3-B", "table 2"]).expect(Exit::Done);
+    insta::assert_snapshot!(some.text());
+    let none = prismbench(&["list", "published", "no-such-paper"]).expect(Exit::Usage);
+    assert!(none.err.contains("nothing that is published matches `no-such-paper`"), "{}", none.err);
+    let some = prismbench(&["list", "tokenizers", "jpeg"]).expect(Exit::Done).text();
+    assert!(some.contains("jpeg") && !some.contains("pca:"), "{some}");
+    let none = prismbench(&["list", "metrics", "psnr", "ssim"]).expect(Exit::Usage);
+    assert!(none.err.contains("nothing in this list has `psnr ssim`"), "{}", none.err);
 }
 
 /// Table, row, column: the values as they were printed, pivoted by the oracle from the raw file.

@@ -23,7 +23,7 @@ const WHAT: [&str; 9] = [
     "plans",
     "published",
 ];
-/// Those that [`section`] does not write.
+/// Those that [`rows`] does not know.
 const APART: [&str; 3] = ["references", "plans", "published"];
 
 /// Prints what this build knows.
@@ -32,20 +32,22 @@ pub(crate) fn run(args: &ListArgs, streams: &mut Streams<'_>) -> Result<Exit, Fa
         None => {
             let mut sections = Vec::new();
             for what in WHAT.into_iter().filter(|what| !APART.contains(what)) {
-                sections.push(format!("{what}\n{}", section(what)));
+                sections.push(format!("{what}\n{}", aligned(&rows(what))));
             }
             sections.push(format!("references\n{}", aligned(&references(None)?)));
             sections.push(format!("plans\n{}", aligned(&plans()?)));
-            sections
-                .push("published\n  `prismbench list published` lists the sources\n".to_owned());
+            sections.push(
+                "published\n  `prismbench list published [WORDS]` lists the numbers\n".to_owned(),
+            );
             sections.join("\n")
         }
-        Some("published") => aligned(&sources()?),
+        Some("published") => published_rows(&args.words)?,
         Some("references") => {
-            format!("{}\n{OWN_REFERENCES}", aligned(&references(cache_of(None))?))
+            let known = with_words(references(cache_of(None))?, &args.words)?;
+            format!("{}\n{OWN_REFERENCES}", aligned(&known))
         }
-        Some("plans") => aligned(&plans()?),
-        Some(what) if WHAT.contains(&what) => section(what),
+        Some("plans") => aligned(&with_words(plans()?, &args.words)?),
+        Some(what) if WHAT.contains(&what) => aligned(&with_words(rows(what), &args.words)?),
         Some(what) => {
             let nearest = nearest(what, WHAT).map(str::to_owned);
             return Err(Failure::Unknown { what: "list", found: what.to_owned(), nearest });
@@ -70,8 +72,23 @@ const DATA: [(&str, &str); 11] = [
     ("synthetic:SEED:N:SIDE", "the same with a shorter side of SIDE pixels in place of 288"),
 ];
 
-fn section(what: &str) -> String {
-    let rows: Vec<(String, String)> = match what {
+/// The lines that have all of some words.
+fn with_words(
+    mut rows: Vec<(String, String)>,
+    words: &[String],
+) -> Result<Vec<(String, String)>, Failure> {
+    rows.retain(|(name, text)| {
+        let line = format!("{name} {text}").to_lowercase();
+        words.iter().all(|word| line.contains(&word.to_lowercase()))
+    });
+    match rows.is_empty() {
+        true => Err(Failure::NothingListed { words: words.join(" ") }),
+        false => Ok(rows),
+    }
+}
+
+fn rows(what: &str) -> Vec<(String, String)> {
+    match what {
         "tokenizers" => tokenizers(),
         "generators" => listed_generators(),
         "suites" => suites()
@@ -91,8 +108,7 @@ fn section(what: &str) -> String {
             })
             .collect(),
         _ => DATA.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect(),
-    };
-    aligned(&rows)
+    }
 }
 
 fn aligned(rows: &[(String, String)]) -> String {
@@ -141,12 +157,61 @@ fn plans() -> Result<Vec<(String, String)>, Failure> {
     Ok(plans.collect())
 }
 
+/// A line for each published number that matches some words, then one for each paper.
+fn published_rows(words: &[String]) -> Result<String, Failure> {
+    let words = words.join(" ");
+    let mut rows = published()?;
+    rows.retain(|row| row.matches(&words));
+    if rows.is_empty() {
+        return Err(Failure::NothingPublished { words });
+    }
+    let joined = |parts: &[&str]| {
+        let parts = parts.iter().copied().filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(" ")
+    };
+    let head =
+        ["tokenizer", "variant", "metric", "value", "setting", "data", "paper", "source", ""];
+    let mut cells = vec![head.map(str::to_owned)];
+    cells.extend(rows.iter().map(|row| {
+        [
+            row.tokenizer.clone(),
+            row.variant.clone(),
+            joined(&[row.metric.id, &row.dialect]),
+            joined(&[&row.text(), row.metric.unit.symbol()]),
+            row.setting.clone(),
+            joined(&[&row.dataset, &row.split, &row.resolution]),
+            paper_of(row),
+            row.source.clone(),
+            if row.contradicted { "contradicted" } else { "" }.to_owned(),
+        ]
+    }));
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &[String; 9]| {
+        let padded = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned() + "\n"
+    };
+    let mut text: String = cells.iter().map(line).collect();
+    let contradicted = rows.iter().filter(|row| row.contradicted).count();
+    if contradicted > 0 {
+        text += &format!(
+            "\n  contradicted: another source prints another value ({contradicted} of {})\n",
+            rows.len()
+        );
+    }
+    Ok(format!("{text}\n{}", aligned(&sources(&rows))))
+}
+
+/// A paper and its version.
+fn paper_of(row: &PublishedRow) -> String {
+    format!("{} {}", row.paper, row.paper_version).trim_end().to_owned()
+}
+
 /// A line for each paper and version: how much it prints, of what.
-fn sources() -> Result<Vec<(String, String)>, Failure> {
-    let rows = published()?;
+fn sources(rows: &[PublishedRow]) -> Vec<(String, String)> {
     let mut papers: Vec<(String, Vec<&PublishedRow>)> = Vec::new();
-    for row in &rows {
-        let name = format!("{} {}", row.paper, row.paper_version).trim_end().to_owned();
+    for row in rows {
+        let name = paper_of(row);
         match papers.iter_mut().find(|(known, _)| *known == name) {
             Some((_, rows)) => rows.push(row),
             None => papers.push((name, vec![row])),
@@ -161,7 +226,7 @@ fn sources() -> Result<Vec<(String, String)>, Failure> {
         };
         (name, format!("{values} of {of}: {}", distinct(&rows, |row| &row.suite).join(", ")))
     });
-    Ok(lines.collect())
+    lines.collect()
 }
 
 fn distinct<'r>(
