@@ -33,13 +33,21 @@ fn whatever_is_listed_can_be_explained() {
     }
     for (name, parts) in [
         ("psnr", &["bootstrap over images", "rae"][..]),
+        ("chosen", &["There is no interval"]),
+        ("band-energy", &["There is no interval"]),
+        ("low-pass-collapse", &["There is no interval"]),
+        ("fid-infinity", &["There is no interval", "tf1"]),
+        ("t2i-r5", &["Wilson's at 95 %", "cluster"]),
+        ("gfid", &["block jackknife", "tenth of the samples"]),
+        ("cmmd", &["block jackknife", "with its reconstructions"]),
         ("lpips", &["bootstrap over images", "alex", "vgg", "squeeze"]),
         ("rfid", &["block jackknife", "tf1", "half-pixel", "pil-bicubic"]),
         ("fd-random", &["block jackknife", "comparable with no published"]),
-        ("is", &["There is no interval", "tfid", "adm", "half-pixel"]),
-        ("kid", &["There is no interval", "kid-subset", "tf1"]),
-        ("precision", &["There is no interval", "exact", "adm-fp16", "tf1"]),
-        ("coverage", &["There is no interval", "tf1"]),
+        ("is", &["block jackknife", "tfid", "adm", "half-pixel"]),
+        ("kid", &["block jackknife", "kid-subset", "tf1"]),
+        ("precision", &["block jackknife", "the balls stay", "exact", "adm-fp16", "tf1"]),
+        ("recall", &["block jackknife", "tenth of the references", "exact"]),
+        ("coverage", &["block jackknife", "radii stay", "tf1"]),
         ("encoder-macs-split", &["There is no interval", "`attention`", "the dialect `mac`"]),
         ("decoder-intensity", &["There is no interval", "for each byte", "`element-type`"]),
     ] {
@@ -48,6 +56,21 @@ fn whatever_is_listed_can_be_explained() {
         assert!(parts.iter().all(|part| words.contains(part)), "{text}");
         assert_eq!(text.matches("interval").count(), 1, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+    // Their definitions speak of the interval, too.
+    for name in ["top1", "top5", "mean-per-class", "filtered-r5", "i2t-r10"] {
+        let text = prismbench(&["explain", name]).expect(Exit::Done).text();
+        assert!(text.contains("Wilson's at 95 %") && !text.contains("bootstrap"), "{text}");
+    }
+    let generator = prismbench(&["explain", "ditdh-xl"]).expect(Exit::Done).text();
+    for part in ["generator ditdh-xl", "sampled by euler", "latents of", "M parameters"] {
+        assert!(generator.contains(part), "{part}: {generator}");
+    }
+    let list = prismbench(&["list", "generators"]).expect(Exit::Done).text();
+    for line in list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        let id = line.trim_start().split(['[', '=', ' ']).next().unwrap();
+        let text = prismbench(&["explain", id]).expect(Exit::Done).text();
+        assert!(text.starts_with(&format!("generator {id}")), "{text}");
     }
     for name in ["latent-floats", "reconstruction", "jpeg", "pca:f8:16", "taef2", "identity"] {
         prismbench(&["explain", name]).expect(Exit::Done);
@@ -72,7 +95,7 @@ fn unknown_names_are_exit_2_with_the_nearest_known() {
       hint: did you mean `tokenizers`?
     ");
     insta::assert_snapshot!(prismbench(&["explain", "sim"]).expect(Exit::Usage).err, @r"
-    error: there is no protocol, metric, suite or tokenizer called `sim`
+    error: there is no protocol, metric, suite, tokenizer or generator called `sim`
       hint: did you mean `ssim`?
     ");
     let folder = tempfile::tempdir().unwrap();

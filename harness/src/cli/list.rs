@@ -11,6 +11,6 @@ pub(crate) struct ListArgs {
 
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
-    /// A protocol, metric, suite or tokenizer
+    /// A protocol, metric, suite, tokenizer or generator
     pub(crate) name: String,
 }

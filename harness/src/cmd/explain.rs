@@ -1,12 +1,14 @@
 use std::fmt::Write;
 
-use prismbench_baselines::registry;
+use prismbench_baselines::{generators, registry};
 use prismbench_core::{
     Choice, Dinov2Resize, InceptionResize, InceptionScoreDialect, LpipsTrunk, MacDialect,
-    MsSsimDialect, PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
+    MetricDef, MsSsimDialect, PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
 };
+use prismbench_metrics::probe::{MEAN_PER_CLASS, TOP1, TOP5};
 use prismbench_metrics::{
-    FD_DINOV2, FD_ENCODER, FD_RANDOM, FLOOR_FID, GFID, RFID, SFID, is_counted, is_timed,
+    BITS_PER_PIXEL, COVERAGE, DENSITY, FID_INFINITY, FLOOR_FID, GFID, IMAGE_TO_TEXT,
+    INCEPTION_SCORE, LATENT_FLOATS, LPIPS, MS_SSIM, PRECISION, PSNR, RECALL, SSIM, TEXT_TO_IMAGE,
 };
 use prismbench_suites::{NetworkKind, suites};
 
@@ -21,6 +23,7 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
         .or_else(|| metric(name))
         .or_else(|| suite(name))
         .or_else(|| tokenizer(name))
+        .or_else(|| generator(name))
         .ok_or_else(|| unknown(&args.name))?;
     write!(streams.out, "{text}").map_err(Failure::Output)?;
     Ok(Exit::Done)
@@ -33,9 +36,10 @@ fn unknown(name: &str) -> Failure {
         .into_iter()
         .chain(metrics)
         .chain(suites.iter().map(|suite| suite.id()))
-        .chain(registry().iter().map(|entry| entry.family));
+        .chain(registry().iter().map(|entry| entry.family))
+        .chain(generators().iter().map(|entry| entry.family));
     let nearest = nearest(name, known).map(str::to_owned);
-    let what = "protocol, metric, suite or tokenizer";
+    let what = "protocol, metric, suite, tokenizer or generator";
     Failure::Unknown { what, found: name.to_owned(), nearest }
 }
 
@@ -90,24 +94,51 @@ fn metric(name: &str) -> Option<String> {
 
 /// How the interval of a metric comes about.
 fn interval(metric: &str) -> &'static str {
-    match NetworkKind::of(metric) {
-        None if metric.ends_with("-rate") || metric.ends_with("-latency") => {
+    let is_of = |metrics: &[MetricDef]| metrics.iter().any(|known| known.id == metric);
+    match metric {
+        _ if metric.ends_with("-rate") || metric.ends_with("-latency") => {
             "The interval is that of the median call at 95 %, between order statistics; under timm's \
              convention there is none."
         }
-        None if is_timed(metric) || is_counted(metric) => "There is no interval.",
-        None | Some(NetworkKind::Lpips) => {
-            "The interval is the 95 % percentile bootstrap over images, 1,000 resamples."
+        _ if is_of(&[PSNR, SSIM, MS_SSIM, LPIPS, BITS_PER_PIXEL, LATENT_FLOATS]) => {
+            "The interval is the 95 % percentile bootstrap over images, 1,000 resamples, and beyond \
+             65,536 images the normal approximation; what all images share has none."
         }
-        _ if [RFID.id, SFID.id, FD_RANDOM.id, FD_DINOV2.id, FD_ENCODER.id].contains(&metric) => {
-            "The interval is the 95 % block jackknife: each tenth of the images left out in turn, \
-             with its reconstructions, t with 9 degrees of freedom; from 20 images on."
+        _ if is_of(&[TOP1, TOP5]) => "The interval is Wilson's at 95 %, of pictures as trials.",
+        _ if is_of(&[MEAN_PER_CLASS]) => {
+            "The interval is Wilson's at 95 %, of as many trials as give a mean of classes its variance."
         }
-        _ if [GFID.id, FLOOR_FID.id].contains(&metric) => {
+        _ if is_of(&TEXT_TO_IMAGE) || is_of(&IMAGE_TO_TEXT) || metric == "filtered-r5" => {
+            "The interval is Wilson's at 95 %; texts of one picture are alike and count as a cluster of \
+             trials."
+        }
+        _ if is_of(&[GFID, FLOOR_FID]) => {
             "The interval is the 95 % block jackknife: each tenth of the samples left out in turn, t \
              with 9 degrees of freedom; from 20 samples on."
         }
-        Some(_) => "There is no interval.",
+        _ if is_of(&[PRECISION]) => {
+            "The interval is the 95 % block jackknife: each tenth of the samples left out in turn of the \
+             mean, while the balls stay; from 20 samples on."
+        }
+        _ if is_of(&[RECALL]) => {
+            "The interval is the 95 % block jackknife: each tenth of the references left out in turn of \
+             the mean, while the balls stay; from 20 references on."
+        }
+        _ if is_of(&[DENSITY, COVERAGE]) => {
+            "The interval is the 95 % block jackknife: each tenth of the samples left out in turn, of \
+             reconstructions with its originals, while radii stay; from 20 samples on."
+        }
+        _ if is_of(&[INCEPTION_SCORE]) => {
+            "The interval is the 95 % block jackknife: each tenth of the samples left out of its splits in \
+             turn, t with 9 degrees of freedom; from 20 samples on."
+        }
+        _ if is_of(&[FID_INFINITY]) => "There is no interval.",
+        // Distances between sets of features.
+        _ if NetworkKind::of(metric).is_some() => {
+            "The interval is the 95 % block jackknife: each tenth of the images left out in turn, \
+             with its reconstructions, t with 9 degrees of freedom; from 20 images on."
+        }
+        _ => "There is no interval.",
     }
 }
 
@@ -136,6 +167,25 @@ fn tokenizer(name: &str) -> Option<String> {
     let mut text = format!("tokenizer {}\n{}\n", entry.syntax, wrapped(entry.summary, "  "));
     if !entry.options.is_empty() {
         let _ = writeln!(text, "\n{}", wrapped(entry.options, "  "));
+    }
+    Some(text)
+}
+
+fn generator(name: &str) -> Option<String> {
+    let family = name.split('=').next()?;
+    let entry = generators().iter().find(|entry| entry.family == family)?;
+    let mut text = format!("generator {}\n{}\n", entry.syntax, wrapped(entry.summary, "  "));
+    let _ = writeln!(text, "\n{}", wrapped(entry.options, "  "));
+    let _ = writeln!(text, "\n  sampled by {} unless told otherwise", entry.sampling);
+    if let Some(tokenizer) = entry.tokenizer {
+        let _ = writeln!(text, "  latents of {tokenizer}");
+    }
+    if let Some(guide) = entry.guide {
+        let _ = writeln!(text, "  published with {} by {}", guide.guidance, guide.id);
+    }
+    if let Some(model) = entry.model {
+        let parameters = model.parameters as f64 / 1e6;
+        let _ = writeln!(text, "  {parameters:.1} M parameters; {}", model.licence);
     }
     Some(text)
 }
