@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use prismbench::Exit;
 
-use crate::program::prismbench;
+use crate::program::{prismbench, three_classes};
 
 fn run(folder: &Path, name: &str, tokenizers: &[&str], more: &[&str]) -> PathBuf {
     let out = folder.join(name);
@@ -43,6 +43,69 @@ fn two_tokenizers_are_told_apart_by_their_images() {
     // A lower quality: fewer bits and more error, beyond the noise of 24 pictures.
     assert_eq!(verdict("psnr@1"), ("worse".to_owned(), "24 pairs".to_owned()));
     assert_eq!(verdict("bpp@1"), ("better".to_owned(), "24 pairs".to_owned()));
+}
+
+/// Twice the probability of at most as many heads as the rarer case has, in as many throws of a fair coin as
+/// there are pictures on which one probe alone is right.
+fn exact_binomial(first_only: u64, second_only: u64) -> f64 {
+    let n = first_only + second_only;
+    let mut ways = 1.0;
+    let mut sum = 0.0;
+    for heads in 0..=first_only.min(second_only) {
+        sum += ways;
+        ways *= (n - heads) as f64 / (heads + 1) as f64;
+    }
+    (2.0 * sum / 2.0_f64.powi(i32::try_from(n).unwrap())).min(1.0)
+}
+
+#[test]
+fn probes_of_two_encoders_are_told_apart_by_mcnemars_test_on_the_same_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    three_classes(folder.path());
+    let split = |name: &str| format!("{name}={}", folder.path().join(name).display());
+    let data = format!("{},{}", split("train"), split("test"));
+    let probed = |name: &str, tokenizer: &str| {
+        let out = folder.path().join(name);
+        let fixed = ["run", "--out", out.to_str().unwrap(), "--progress", "none", "--no-cache"];
+        let what = ["--suite", "probing", "--data", &data, "--set", "size=64", "-t", tokenizer];
+        let how = ["--set", "probe=probe/ridge"];
+        prismbench(&[&fixed[..], &what, &how].concat()).expect(Exit::Done);
+        out
+    };
+    let (a, b) = (probed("a", "resample:f8"), probed("b", "dct:4"));
+    // Right or wrong, picture by picture, from the files themselves.
+    let right = |run: &Path| -> Vec<(String, bool)> {
+        let tables = prismbench_reports::read_samples(&run.join("samples.parquet")).unwrap();
+        assert_eq!(tables.len(), 1);
+        let (_, values) = tables[0].metrics.iter().find(|(name, _)| name == "top1@1").unwrap();
+        tables[0].ids.iter().cloned().zip(values.iter().map(|&value| value > 0.5)).collect()
+    };
+    let (first, second) = (right(&a), right(&b));
+    assert_eq!(first.len(), 72);
+    let (mut lost, mut won) = (0, 0);
+    for ((id, before), (other, after)) in first.iter().zip(&second) {
+        assert_eq!(id, other);
+        lost += u64::from(*before && !after);
+        won += u64::from(!before && *after);
+    }
+    assert!(lost > 0 && won > 0 && lost + won < 25, "{lost} lost, {won} won: the exact test");
+    let p_value = exact_binomial(lost, won);
+    let (a, b) = (a.to_str().unwrap(), b.to_str().unwrap());
+    let arguments =
+        ["compare", a, b, "--tokenizer", "resample:f8=dct:4", "--format", "json", "--all"];
+    let text = prismbench(&arguments).expect(Exit::Done).text();
+    let rows = serde_json::from_str::<serde_json::Value>(&text).unwrap()["rows"].clone();
+    let row = rows.as_array().unwrap().iter().find(|row| row["metric"] == "top1@1").unwrap();
+    let expected = format!("McNemar {won} won, {lost} lost, p = {p_value:.2e}");
+    assert_eq!(row["evidence"], expected, "{row}");
+    let share = (won as f64 - lost as f64) / 72.0;
+    assert!((row["gain"].as_f64().unwrap() - share).abs() < 1e-12, "{row}");
+    let verdict = match p_value < 0.01 {
+        true if share > 0.0 => "better",
+        true => "worse",
+        false => "inconclusive",
+    };
+    assert_eq!(row["verdict"], verdict, "{row}");
 }
 
 #[test]
