@@ -1,15 +1,17 @@
 //! A joint space for encoders without a text tower: a linear map from image features to text features.
 
+mod aligned;
 mod sums;
 
 use prismbench_core::Stream;
-use prismbench_kernels::dots::{Part, Vectors, add_products};
+use prismbench_kernels::dots::Vectors;
 use rayon::prelude::*;
 
-use crate::features::{in_blocks, slice};
+use crate::features::slice;
 use crate::moments::mean;
 use crate::symmetric::solve_definite;
-use crate::{FeatureMatrix, Features, MetricError, check_finite};
+use crate::{Features, MetricError, check_finite};
+pub use aligned::Aligned;
 use sums::{About, Sums};
 
 /// Penalties that are tried, as shares of the number of images; from large to small, so that of
@@ -89,59 +91,22 @@ impl Alignment {
         self.penalty
     }
 
-    /// Images in the joint space, centred and not scaled.
+    /// Images in the joint space, centred and not scaled; made when they are read.
     ///
     /// # Errors
-    /// [`MetricError::Columns`] for features of another space, [`MetricError::NotFinite`],
-    /// [`MetricError::Read`].
-    pub fn images(&self, images: &dyn Features) -> Result<FeatureMatrix, MetricError> {
-        same_space(images, self.image_mean.len())?;
-        let (columns, width) = (images.columns(), self.text_mean.len());
-        let mut all = Vec::with_capacity(images.rows() * width);
-        in_blocks(images, BLOCK, |first, block| {
-            check_finite(block, columns, |row| images.name(first + row))?;
-            let means = self.image_mean.iter().cycle();
-            let centred: Vec<f64> =
-                block.iter().zip(means).map(|(&value, mean)| f64::from(value) - mean).collect();
-            let mut products = vec![0.0; block.len() / columns * width];
-            let rows = Vectors::of_rows(&centred, columns);
-            add_products(&rows, &self.weights, Part::Whole, &mut products);
-            all.extend(products.into_iter().map(|value| value as f32));
-            Ok(())
-        })?;
-        FeatureMatrix::named(width, all, names(images))
+    /// [`MetricError::Columns`] for features of another space.
+    pub fn images<'a>(&'a self, images: &'a dyn Features) -> Result<Aligned<'a>, MetricError> {
+        Aligned::images(self, images)
     }
 
-    /// Texts in the joint space, centred. One whose features are all zero, such as one without a
-    /// known word, is at the origin before it is centred.
+    /// Texts in the joint space, centred; made when they are read. One whose features are all zero, such as
+    /// one without a known word, is at the origin before it is centred.
     ///
     /// # Errors
     /// As [`images`](Self::images).
-    pub fn texts(&self, texts: &dyn Features) -> Result<FeatureMatrix, MetricError> {
-        same_space(texts, self.text_mean.len())?;
-        let columns = texts.columns();
-        let mut all = Vec::with_capacity(texts.rows() * columns);
-        in_blocks(texts, BLOCK, |first, block| {
-            check_finite(block, columns, |row| texts.name(first + row))?;
-            for row in block.chunks_exact(columns) {
-                let centred = unit(row).zip(&self.text_mean).map(|(value, mean)| value - mean);
-                all.extend(centred.map(|value| value as f32));
-            }
-            Ok(())
-        })?;
-        FeatureMatrix::named(columns, all, names(texts))
+    pub fn texts<'a>(&'a self, texts: &'a dyn Features) -> Result<Aligned<'a>, MetricError> {
+        Aligned::texts(self, texts)
     }
-}
-
-fn same_space(features: &dyn Features, columns: usize) -> Result<(), MetricError> {
-    if features.columns() == columns {
-        return Ok(());
-    }
-    Err(MetricError::Columns { first: columns, second: features.columns() })
-}
-
-fn names(features: &dyn Features) -> Vec<String> {
-    (0..features.rows()).map(|row| features.name(row)).collect()
 }
 
 /// A row scaled to length 1; zeros stay zeros.

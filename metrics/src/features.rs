@@ -5,8 +5,7 @@ use crate::MetricError;
 
 /// One feature vector per sample, in the order of the samples' indices; in memory or on disk.
 ///
-/// Distances between distributions read rows in index order or by index, a block at a time, and never need them all at
-/// once; logistic probes and retrieval take all rows into memory. Values are finite: an implementation refuses others before it hands them out
+/// Metrics read rows in index order or by index, a block at a time, and never need them all at once. Values are finite: an implementation refuses others before it hands them out
 /// ([`check_finite`]).
 pub trait Features: Sync {
     /// How many samples there are.

@@ -41,7 +41,9 @@ mod retrieval;
 mod sample_means;
 mod score_sequence;
 mod spectrum;
+mod spilled;
 mod ssim;
+mod store;
 mod student;
 mod symmetric;
 mod wilson;
@@ -51,7 +53,7 @@ pub const EIGENVALUES_BY: &str =
     if cfg!(feature = "lapack") { "the system's OpenBLAS (LAPACK)" } else { "faer" };
 
 pub use accumulator::Accumulator;
-pub use alignment::Alignment;
+pub use alignment::{Aligned, Alignment};
 pub use bag_of_words::BagOfWords;
 pub use change_bound::change_bound;
 pub use change_point::{ChangePoint, change_points};
@@ -110,5 +112,6 @@ pub use spectrum::{
     mean_square, prism_figure, shares,
 };
 pub use ssim::{SSIM, ssim};
+pub use store::Store;
 pub use student::student_quantile;
 pub use wilson::{clustered_wilson, wilson};

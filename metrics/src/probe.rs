@@ -6,6 +6,7 @@
 mod accuracy;
 mod batch_norm;
 mod batches;
+mod blocks;
 mod held_out;
 mod inputs;
 mod labelled;

@@ -7,8 +7,8 @@
 mod uniforms;
 
 use prismbench_metrics::{
-    Alignment, BagOfWords, Direction, FeatureMatrix, Features, Groups, RECALL_AT, Retrieval,
-    retrieve,
+    Aligned, Alignment, BagOfWords, Direction, FeatureMatrix, Features, Groups, RECALL_AT,
+    Retrieval, retrieve,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -148,7 +148,7 @@ fn the_alignment_is_scikit_learns_ridge() {
             alignment.penalty()
         );
         penalties.push(alignment.penalty());
-        let near = |found: FeatureMatrix, expected: &[f64]| {
+        let near = |found: Aligned<'_>, expected: &[f64]| {
             for (found, expected) in all_rows(&found).into_iter().zip(expected) {
                 // f64 on both sides; what comes out is rounded to f32, values are below 1. The
                 // texts' last digits differ by the order of sums before they are rounded to f32.

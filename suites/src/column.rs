@@ -2,10 +2,9 @@ use std::fmt;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use prismbench_metrics::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::store::Store;
 
 /// Values that are written and read at once.
 const CHUNK: usize = 1_024;

@@ -20,13 +20,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use prismbench_metrics::FeatureRows;
+use prismbench_metrics::{FeatureRows, Store};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::pictures::{Prepared, Skipped};
 use crate::spool::StoredRows;
-use crate::store::Store;
 pub use error::JournalError;
 use frame::Frame;
 use part::Part;

@@ -24,7 +24,6 @@ mod sets;
 mod spectrum;
 mod spool;
 mod stage;
-mod store;
 mod suite;
 mod throughput;
 

@@ -2,10 +2,9 @@ mod pieces;
 
 use std::io::{self, Write};
 
-use prismbench_metrics::Features;
+use prismbench_metrics::{Features, Store};
 
 use crate::column::Column;
-use crate::store::Store;
 use pieces::Pieces;
 
 /// Rows of features of one layer, one per sample, in the order in which they came.

@@ -1,7 +1,7 @@
 use prismbench_core::Stream;
 
 use super::*;
-use crate::{Direction, Groups, retrieve};
+use crate::{Direction, FeatureMatrix, Groups, retrieve};
 
 /// Images of `columns` numbers in arbitrary units, and texts that are a linear map of them, noise
 /// apart: two texts an image.
@@ -25,7 +25,7 @@ fn pair(images: usize, columns: usize, noise: f64) -> (FeatureMatrix, FeatureMat
     (FeatureMatrix::new(columns, x).unwrap(), FeatureMatrix::new(6, y).unwrap(), image_of)
 }
 
-fn rows(features: &FeatureMatrix) -> Vec<f32> {
+fn rows(features: &dyn Features) -> Vec<f32> {
     slice(features, 0, features.rows()).unwrap()
 }
 
@@ -145,4 +145,19 @@ fn what_cannot_be_fitted_is_said() {
     let alignment = Alignment::fit(&images, &texts, &image_of).unwrap();
     assert!(matches!(alignment.images(&texts), Err(MetricError::Columns { first: 4, second: 6 })));
     assert!(alignment.texts(&images).is_err());
+}
+
+#[test]
+fn features_are_aligned_alike_however_they_are_read() {
+    let (images, texts, image_of) = pair(700, 7, 0.2);
+    let alignment = Alignment::fit(&images, &texts, &image_of).unwrap();
+    let each = [alignment.images(&images).unwrap(), alignment.texts(&texts).unwrap()];
+    for aligned in each {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        let whole = bits(rows(&aligned));
+        let singly = (0..aligned.rows()).flat_map(|row| slice(&aligned, row, 1).unwrap());
+        assert_eq!(bits(singly.collect()), whole);
+        assert!(aligned.read(0, &mut [0.0; 5]).is_err());
+        assert!(aligned.read(aligned.rows(), &mut [0.0; 6]).is_err());
+    }
 }

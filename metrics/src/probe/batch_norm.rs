@@ -69,7 +69,7 @@ pub fn fit_batch_norm(
             }
         };
         norm.follow(&batch);
-        head.step(&batch, rate(number, schedule) * size as f64 / RATED);
+        head.step(&batch, rate(number, schedule) * size as f64 / RATED)?;
         last = Some(batch);
     }
     let classifier = head.behind(&norm);
@@ -168,10 +168,11 @@ impl Head {
 
     /// One step against the mean gradient of a batch; that of the weights is given a length that
     /// their own decides.
-    fn step(&mut self, batch: &Batch, rate: f64) {
+    fn step(&mut self, batch: &Batch, rate: f64) -> Result<(), MetricError> {
         let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<_>>();
         let (weights, intercepts) = (narrow(&self.weights), narrow(&self.intercepts));
-        let sums = differentiate_all(&batch.blocks, &weights, &intercepts, &mut self.room);
+        let blocks = (0..batch.blocks.len(), |number: usize| Ok(&batch.blocks[number]));
+        let sums = differentiate_all(blocks, &weights, &intercepts, &mut self.room)?;
         let mut by_weights = sums.gradient;
         by_weights.iter_mut().for_each(|sum| *sum /= batch.size as f64);
         let by_intercepts = by_weights.split_off(weights.len());
@@ -180,6 +181,7 @@ impl Head {
         by_weights.iter_mut().for_each(|value| *value *= trust);
         descend(&mut self.weights, &mut self.momentum[0], &by_weights, rate);
         descend(&mut self.intercepts, &mut self.momentum[1], &by_intercepts, rate);
+        Ok(())
     }
 
     /// The layer on features that running statistics normalise.

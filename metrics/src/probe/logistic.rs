@@ -7,8 +7,12 @@
 //! and sums in a block of samples), whose rounding averages out over samples; sums of blocks,
 //! steps and line searches are f64.
 
+use std::borrow::Borrow as _;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
+use super::blocks::{Blocks, IN_MEMORY};
 use super::lbfgs::{self, Evaluation, Minimum, Stop};
 use super::parallel::{add, dot};
 use super::principal::Principal;
@@ -49,7 +53,7 @@ pub struct LogisticFit {
 pub fn fit_logistic(train: &Labelled<'_>, c: f64, stop: Stop) -> Result<LogisticFit, MetricError> {
     train.check_classes("fit", 1)?;
     let all: Vec<usize> = (0..train.samples()).collect();
-    let problem = Problem::new(train, &[&all])?;
+    let problem = Problem::new(train, &[&all], IN_MEMORY)?;
     let minimum = problem.fit(Part::All, c, stop, &problem.start())?;
     Ok(problem.classifier(c, &minimum))
 }
@@ -58,7 +62,7 @@ pub fn fit_logistic(train: &Labelled<'_>, c: f64, stop: Stop) -> Result<Logistic
 pub(super) struct Problem {
     principal: Principal,
     classes: usize,
-    blocks: Vec<Block>,
+    blocks: Blocks,
     /// Blocks of the first part.
     first: usize,
 }
@@ -72,8 +76,13 @@ pub(super) enum Part {
 }
 
 impl Problem {
-    /// The samples in the order of the parts, each of which starts a block.
-    pub(super) fn new(train: &Labelled<'_>, parts: &[&[usize]]) -> Result<Self, MetricError> {
+    /// The samples in the order of the parts, each of which starts a block. Blocks of `in_memory` bytes stay
+    /// in memory, the others on disk; where they lie moves no bit.
+    pub(super) fn new(
+        train: &Labelled<'_>,
+        parts: &[&[usize]],
+        in_memory: usize,
+    ) -> Result<Self, MetricError> {
         let features = train.features();
         let columns = features.columns();
         let principal = match columns {
@@ -87,9 +96,14 @@ impl Problem {
             let turned: Vec<f32> =
                 principal.turn(&values).into_iter().map(|value| value as f32).collect();
             let labels: Vec<u32> = rows.iter().map(|&row| train.labels()[row]).collect();
-            Ok(Block::new(&turned, columns, &labels))
+            Ok((turned, labels))
         };
-        let blocks = pieces.par_iter().map(block).collect::<Result<_, MetricError>>()?;
+        let mut blocks = Blocks::new(columns, in_memory);
+        for pieces in pieces.chunks(rayon::current_num_threads()) {
+            let turned: Vec<_> =
+                pieces.par_iter().map(block).collect::<Result<_, MetricError>>()?;
+            turned.into_iter().try_for_each(|(rows, labels)| blocks.push(&rows, labels))?;
+        }
         let first = parts.first().map_or(0, |part| part.len().div_ceil(BLOCK));
         Ok(Self { principal, classes: train.classes(), blocks, first })
     }
@@ -108,7 +122,7 @@ impl Problem {
         start: &[f64],
     ) -> Result<Minimum, MetricError> {
         let blocks = self.part(part);
-        let samples = blocks.iter().map(|block| block.labels().len()).sum::<usize>() as f64;
+        let samples = self.blocks.samples(blocks.clone()) as f64;
         let vectors = if self.classes == 2 { 2.0 } else { 1.0 };
         let penalty = vectors / (c * samples);
         let mut loss = Loss { problem: self, blocks, samples, penalty, room: workspaces() };
@@ -120,14 +134,19 @@ impl Problem {
     }
 
     /// The mean cross-entropy of the samples that were not fitted, and how many are right.
-    pub(super) fn judge(&self, minimum: &Minimum) -> (f64, usize) {
+    pub(super) fn judge(&self, minimum: &Minimum) -> Result<(f64, usize), MetricError> {
         let (weights, intercepts) = self.split(&minimum.at);
         let blocks = self.part(Part::Rest);
-        let judge = |block: &Block| block.judge(&weights, &intercepts, &mut Workspace::default());
-        let found: Vec<(f64, usize)> = blocks.par_iter().map(judge).collect();
-        let samples = blocks.iter().map(|block| block.labels().len()).sum::<usize>().max(1);
+        let samples = self.blocks.samples(blocks.clone()).max(1);
+        let judge = |number| {
+            let held = self.blocks.get(number)?;
+            let block: &Block = held.borrow();
+            Ok(block.judge(&weights, &intercepts, &mut Workspace::default()))
+        };
+        let found: Vec<(f64, usize)> =
+            blocks.into_par_iter().map(judge).collect::<Result<_, MetricError>>()?;
         let loss: f64 = found.iter().map(|found| found.0).sum();
-        (loss / samples as f64, found.iter().map(|found| found.1).sum())
+        Ok((loss / samples as f64, found.iter().map(|found| found.1).sum()))
     }
 
     /// The classifier of the features as they are.
@@ -142,11 +161,12 @@ impl Problem {
         self.principal.mean().len()
     }
 
-    fn part(&self, part: Part) -> &[Block] {
+    /// The numbers of its blocks.
+    fn part(&self, part: Part) -> Range<usize> {
         match part {
-            Part::All => &self.blocks,
-            Part::First => &self.blocks[..self.first],
-            Part::Rest => &self.blocks[self.first..],
+            Part::All => 0..self.blocks.len(),
+            Part::First => 0..self.first,
+            Part::Rest => self.first..self.blocks.len(),
         }
     }
 
@@ -162,7 +182,7 @@ impl Problem {
 /// after class, then the intercepts.
 struct Loss<'a> {
     problem: &'a Problem,
-    blocks: &'a [Block],
+    blocks: Range<usize>,
     samples: f64,
     penalty: f64,
     room: Vec<Workspace>,
@@ -172,8 +192,9 @@ impl lbfgs::Objective for Loss<'_> {
     fn evaluate(&mut self, at: &[f64]) -> Result<Evaluation, MetricError> {
         let (weights, intercepts) = self.problem.split(at);
         let count = weights.len();
+        let blocks = (self.blocks.clone(), |number| self.problem.blocks.get(number));
         let Sums { loss, mut gradient, mut curvatures } =
-            differentiate_all(self.blocks, &weights, &intercepts, &mut self.room);
+            differentiate_all(blocks, &weights, &intercepts, &mut self.room)?;
         let weights = &at[..count];
         gradient.iter_mut().chain(&mut curvatures).for_each(|sum| *sum /= self.samples);
         add(&mut gradient[..count], self.penalty, weights);
@@ -210,5 +231,47 @@ impl lbfgs::Objective for Loss<'_> {
             })
             .fold(0.0, f64::max);
         of_weights.max(largest(&mut intercepts.iter().copied()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prismbench_core::Stream;
+
+    use super::*;
+    use crate::FeatureMatrix;
+
+    #[test]
+    fn where_the_blocks_lie_moves_no_bit_of_a_fit_nor_of_a_judgement() {
+        // Two blocks and a bit in the first part, one and a bit in the rest.
+        let (samples, columns) = (3 * BLOCK + 500, 6);
+        let mut stream = Stream::new("test", 7, 0);
+        let labels: Vec<u32> = (0..samples).map(|sample| (sample % 3) as u32).collect();
+        let value = |at: usize| (stream.normal() + f64::from(labels[at / columns])) as f32;
+        let values: Vec<f32> = (0..samples * columns).map(value).collect();
+        let features = FeatureMatrix::new(columns, values).unwrap();
+        let train = Labelled::new(&features, &labels, 3).unwrap();
+        let split = 2 * BLOCK + 200;
+        let (first, rest): (Vec<usize>, Vec<usize>) =
+            ((0..split).collect(), (split..samples).collect());
+        let found = |in_memory| {
+            let problem = Problem::new(&train, &[&first, &rest], in_memory).unwrap();
+            let fit = |part| problem.fit(part, 0.5, Stop::Gap(1e-9), &problem.start()).unwrap();
+            let (part, all) = (fit(Part::First), fit(Part::All));
+            let (loss, right) = problem.judge(&part).unwrap();
+            let bits =
+                |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            let kept = (0..problem.blocks.len()).filter(|&number| {
+                matches!(problem.blocks.get(number), Ok(crate::probe::blocks::Held::Kept(_)))
+            });
+            (kept.count(), (bits(&part.at), bits(&all.at), loss.to_bits(), right))
+        };
+        let (all, expected) = found(IN_MEMORY);
+        assert_eq!(all, 5);
+        for (in_memory, expected_kept) in [(0, 0), (2 * BLOCK * columns * 8, 2)] {
+            let (kept, bits) = found(in_memory);
+            assert_eq!(kept, expected_kept, "features are larger than the budget");
+            assert!(bits == expected, "{in_memory}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Logistic regression whose penalty a held-out tenth chooses.
 
 use super::Labelled;
+use super::blocks::IN_MEMORY;
 use super::held_out::HeldOut;
 use super::lbfgs::{Minimum, Stop};
 use super::logistic::{LogisticFit, Part, Problem};
@@ -34,7 +35,7 @@ struct Best {
 /// [`fit_logistic`](super::fit_logistic).
 pub(super) fn fit_at_best_penalty(train: &Labelled<'_>) -> Result<LogisticFit, MetricError> {
     let HeldOut { fit, held } = HeldOut::of(train)?;
-    let problem = Problem::new(train, &[&fit, &held])?;
+    let problem = Problem::new(train, &[&fit, &held], IN_MEMORY)?;
     let best = fine(&problem, coarse(&problem)?)?;
     let c = inverse_penalty(best.number);
     let minimum = problem.fit(Part::All, c, ENOUGH, &best.minimum.at)?;
@@ -46,12 +47,12 @@ fn coarse(problem: &Problem) -> Result<Best, MetricError> {
     let fit =
         |number, start: &[f64]| problem.fit(Part::First, inverse_penalty(number), ENOUGH, start);
     let minimum = fit(0, &problem.start())?;
-    let (mut last_loss, right) = problem.judge(&minimum);
+    let (mut last_loss, right) = problem.judge(&minimum)?;
     let (mut start, mut rises) = (minimum.at.clone(), 0);
     let mut best = Best { number: 0, right, minimum };
     for number in (DECADE..GRID).step_by(DECADE) {
         let minimum = fit(number, &start)?;
-        let (loss, right) = problem.judge(&minimum);
+        let (loss, right) = problem.judge(&minimum)?;
         start.clone_from(&minimum.at);
         if right > best.right {
             (best, rises) = (Best { number, right, minimum }, 0);
@@ -75,7 +76,7 @@ fn fine(problem: &Problem, coarse: Best) -> Result<Best, MetricError> {
     let mut best = coarse;
     for number in near.filter(|&number| number != middle) {
         let minimum = problem.fit(Part::First, inverse_penalty(number), ENOUGH, &start)?;
-        let (_, right) = problem.judge(&minimum);
+        let (_, right) = problem.judge(&minimum)?;
         start.clone_from(&minimum.at);
         if right > best.right || (right == best.right && number < best.number) {
             best = Best { number, right, minimum };

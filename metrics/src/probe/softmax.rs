@@ -1,8 +1,12 @@
+use std::borrow::Borrow;
+use std::ops::Range;
+
 use prismbench_kernels::cross_entropy::{differentiate, sum_classes};
 use prismbench_kernels::matrix::{Packed, multiply};
 use rayon::prelude::*;
 
 use super::parallel::{add, add_all};
+use crate::MetricError;
 
 /// Samples of one block: its logits and their derivatives for 1,000 classes are 4 MB.
 pub(super) const BLOCK: usize = 1008;
@@ -105,23 +109,27 @@ pub(super) fn workspaces() -> Vec<Workspace> {
     vec![Workspace::default(); 2 * rayon::current_num_threads()]
 }
 
-/// Differentiates the loss of blocks side by side and adds them in their order.
-pub(super) fn differentiate_all(
-    blocks: &[Block],
+/// Differentiates the loss of blocks side by side and adds them in their order; `get` gives the block of a
+/// number.
+pub(super) fn differentiate_all<B: Borrow<Block>>(
+    (blocks, get): (Range<usize>, impl Fn(usize) -> Result<B, MetricError> + Sync),
     weights: &[f32],
     intercepts: &[f32],
     room: &mut [Workspace],
-) -> Sums {
+) -> Result<Sums, MetricError> {
     let mut loss = 0.0;
     let mut gradient = vec![0.0; weights.len() + intercepts.len()];
     let mut curvatures = vec![0.0; intercepts.len()];
     let (by_weights, by_intercepts) = gradient.split_at_mut(weights.len());
-    for blocks in blocks.chunks(room.len()) {
-        let work = blocks.par_iter().zip(&mut *room);
-        let sums: Vec<BlockSums> =
-            work.map(|(block, room)| block.differentiate(weights, intercepts, room)).collect();
-        let products: Vec<&[f32]> =
-            room[..blocks.len()].iter().map(|room| &room.weights[..]).collect();
+    for first in blocks.clone().step_by(room.len()) {
+        let some = first..blocks.end.min(first + room.len());
+        let count = some.len();
+        let differentiate = |(number, room): (usize, &mut Workspace)| {
+            Ok(get(number)?.borrow().differentiate(weights, intercepts, room))
+        };
+        let work = some.into_par_iter().zip(&mut *room);
+        let sums: Vec<BlockSums> = work.map(differentiate).collect::<Result<_, MetricError>>()?;
+        let products: Vec<&[f32]> = room[..count].iter().map(|room| &room.weights[..]).collect();
         add_all(by_weights, &products);
         for block in sums {
             loss += block.loss;
@@ -129,5 +137,5 @@ pub(super) fn differentiate_all(
             add(&mut curvatures, 1.0, &block.curvatures);
         }
     }
-    Sums { loss, gradient, curvatures }
+    Ok(Sums { loss, gradient, curvatures })
 }

@@ -131,3 +131,20 @@ fn embeddings_without_direction_or_number_are_named() {
     let other = FeatureMatrix::new(1, vec![1.0, 2.0]).unwrap();
     assert!(matches!(retrieve(&other, &images, &groups), Err(MetricError::Columns { .. })));
 }
+
+#[test]
+fn how_much_is_in_memory_moves_no_rank() {
+    // Several blocks of each set; captions, then classes, some of them without a picture.
+    let (texts, images) = (exact(2500, 9), exact(2300, 10));
+    let image_of: Vec<usize> = (0..2500).map(|text| text * 7 % 2300).collect();
+    let labels: Vec<u32> = (0..2300).map(|image| image % 40).collect();
+    let classes = Groups::of_classes(2500, &labels).unwrap();
+    for groups in [Groups::of_captions(2300, &image_of).unwrap(), classes] {
+        let ranks = |bytes| ranking::ranks((&texts, &images), &groups, bytes).unwrap();
+        let expected = ranks(ranking::IN_MEMORY);
+        // Less than one block, and two of the three.
+        for bytes in [0, 10_000, 2 * 1008 * 24 * 4] {
+            assert_eq!(ranks(bytes), expected, "{bytes}");
+        }
+    }
+}

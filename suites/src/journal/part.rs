@@ -2,12 +2,12 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use prismbench_metrics::Store;
 use serde::de::DeserializeOwned;
 
 use super::frame::{self, Frame, HEADER};
 use super::{Head, JournalError, Recalled};
 use crate::spool::StoredRows;
-use crate::store::Store;
 
 /// Longest line about the origin of a journal, and longest description of a block, that is read.
 const MAX_LINE: u64 = 1 << 20;

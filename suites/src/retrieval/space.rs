@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use prismbench_core::{JointSpace, Outcome, Tokenizer};
 use prismbench_metrics::{
     Alignment, BagOfWords, Features, Groups, MetricError, Retrieval, retrieve,
@@ -5,6 +7,7 @@ use prismbench_metrics::{
 
 use super::texts::{Texts, flat};
 use crate::extraction::{Extracted, embed, extract};
+use crate::spool::Spool;
 use crate::suite::{joint_sha256, training};
 use crate::{Context, Measured, Pictures, SuiteError};
 
@@ -90,6 +93,18 @@ fn own(
     Ok(Space { texts: Box::new(embedded.into_rows()), groups: groups.clone(), alignment: None })
 }
 
+/// The same rows, kept.
+fn spooled(features: &dyn Features) -> Result<Spool, MetricError> {
+    let read = |error| MetricError::Read(Arc::new(error));
+    let mut spool = Spool::new(features.columns());
+    let mut row = vec![0.0; features.columns()];
+    for number in 0..features.rows() {
+        features.read(number, &mut row).map_err(read)?;
+        spool.push(&features.name(number), &row).map_err(read)?;
+    }
+    Ok(spool)
+}
+
 /// The captions of the training pictures, one after the other.
 struct Captions<'a> {
     captions: &'a [String],
@@ -115,7 +130,7 @@ impl Captions<'_> {
                 let images = images.as_ref().map_err(Clone::clone)?.features();
                 let fitted = Alignment::fit(images, of_captions, self.image_of);
                 let fitted = fitted.and_then(|alignment| {
-                    let aligned = Box::new(alignment.texts(of_texts)?);
+                    let aligned = Box::new(spooled(&alignment.texts(of_texts)?)?);
                     let (groups, alignment) = (texts.groups.clone(), Some(alignment));
                     Ok(Space { texts: aligned, groups, alignment })
                 });

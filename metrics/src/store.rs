@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,13 @@ const IN_MEMORY: usize = 64 << 20;
 
 /// Bytes in memory or on disk that several readers share.
 #[derive(Clone)]
-pub(crate) struct Store(Arc<Mutex<Box<dyn Bytes>>>);
+pub struct Store(Arc<Mutex<Box<dyn Bytes>>>);
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Store")
+    }
+}
 
 /// Where bytes lie.
 trait Bytes: Read + Write + Seek + Send {}
@@ -18,36 +25,48 @@ impl<T: Read + Write + Seek + Send> Bytes for T {}
 
 impl Store {
     /// Nothing yet; gone with the last of its readers.
-    pub(crate) fn temporary() -> Self {
+    #[must_use]
+    pub fn temporary() -> Self {
         Self::temporary_beyond(IN_MEMORY)
     }
 
     /// The same, in memory up to so many bytes.
-    pub(crate) fn temporary_beyond(bytes: usize) -> Self {
+    #[must_use]
+    pub fn temporary_beyond(bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(Box::new(SpooledTempFile::new(bytes)))))
     }
 
     /// What lies in a file.
-    pub(crate) fn of(file: File) -> Self {
+    #[must_use]
+    pub fn of(file: File) -> Self {
         Self(Arc::new(Mutex::new(Box::new(file))))
     }
 
     /// Fills a buffer from byte `from` on.
-    pub(crate) fn read(&self, from: u64, into: &mut [u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of the file; [`io::ErrorKind::UnexpectedEof`] for bytes that are not there.
+    pub fn read(&self, from: u64, into: &mut [u8]) -> io::Result<()> {
         let mut bytes = self.lock();
         bytes.seek(SeekFrom::Start(from))?;
         bytes.read_exact(into)
     }
 
     /// Writes bytes at byte `from`.
-    pub(crate) fn write(&self, from: u64, parts: &[&[u8]]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn write(&self, from: u64, parts: &[&[u8]]) -> io::Result<()> {
         let mut bytes = self.lock();
         bytes.seek(SeekFrom::Start(from))?;
         parts.iter().try_for_each(|part| bytes.write_all(part))
     }
 
     /// Copies `count` bytes from byte `from` on.
-    pub(crate) fn copy_to(&self, from: u64, count: u64, to: &mut impl Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Those of the file and of `to`; [`io::ErrorKind::UnexpectedEof`] for bytes that are not there.
+    pub fn copy_to(&self, from: u64, count: u64, to: &mut impl Write) -> io::Result<()> {
         let mut bytes = self.lock();
         bytes.seek(SeekFrom::Start(from))?;
         match io::copy(&mut (&mut **bytes).take(count), to)? {
@@ -57,7 +76,8 @@ impl Store {
     }
 
     /// Whether both are the same bytes.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
