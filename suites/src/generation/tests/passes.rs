@@ -27,12 +27,13 @@ const SIDE: usize = 8;
 
 /// Random sums of the pixels, and a count of the pictures that it saw.
 struct Fake {
+    id: &'static str,
     seen: Arc<AtomicUsize>,
 }
 
 impl FeatureNetwork for Fake {
     fn id(&self) -> &'static str {
-        "fake"
+        self.id
     }
 
     fn weights(&self) -> &[Weights] {
@@ -257,12 +258,12 @@ fn pass(
 ) -> Result<(Vec<Measurement>, usize), SuiteError> {
     let (protocol, interrupted) = (protocol(), AtomicBool::new(false));
     let seen = Arc::new(AtomicUsize::new(0));
-    let fake = |seen| Lent::Ready(Box::new(Fake { seen }) as Box<dyn FeatureNetwork>);
+    let fake = |id, seen| Lent::Ready(Box::new(Fake { id, seen }) as Box<dyn FeatureNetwork>);
     let networks = Networks {
-        inception: fake(Arc::clone(&seen)),
-        dinov2: fake(Arc::default()),
-        clip: fake(Arc::default()),
-        encoder: fake(Arc::default()),
+        inception: fake("inception", Arc::clone(&seen)),
+        dinov2: fake("dinov2", Arc::default()),
+        clip: fake("clip", Arc::default()),
+        encoder: fake("encoder", Arc::default()),
         ..Networks::default()
     };
     let metrics: Vec<String> =
