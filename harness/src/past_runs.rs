@@ -1,6 +1,6 @@
 //! Runs of the past: a folder of them is a database.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -11,8 +11,17 @@ use crate::error::Failure;
 use crate::provenance::Provenance;
 use crate::{Streams, side};
 
-/// Stands for every metric of an export.
+/// Stands for every metric.
 pub(crate) const ANY_METRIC: &str = "*";
+
+/// What is kept of runs of the past.
+#[derive(Default)]
+pub(crate) struct PastRuns {
+    /// The records that were asked for.
+    pub(crate) measured: Vec<Measured>,
+    /// Metrics of run folders, asked for or not, without versions.
+    pub(crate) metrics: BTreeSet<String>,
+}
 
 /// Reads a run folder's records and says where they are cut short.
 pub(crate) fn read(run: &Path, streams: &mut Streams<'_>) -> Result<RecordFile, Failure> {
@@ -26,14 +35,15 @@ pub(crate) fn read(run: &Path, streams: &mut Streams<'_>) -> Result<RecordFile, 
 
 /// The records of every run in some folders, each with the time at which its run began, and those of
 /// Parquet exports, which have the time of their file. A place that is found twice counts once; so does a value
-/// that a run folder has and an export of the same run too. A metric narrows what is read of exports.
+/// that a run folder has and an export of the same run too. One file is read at a time, and of it only the
+/// records of the metric, with or without its version, are kept.
 pub(crate) fn measured(
     folders: &[PathBuf],
     metric: &str,
     streams: &mut Streams<'_>,
-) -> Result<Vec<Measured>, Failure> {
+) -> Result<PastRuns, Failure> {
     let mut seen = HashSet::new();
-    let (mut measured, mut exports) = (Vec::new(), Vec::new());
+    let (mut past, mut exports) = (PastRuns::default(), Vec::new());
     for folder in folders {
         for run in runs_in(folder)? {
             let place = run.canonicalize().unwrap_or_else(|_| run.clone());
@@ -45,22 +55,29 @@ pub(crate) fn measured(
                 continue;
             }
             let at = began(&run)?;
-            let records = read(&run, streams)?.records;
-            measured.extend(records.into_iter().map(|record| Measured { at, record }));
+            for record in read(&run, streams)?.records {
+                let bare = record.metric.split('@').next().unwrap_or_default();
+                if !past.metrics.contains(bare) {
+                    past.metrics.insert(bare.to_owned());
+                }
+                if [ANY_METRIC, &record.metric, bare].contains(&metric) {
+                    past.measured.push(Measured { at, record });
+                }
+            }
         }
     }
-    let mut known: HashSet<_> = measured.iter().map(|point| identity(&point.record)).collect();
+    let mut known: HashSet<_> = past.measured.iter().map(|point| identity(&point.record)).collect();
     for export in exports {
         let at = began(&export)?;
         let records = read_exported(&export, metric)?;
         side::check(&records)?;
         for record in records {
             if known.insert(identity(&record)) {
-                measured.push(Measured { at, record });
+                past.measured.push(Measured { at, record });
             }
         }
     }
-    Ok(measured)
+    Ok(past)
 }
 
 fn is_export(path: &Path) -> bool {

@@ -2,7 +2,7 @@
 
 mod date;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 
 use prismbench_core::{Better, Outcome, Record};
@@ -44,16 +44,17 @@ pub struct Trend {
 /// The trends of a metric, with or without its version, in order of first appearance in time.
 ///
 /// Values under another protocol, of other pictures or of another n are trends of their own. Two runs of one
-/// name are two points.
+/// name are two points. `known` are the metrics that the runs have, without versions.
 ///
 /// # Errors
 /// [`ReportError::NoHistory`] when no record is of that metric.
-pub fn history(measured: &[Measured], metric: &str) -> Result<Vec<Trend>, ReportError> {
+pub fn history(
+    measured: &[Measured],
+    metric: &str,
+    known: BTreeSet<String>,
+) -> Result<Vec<Trend>, ReportError> {
     if !measured.iter().any(|point| is_of(point, metric)) {
-        let mut known: Vec<String> =
-            measured.iter().map(|point| bare(&point.record.metric).to_owned()).collect();
-        known.sort();
-        known.dedup();
+        let known = known.into_iter().collect();
         return Err(ReportError::NoHistory { metric: metric.to_owned(), known });
     }
     let mut trends = trends(measured, metric);
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_step_is_marked_at_the_first_run_of_its_level() {
-        let trends = history(&nightly(), "psnr").unwrap();
+        let trends = history(&nightly(), "psnr", BTreeSet::new()).unwrap();
         let mut out = Vec::new();
         write_history(&trends, Format::Text, Style::default(), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
@@ -305,7 +306,7 @@ mod tests {
         measured.truncate(4);
         measured[3].record.protocol_sha256 = "77".repeat(32);
         measured[2].record.run = measured[1].record.run.clone();
-        let trends = history(&measured, "psnr@1").unwrap();
+        let trends = history(&measured, "psnr@1", BTreeSet::new()).unwrap();
         let lengths: Vec<_> = trends.iter().map(|trend| trend.points.len()).collect();
         assert_eq!(lengths, [3, 1]);
     }
@@ -314,20 +315,22 @@ mod tests {
     fn runs_without_a_value_are_counted() {
         let mut measured = nightly();
         measured[0].record.outcome = Outcome::Failed { reason: String::new() };
-        let trends = history(&measured, "psnr").unwrap();
+        let trends = history(&measured, "psnr", BTreeSet::new()).unwrap();
         let ours = trends.iter().find(|t| t.points[0].record.tokenizer == "jpeg:75").unwrap();
         assert_eq!((ours.points.len(), ours.without_value), (4, 1));
     }
 
     #[test]
     fn a_metric_that_no_run_has_is_named_with_those_they_have() {
-        let error = history(&nightly(), "rfid").unwrap_err().to_string();
+        let error = history(&nightly(), "rfid", ["psnr"].map(str::to_owned).into())
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "no run has a value of `rfid`; they have psnr");
     }
 
     #[test]
     fn trends_are_curves_and_records_too() {
-        let trends = history(&nightly(), "psnr").unwrap();
+        let trends = history(&nightly(), "psnr", BTreeSet::new()).unwrap();
         let written = |format| {
             let mut out = Vec::new();
             write_history(&trends, format, Style::default(), &mut out).unwrap();

@@ -2,19 +2,22 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame};
 use prismbench_core::{Outcome, Record};
 
+use crate::ReportError;
 use crate::frame::check;
-use crate::{ReportError, parquet_file};
+use crate::parquet_file::ParquetFile;
 
 /// Reads the measured records of a Parquet export whose metric, with or without version, is this one, or any
 /// for `*`; published rows among them are passed over.
 ///
-/// Only the column `metric` is read first, and the others where it occurs: a history of many files touches the
-/// bytes that it needs.
+/// Only the column `metric` is read first, some rows at a time, and then the other columns of the rows from the
+/// first to the last with that metric, of as many at a time: a history of many files touches the bytes that
+/// it needs, and its memory grows with neither.
 ///
 /// # Errors
 /// [`ReportError::Missing`], [`ReportError::Read`], or [`ReportError::NotRecords`] for a file that holds
@@ -30,26 +33,47 @@ pub fn read_exported(path: &Path, metric: &str) -> Result<Vec<Record>, ReportErr
             _ => ReportError::Read { path: path.to_owned(), cause },
         })
     };
-    let metrics = parquet_file::read(open()?, Some(&["metric"])).map_err(refused)?;
-    let bare = |text: &str| text.split('@').next().unwrap_or(text).to_owned();
-    let metrics = Text::of(&metrics, "metric").map_err(refused)?;
-    let is_wanted =
-        |at: usize| metric == "*" || metrics.get(at) == metric || bare(metrics.get(at)) == metric;
-    let wanted: Vec<bool> = (0..metrics.0.len()).map(is_wanted).collect();
-    if !wanted.contains(&true) {
+    let metrics = ParquetFile::open(open()?, Some(&["metric"])).map_err(refused)?;
+    let pieces = wanted_rows(&metrics, metric).map_err(refused)?;
+    if pieces.is_empty() {
         return Ok(Vec::new());
     }
-    let frame = parquet_file::read(open()?, Some(&COLUMNS)).map_err(refused)?;
-    let records = records_of(&frame).map_err(refused)?;
-    let records = records.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
-    let records: Vec<Record> =
-        records.map(|(record, _)| record).filter(|record| record.source == "measured").collect();
+    let file = ParquetFile::open(open()?, Some(&COLUMNS)).map_err(refused)?;
+    let mut records = Vec::new();
+    for rows in pieces {
+        let some = records_of(&file.read(rows).map_err(refused)?).map_err(refused)?;
+        let some = some.into_iter().filter(|record| is_of(&record.metric, metric));
+        records.extend(some.filter(|record| record.source == "measured"));
+    }
     for record in &records {
         check(record).map_err(|reason| {
             refused(format!("{} of `{}`: {reason}", record.metric, record.tokenizer))
         })?;
     }
     Ok(records)
+}
+
+/// Rows that are read at a time.
+const ROWS: usize = 65_536;
+
+fn is_of(found: &str, metric: &str) -> bool {
+    metric == "*" || found == metric || found.split('@').next() == Some(metric)
+}
+
+/// Ranges of at most [`ROWS`] rows, each of which begins and ends with a row of a metric, that hold all of them.
+fn wanted_rows(metrics: &ParquetFile, metric: &str) -> Result<Vec<Range<usize>>, String> {
+    let mut pieces = Vec::new();
+    // Of a file without rows, too, the column must be there.
+    for first in (0..metrics.rows().max(1)).step_by(ROWS) {
+        let frame = metrics.read(first..metrics.rows().min(first + ROWS))?;
+        let names = Text::of(&frame, "metric")?;
+        let mut of_metric = (0..names.0.len()).filter(|&at| is_of(names.get(at), metric));
+        if let Some(start) = of_metric.next() {
+            let last = of_metric.next_back().unwrap_or(start);
+            pieces.push(first + start..first + last + 1);
+        }
+    }
+    Ok(pieces)
 }
 
 /// The columns of the long frame that make a record, but for the latent.
@@ -245,6 +269,32 @@ mod tests {
             assert_eq!(found, expected, "{metric}");
         }
         assert_eq!(read_exported(&path, "rfid").unwrap(), []);
+    }
+
+    /// More rows than are read at a time; the metric begins in one piece, ends in another, and is not in every one.
+    #[test]
+    fn rows_are_read_in_pieces_from_the_first_to_the_last_of_a_metric() {
+        let one = fixtures::everything().into_iter().find(|r| r.metric == "psnr@1").unwrap();
+        let at = |row: usize| match row {
+            1 | 65_535 | 65_536 | 70_000 | 200_000 => "psnr@1",
+            _ => "ssim@1",
+        };
+        let records: Vec<Record> = (0..200_100)
+            .map(|row| Record {
+                metric: at(row).to_owned(),
+                setting: row.to_string(),
+                ..one.clone()
+            })
+            .collect();
+        let (_folder, path) = exported(&records);
+        let metrics = ParquetFile::open(File::open(&path).unwrap(), Some(&["metric"])).unwrap();
+        let pieces = wanted_rows(&metrics, "psnr").unwrap();
+        assert_eq!(pieces, [1..65_536, 65_536..70_001, 200_000..200_001]);
+        let found = read_exported(&path, "psnr").unwrap();
+        let rows: Vec<&str> = found.iter().map(|record| record.setting.as_str()).collect();
+        assert_eq!(rows, ["1", "65535", "65536", "70000", "200000"]);
+        assert!(wanted_rows(&metrics, "rfid").unwrap().is_empty());
+        assert_eq!(read_exported(&path, "*").unwrap().len(), 200_100);
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn rules(args: &GateArgs, streams: &mut Streams<'_>) -> Result<Option<Vec<Histor
         return Ok(None);
     }
     let HistoryRules { rules, insufficient } =
-        history_rules(&measured(&args.from_history, ANY_METRIC, streams)?)?;
+        history_rules(&measured(&args.from_history, ANY_METRIC, streams)?.measured)?;
     if insufficient > 0 {
         streams.say(&format!(
             "warning: insufficient history: {insufficient} series of fewer than 10 runs keep the \

@@ -22,8 +22,8 @@ pub(crate) fn run(args: &TableArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     check(args, format)?;
     let style = Style { width: streams.width };
     if let Some(metric) = &args.history {
-        let measured = measured(&args.runs, metric, streams)?;
-        let trends = history(&measured, metric)?;
+        let past = measured(&args.runs, metric, streams)?;
+        let trends = history(&past.measured, metric, past.metrics)?;
         deliver(args.out.as_deref(), streams, |out| write_history(&trends, format, style, out))?;
         return Ok(Exit::Done);
     }
