@@ -17,7 +17,7 @@ use crate::error::Failure;
 use file::{Contents, PartFile};
 pub(crate) use pictures::Given;
 pub(crate) use reproducer::Reproducer;
-use suspects::{OF_SAMPLES, SUSPECTS, Suspicion, UNTRIABLE};
+use suspects::{OF_SAMPLES, SUSPECTS, Suspicion, UNCROPPED, UNTRIABLE};
 
 /// Plans that are part of the program.
 const EMBEDDED: [(&str, &str); 3] = [

@@ -108,18 +108,31 @@ impl FeatureFile {
     /// # Errors
     /// [`FeatureFileError::Origin`].
     pub(crate) fn check(&self, origin: &Origin) -> Result<(), FeatureFileError> {
-        for (field, expected) in origin.fields() {
-            let found = self.origin.0.get(field).map_or("nothing", String::as_str);
-            if found != expected {
-                return Err(FeatureFileError::Origin {
-                    path: self.path.clone(),
-                    field: field.to_owned(),
-                    found: found.to_owned(),
-                    expected: expected.to_owned(),
-                });
-            }
+        match self.unlike(origin).next() {
+            None => Ok(()),
+            Some((field, found, expected)) => Err(FeatureFileError::Origin {
+                path: self.path.clone(),
+                field: field.to_owned(),
+                found: found.to_owned(),
+                expected: expected.to_owned(),
+            }),
         }
-        Ok(())
+    }
+
+    /// The fields in which it was made otherwise than `origin`, its value and the other.
+    pub(crate) fn unlike<'f>(
+        &'f self,
+        origin: &'f Origin,
+    ) -> impl Iterator<Item = (&'f str, &'f str, &'f str)> {
+        origin.fields().filter_map(|(field, expected)| {
+            let found = self.origin.0.get(field).map_or("nothing", String::as_str);
+            (found != expected).then_some((field, found, expected))
+        })
+    }
+
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Refuses a file without the features `tap`, `width` numbers each.

@@ -272,6 +272,60 @@ fn a_wrong_reference_explains_the_number_that_was_measured_against_it_and_no_oth
     assert!(!said.contains("trying"), "before anything is measured: {said}");
 }
 
+/// Pictures twice as wide as high, whose outer quarters are unlike their centre.
+fn wide(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for at in 0..24_u32 {
+        let pixel = |x: u32, y: u32| {
+            let inside = (40..120).contains(&x);
+            let level = ((x * 7 + y * (at + 3)) % 97) as u8;
+            image::Rgb(if inside { [level, 90, 2 * level] } else { [250, 250 - level, 10] })
+        };
+        let picture = image::RgbImage::from_fn(160, 80, pixel);
+        picture.save(folder.join(format!("{at:02}.png"))).unwrap();
+    }
+}
+
+#[test]
+fn a_reference_that_was_not_cropped_is_taken_and_explains_the_number_that_was_measured_so() {
+    let folder = tempfile::tempdir().unwrap();
+    wide(&folder.path().join("wide"));
+    // The number as somebody gets it who gives an evaluator the folder of originals: features of whole pictures.
+    let run = "run --data @wide -t identity -m rfid --set size=64 --set crop=none --save features \
+               --out @whole";
+    let run: Vec<&str> = run.split_whitespace().collect();
+    with_inception(folder.path(), &run).expect(Exit::Done);
+    let arrays = std::fs::read_dir(folder.path().join("whole/arrays")).unwrap();
+    let mut files = arrays.map(|entry| entry.unwrap().path().join("features.safetensors"));
+    let whole = files.find(|path| path.is_file()).unwrap().display().to_string();
+    let run = "run --data @wide -t dct:4 -m rfid --set size=64 --out @published --reference";
+    let against = [&words(run)[..], &[&whole]].concat();
+    let refused = with_inception(folder.path(), &against).expect(Exit::Usage).err;
+    assert!(refused.contains("was made with crop = none"), "{refused}");
+    let allowed = [&against[..], &["--allow-unlike-reference", "--force"]].concat();
+    let ran = with_inception(folder.path(), &allowed).expect(Exit::Done);
+    assert!(ran.err.contains("crop = none") && ran.err.contains("marked"), "{}", ran.err);
+    let value = first_value(folder.path(), "published");
+    let records = std::fs::read_to_string(folder.path().join("published/records.jsonl")).unwrap();
+    let record: Value = serde_json::from_str(records.lines().next().unwrap()).unwrap();
+    let dialect = record["dialect"].as_str().unwrap();
+    assert!(dialect.ends_with("-against-crop=none"), "{dialect}");
+    let plan = format!(
+        "format = 1\nname = 'paper'\n[[part]]\nsuite = 'reconstruction'\ndataset = 'wide'\n\
+         n = 24\nprotocol = 'default'\nset = {{ size = 64 }}\n\
+         [[part.value]]\ntokenizer = 'dct:4'\nmetric = 'rfid'\nvalue = '{value:.3}'\n"
+    );
+    std::fs::write(folder.path().join("paper.toml"), plan).unwrap();
+    let command = words("reproduce @paper.toml --out @runs --format json --data @wide");
+    let ran = with_inception(folder.path(), &command).expect(Exit::Regressed);
+    let row = &rows(&ran)[0];
+    assert_eq!(row["verdict"], "MISMATCH", "{row}");
+    assert_eq!(row["explanation"]["change"], "a reference of uncropped pictures", "{row}");
+    // Taken as it should be, the distance is another one by far.
+    let own = row["record"]["value"].as_f64().unwrap();
+    assert!((own - value).abs() > 0.2 * value, "{own} {value}");
+}
+
 #[test]
 fn another_evaluator_or_reference_of_samples_is_tried_where_they_are_at_hand() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use prismbench_core::{Protocol, Record};
+use prismbench_core::{Choice, Crop, Protocol, Record};
 use prismbench_reports::{Agreement, Reproduction, Suspect, Target, Trial};
 use prismbench_suites::{SuiteError, suites};
 
-use super::{DrawnBy, Given, OF_SAMPLES, Part, SAMPLES, SUSPECTS, Suspicion, UNTRIABLE};
+use super::{DrawnBy, Given, OF_SAMPLES, Part, SAMPLES, SUSPECTS, Suspicion, UNCROPPED, UNTRIABLE};
 use crate::cli::{ReproduceArgs, RunArgs};
 use crate::cmd::run::measure;
 use crate::error::Failure;
 use crate::plan::Plan;
 use crate::{Exit, Streams};
+
+/// What gives pictures back as they are.
+const IDENTITY: &str = "identity";
 
 /// Characters of a subject in the name of a run folder.
 const MAX_NAME: usize = 40;
@@ -34,6 +37,10 @@ enum Change<'a> {
     Nothing,
     Field(&'a Suspicion),
     Reference(&'a Path),
+    /// Pictures as they are, whose features are kept.
+    Whole,
+    /// Features of those in place of the originals'.
+    Uncropped(&'a Path),
 }
 
 /// Records, or why there are none.
@@ -93,7 +100,9 @@ impl Reproducer<'_, '_> {
             let members: Vec<usize> = (0..rows.len())
                 .filter(|&at| off(&rows[at]) && rows[at].subject == subject)
                 .collect();
-            for (at, suspect) in self.fields(part, subject, (&rows, &members))? {
+            let mut found = self.fields(part, subject, (&rows, &members))?;
+            found.extend(self.uncropped(part, subject, (&rows, &members))?);
+            for (at, suspect) in found {
                 suspects[at].push(suspect);
             }
             for at in members {
@@ -154,6 +163,41 @@ impl Reproducer<'_, '_> {
         Ok(found)
     }
 
+    /// Measures again against the originals as they are, without a crop.
+    fn uncropped(
+        &mut self,
+        part: &Part,
+        subject: &str,
+        (rows, members): (&[Reproduction], &[usize]),
+    ) -> Result<Vec<(usize, Suspect)>, Failure> {
+        let (metrics, effect) = UNCROPPED;
+        let is_of = |&at: &usize| metrics.contains(&rows[at].target.metric.as_str());
+        let concerned: Vec<usize> = members.iter().copied().filter(is_of).collect();
+        if part.drawn.is_some() || concerned.is_empty() || protocol(part)?.crop == Crop::None {
+            return Ok(Vec::new());
+        }
+        self.streams.say(&format!("trying a reference of uncropped pictures with {subject}"));
+        let wanted: Vec<&str> = metrics
+            .iter()
+            .copied()
+            .filter(|metric| concerned.iter().any(|&at| rows[at].target.metric == *metric))
+            .collect();
+        let whole = self.run(part, IDENTITY, &wanted, Change::Whole)?;
+        let features = whole.and_then(|(_, path)| {
+            array(&path, "features.safetensors").ok_or_else(|| "it gave no features".to_owned())
+        });
+        let measured = match features {
+            Ok(path) => self.measure(part, subject, &wanted, Change::Uncropped(&path))?,
+            Err(reason) => Err(reason),
+        };
+        let suspect = |at: usize| {
+            let (change, effect) =
+                ("a reference of uncropped pictures".to_owned(), effect.to_owned());
+            (at, Suspect { change, effect, trial: trial(&rows[at].target, &measured) })
+        };
+        Ok(concerned.into_iter().map(suspect).collect())
+    }
+
     /// Other checkpoints of the name, another reference, and what cannot be tried.
     fn others(
         &mut self,
@@ -207,6 +251,21 @@ impl Reproducer<'_, '_> {
         metrics: &[&str],
         change: Change<'_>,
     ) -> Result<Measured, Failure> {
+        let ran = self.run(part, subject, metrics, change)?;
+        Ok(ran.map(|(records, path)| {
+            self.keep(part, subject, &path);
+            records
+        }))
+    }
+
+    /// The same with the folder of the run.
+    fn run(
+        &mut self,
+        part: &Part,
+        subject: &str,
+        metrics: &[&str],
+        change: Change<'_>,
+    ) -> Result<Result<(Vec<Record>, PathBuf), String>, Failure> {
         if metrics.is_empty() {
             return Ok(Err(format!("the suite {} has no such metric", part.suite)));
         }
@@ -221,10 +280,7 @@ impl Reproducer<'_, '_> {
             measure(&plan, &path, &args, self.streams).map(|done| (done, path))
         });
         match measured {
-            Ok((done, path)) => {
-                self.keep(part, subject, &path);
-                Ok(Ok(done.records))
-            }
+            Ok((done, path)) => Ok(Ok((done.records, path))),
             Err(failure) if concerns_one(&failure, change) => Ok(Err(in_a_line(&failure))),
             Err(failure) => Err(failure),
         }
@@ -244,9 +300,7 @@ impl Reproducer<'_, '_> {
         if !self.args.keep_samples || self.finished(part, subject).is_some() {
             return;
         }
-        let arrays = std::fs::read_dir(run.join("arrays")).into_iter().flatten().flatten();
-        let files = arrays.map(|entry| entry.path().join("samples.npz"));
-        let file = files.into_iter().find(|path| path.is_file());
+        let file = array(run, "samples.npz");
         self.kept.extend(file.map(|path| (part.title.clone(), subject.to_owned(), path)));
     }
 
@@ -306,6 +360,14 @@ impl Reproducer<'_, '_> {
             Change::Reference(path) => {
                 table.insert("reference".to_owned(), path.display().to_string().into());
             }
+            Change::Whole => {
+                set.insert("crop".to_owned(), Crop::None.id().into());
+                table.insert("save".to_owned(), list(&["features"]));
+            }
+            Change::Uncropped(path) => {
+                table.insert("reference".to_owned(), path.display().to_string().into());
+                table.insert("allow-unlike-reference".to_owned(), true.into());
+            }
         }
         table.insert("set".to_owned(), set.into());
         Ok(table)
@@ -363,11 +425,39 @@ fn metrics_of<'p>(part: &'p Part, subject: &str) -> Vec<&'p str> {
     metrics
 }
 
-fn record_of(target: &Target, measured: &Measured) -> Result<Record, String> {
+/// The array of a run that has this name; the first of several.
+fn array(run: &Path, name: &str) -> Option<PathBuf> {
+    let arrays = std::fs::read_dir(run.join("arrays")).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = arrays.map(|entry| entry.path().join(name)).collect();
+    files.sort();
+    files.into_iter().find(|path| path.is_file())
+}
+
+/// The record of a target: of several settings that of its own, else the one without any. Published settings
+/// are words of papers (`guided`, `linear`), most of which no record has.
+pub(super) fn record_of(target: &Target, measured: &Measured) -> Result<Record, String> {
     let records = measured.as_ref().map_err(Clone::clone)?;
-    let bare = |record: &&Record| record.metric.split('@').next() == Some(&target.metric);
-    let found = records.iter().find(bare).cloned();
-    found.ok_or_else(|| format!("there is no record of {}", target.metric))
+    let of_metric: Vec<&Record> = records
+        .iter()
+        .filter(|record| record.metric.split('@').next() == Some(&target.metric))
+        .collect();
+    let at = |setting: &str| of_metric.iter().find(|record| record.setting == setting).copied();
+    let found = at(&target.setting).or_else(|| at("")).or(match of_metric.as_slice() {
+        [only] => Some(*only),
+        _ => None,
+    });
+    match (found, of_metric.as_slice()) {
+        (Some(record), _) => Ok(record.clone()),
+        (None, []) => Err(format!("there is no record of {}", target.metric)),
+        (None, several) => {
+            let settings: Vec<&str> = several.iter().map(|record| &*record.setting).collect();
+            Err(format!(
+                "{} has values at {}, and the published one does not say which of these it is at",
+                target.metric,
+                settings.join(", ")
+            ))
+        }
+    }
 }
 
 fn trial(target: &Target, measured: &Measured) -> Trial {

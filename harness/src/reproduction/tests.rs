@@ -46,6 +46,43 @@ fn embedded_plans_name_known_tokenizers_protocols_metrics_and_published_rows() {
     }
 }
 
+#[test]
+fn of_several_settings_a_number_takes_the_record_of_its_own() {
+    use super::reproducer::record_of;
+    let row = &published().unwrap()[0];
+    let target = |setting: &str| Target {
+        key: String::new(),
+        tokenizer: "ours".to_owned(),
+        metric: "top1".to_owned(),
+        setting: setting.to_owned(),
+        value: 0.5,
+        decimals: 2,
+        unit: Unit::One,
+        n: None,
+        tolerance: prismbench_reports::Tolerance::default(),
+        source: String::new(),
+    };
+    let measured = |settings: &[&str]| {
+        let records = settings.iter().map(|setting| prismbench_core::Record {
+            metric: "top1@1".to_owned(),
+            setting: (*setting).to_owned(),
+            ..row.record()
+        });
+        Ok(records.collect())
+    };
+    let taken = |setting: &str, settings: &[&str]| {
+        record_of(&target(setting), &measured(settings)).map(|record| record.setting)
+    };
+    assert_eq!(taken("k=20", &["k=10", "k=20"]).unwrap(), "k=20");
+    assert_eq!(taken("k=20", &["", "k=10", "k=20"]).unwrap(), "k=20");
+    assert_eq!(taken("", &["k=10", ""]).unwrap(), "");
+    assert_eq!(taken("linear", &["k=10", ""]).unwrap(), "", "a word of a paper");
+    assert_eq!(taken("knn", &["k=10"]).unwrap(), "k=10", "there is one alone");
+    let refused = taken("knn", &["k=10", "k=20"]).unwrap_err();
+    assert!(refused.contains("top1 has values at k=10, k=20"), "{refused}");
+    assert_eq!(taken("", &[]).unwrap_err(), "there is no record of top1");
+}
+
 /// The reconstruction tables come whole: a row without a tokenizer here is said to have none.
 #[test]
 fn embedded_plans_hold_every_reconstruction_row_of_their_tables() {

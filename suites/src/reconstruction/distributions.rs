@@ -34,6 +34,8 @@ struct Space<'a> {
     metrics: Vec<&'static MetricDef>,
     taps: Vec<Tap>,
     originals: Originals,
+    /// What marks the dialects of rows whose reference was made otherwise.
+    mark: String,
     /// One entry per tokenizer: its features, or why it has none.
     made: Vec<Result<Vec<Spool>, Outcome>>,
 }
@@ -53,6 +55,9 @@ pub(super) const METRICS: [&MetricDef; 12] = [
     &CMMD,
     &FD_ENCODER,
 ];
+
+/// Fields of features that are of the pictures and not of the network: one may compare across them.
+const OF_CROP: [&str; 4] = ["crop", "size", "filter", "resampler"];
 
 /// What reconstructions are compared with.
 enum Originals {
@@ -85,7 +90,9 @@ impl<'a> Distributions<'a> {
                 // One without weights is quicker than a disk.
                 _ if network.weights().is_empty() => space,
                 (Some(path), _) => {
-                    space.with_reference(FeatureFile::open(path)?, pictures.protocol)?
+                    let file = FeatureFile::open(path)?;
+                    let allowed = context.allow_unlike_reference.then_some(&mut *warnings);
+                    space.with_reference(file, pictures.protocol, allowed)?
                 }
                 (None, Some(folder)) => {
                     space.with_cache(folder, (pictures, context.device), warnings)
@@ -226,7 +233,7 @@ impl<'a> Distributions<'a> {
             for &metric in &space.metrics {
                 let mut measurement = Measurement {
                     metric,
-                    dialect: dialect(space.network, metric, self.protocol),
+                    dialect: space.dialect(metric, self.protocol),
                     setting: String::new(),
                     outcome: Outcome::Skipped { reason: "nothing was made".to_owned() },
                     n: 0,
@@ -271,15 +278,44 @@ impl<'a> Space<'a> {
         let spool = |&tap: &Tap| Spool::new(network.width(tap).unwrap_or(0));
         let made = (0..subjects).map(|_| Ok(taps.iter().map(spool).collect())).collect();
         let originals = Originals::Own(Own::new(network, &taps, protocol));
-        Self { network, metrics, taps, originals, made }
+        Self { network, metrics, taps, originals, mark: String::new(), made }
     }
 
-    fn with_reference(self, file: FeatureFile, protocol: &Protocol) -> Result<Self, SuiteError> {
-        file.check(&Origin::new(self.network, protocol))?;
+    /// The same with features in place of the originals'. Where a run allows it, they may be of pictures that
+    /// were cropped otherwise, which marks the rows and is said.
+    fn with_reference(
+        self,
+        file: FeatureFile,
+        protocol: &Protocol,
+        allowed: Option<&mut Vec<String>>,
+    ) -> Result<Self, SuiteError> {
+        let origin = Origin::new(self.network, protocol);
+        let unlike: Vec<_> = file.unlike(&origin).collect();
+        let of_crop = |&(field, ..): &(&str, &str, &str)| OF_CROP.contains(&field);
+        let mark = match (unlike.first(), allowed) {
+            (Some((field, found, expected)), Some(said)) if unlike.iter().all(of_crop) => {
+                said.push(format!(
+                    "the reference `{}` was made with {field} = {found}, this run has {expected}: \
+                     allowed, and its rows are marked",
+                    file.path().display()
+                ));
+                format!("-against-{field}={found}")
+            }
+            _ => {
+                file.check(&origin)?;
+                String::new()
+            }
+        };
         for &tap in self.taps.iter().filter(|&&tap| tap != Tap::LogitsUnbiased) {
             file.demand(tap, self.network.width(tap))?;
         }
-        Ok(Self { originals: Originals::Given(file), ..self })
+        Ok(Self { originals: Originals::Given(file), mark, ..self })
+    }
+
+    fn dialect(&self, metric: &MetricDef, protocol: &Protocol) -> String {
+        let own = dialect(self.network, metric, protocol);
+        // A score is of what was made alone.
+        if *metric == INCEPTION_SCORE { own } else { own + &self.mark }
     }
 
     fn with_cache(

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use prismbench_core::{RgbImage, Weights};
+use prismbench_core::{Choice, RgbImage, Weights};
 use prismbench_kernels::nn::Work;
 use prismbench_metrics::{FeatureRows, NetworkCost, NetworkError};
 
@@ -287,8 +287,9 @@ fn a_reference_of_the_same_pictures_gives_the_same_measurement() {
     network.seen();
     let file = FeatureFile::open(&path).unwrap();
     let of_pictures = file.pictures_sha256().to_owned();
-    let space =
-        Space::new(&network, vec![&RFID], &protocol, 1).with_reference(file, &protocol).unwrap();
+    let space = Space::new(&network, vec![&RFID], &protocol, 1)
+        .with_reference(file, &protocol, None)
+        .unwrap();
     let mut all = Distributions { protocol: &protocol, device: Device::Cpu, spaces: vec![space] };
     take(&mut all, &block, &dark(&block)).unwrap();
     assert_eq!(network.seen(), block.len(), "no original");
@@ -301,10 +302,26 @@ fn a_reference_of_the_same_pictures_gives_the_same_measurement() {
     assert_ne!(apart, expected.outcome);
     let other = protocol.with("arithmetic", "strict").unwrap();
     let space = Space::new(&network, vec![&RFID], &other, 1);
-    let Err(error) = space.with_reference(FeatureFile::open(&path).unwrap(), &other) else {
+    let Err(error) = space.with_reference(FeatureFile::open(&path).unwrap(), &other, None) else {
         panic!("another protocol")
     };
     assert!(error.to_string().contains("arithmetic = fast, this run has strict"), "{error}");
+    // Another crop is allowed on request, which is said and marks what is compared with it; another network is not.
+    let mut said = Vec::new();
+    let opened = || FeatureFile::open(&path).unwrap();
+    let whole = protocol.with("crop", "none").unwrap();
+    let space = Space::new(&network, vec![&RFID, &INCEPTION_SCORE], &whole, 1);
+    assert!(space.with_reference(opened(), &whole, None).is_err());
+    let space = Space::new(&network, vec![&RFID], &whole, 1);
+    let space = space.with_reference(opened(), &whole, Some(&mut said)).unwrap();
+    let mark = format!("-against-crop={}", protocol.crop.id());
+    assert!(space.dialect(&RFID, &whole).ends_with(&mark) && said.len() == 1, "{said:?}");
+    assert!(!space.dialect(&INCEPTION_SCORE, &whole).contains("against"));
+    let both = other.with("crop", "none").unwrap();
+    let space = Space::new(&network, vec![&RFID], &both, 1);
+    let refused = space.with_reference(opened(), &both, Some(&mut said));
+    let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("arithmetic = fast, this run has strict"), "{error}");
 }
 
 #[test]
