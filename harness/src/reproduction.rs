@@ -1,6 +1,7 @@
 //! Plans that name published numbers: what is measured for each, and on what.
 
 mod file;
+mod measured;
 mod pictures;
 mod reproducer;
 mod suspects;

@@ -6,6 +6,7 @@ use prismbench_core::{Choice, Crop, Protocol, Record};
 use prismbench_reports::{Agreement, Reproduction, Suspect, Target, Trial};
 use prismbench_suites::{SuiteError, suites};
 
+use super::measured::{Measured, record_of};
 use super::{DrawnBy, Given, OF_SAMPLES, Part, SAMPLES, SUSPECTS, Suspicion, UNCROPPED, UNTRIABLE};
 use crate::cli::{ReproduceArgs, RunArgs};
 use crate::cmd::run::measure;
@@ -42,9 +43,6 @@ enum Change<'a> {
     /// Features of those in place of the originals'.
     Uncropped(&'a Path),
 }
-
-/// Records, or why there are none.
-type Measured = Result<Vec<Record>, String>;
 
 impl Reproducer<'_, '_> {
     /// What comes of the numbers of a part, in their order.
@@ -431,33 +429,6 @@ fn array(run: &Path, name: &str) -> Option<PathBuf> {
     let mut files: Vec<PathBuf> = arrays.map(|entry| entry.path().join(name)).collect();
     files.sort();
     files.into_iter().find(|path| path.is_file())
-}
-
-/// The record of a target: of several settings that of its own, else the one without any. Published settings
-/// are words of papers (`guided`, `linear`), most of which no record has.
-pub(super) fn record_of(target: &Target, measured: &Measured) -> Result<Record, String> {
-    let records = measured.as_ref().map_err(Clone::clone)?;
-    let of_metric: Vec<&Record> = records
-        .iter()
-        .filter(|record| record.metric.split('@').next() == Some(&target.metric))
-        .collect();
-    let at = |setting: &str| of_metric.iter().find(|record| record.setting == setting).copied();
-    let found = at(&target.setting).or_else(|| at("")).or(match of_metric.as_slice() {
-        [only] => Some(*only),
-        _ => None,
-    });
-    match (found, of_metric.as_slice()) {
-        (Some(record), _) => Ok(record.clone()),
-        (None, []) => Err(format!("there is no record of {}", target.metric)),
-        (None, several) => {
-            let settings: Vec<&str> = several.iter().map(|record| &*record.setting).collect();
-            Err(format!(
-                "{} has values at {}, and the published one does not say which of these it is at",
-                target.metric,
-                settings.join(", ")
-            ))
-        }
-    }
 }
 
 fn trial(target: &Target, measured: &Measured) -> Trial {

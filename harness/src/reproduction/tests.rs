@@ -48,7 +48,7 @@ fn embedded_plans_name_known_tokenizers_protocols_metrics_and_published_rows() {
 
 #[test]
 fn of_several_settings_a_number_takes_the_record_of_its_own() {
-    use super::reproducer::record_of;
+    use super::measured::record_of;
     let row = &published().unwrap()[0];
     let target = |setting: &str| Target {
         key: String::new(),
