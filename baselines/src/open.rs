@@ -39,11 +39,25 @@ pub trait Fit: Send {
     /// finite.
     fn observe(&mut self, images: &ImageBatch) -> Result<(), TokenizerError>;
 
-    /// The tokenizer.
+    /// What has been learnt: bytes to be kept, which with the id are the tokenizer.
     ///
     /// # Errors
     /// [`TokenizerError::Shape`] when it has seen too little to be determined.
-    fn finish(self: Box<Self>) -> Result<Box<dyn Tokenizer>, TokenizerError>;
+    fn learnt(&self) -> Result<Vec<u8>, TokenizerError>;
+
+    /// The tokenizer of what a fit of this id has [`learnt`](Self::learnt), be it another's.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] for bytes that no fit of this id gives.
+    fn of_learnt(&self, learnt: &[u8]) -> Result<Box<dyn Tokenizer>, TokenizerError>;
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// Those of [`learnt`](Self::learnt).
+    fn finish(self: Box<Self>) -> Result<Box<dyn Tokenizer>, TokenizerError> {
+        self.of_learnt(&self.learnt()?)
+    }
 }
 
 /// How tokenizers are made.

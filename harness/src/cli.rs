@@ -15,6 +15,7 @@ mod submit;
 mod table;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 
 use clap::{Parser, Subcommand};
 use prismbench_reports::ReportError;
@@ -96,6 +97,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>, mut streams: Streams<
         Err(help) => {
             return match write!(streams.out, "{help}") {
                 Ok(()) => Exit::Done,
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Done,
                 Err(_) => Exit::Missing,
             };
         }
@@ -141,5 +143,5 @@ fn is_closed_pipe(failure: &Failure) -> bool {
     let (Failure::Output(error) | Failure::Report(ReportError::Output(error))) = failure else {
         return false;
     };
-    error.kind() == std::io::ErrorKind::BrokenPipe
+    error.kind() == ErrorKind::BrokenPipe
 }

@@ -118,6 +118,8 @@ pub(crate) enum FitError {
     Tokenizer(#[from] TokenizerError),
     #[error("there are no training pictures")]
     Nothing,
+    #[error("interrupted after {done} of {total} training pictures")]
+    Interrupted { done: u64, total: u64 },
 }
 
 const SKIP_BAD: &str = "`--skip-bad` leaves such pictures out, counts and names them";
@@ -167,6 +169,7 @@ impl Failure {
             Self::Suite { source, .. } => of_suite(source),
             Self::Fit { source, .. } => match source.as_ref() {
                 FitError::Pictures(PictureError::Data(error)) => of_data(error),
+                FitError::Interrupted { .. } => Exit::Interrupted,
                 _ => Exit::Usage,
             },
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Missing,
@@ -194,9 +197,7 @@ impl Failure {
             Self::Protocol(ProtocolError::UnknownField { nearest, .. }) => {
                 Some(did_you_mean(nearest.as_deref(), "prismbench explain default"))
             }
-            Self::Fit { .. } => {
-                Some("`--fit DATA` fits on other pictures, as in `--fit synthetic:1:64`".to_owned())
-            }
+            Self::Fit { source, .. } => Some(hint_of_a_fit(source)),
             Self::NothingPublished { .. } => {
                 Some("`prismbench list published` shows what there is".to_owned())
             }
@@ -255,8 +256,13 @@ impl Failure {
     }
 
     fn hint_of_the_disk(&self) -> Option<String> {
-        let full = is_full(self);
-        full.then(|| "free some space, or choose another place with --out".to_owned())
+        let place = match self {
+            Self::Suite { source, .. } if matches!(**source, SuiteError::Spool(_)) => {
+                "free some space where temporary files go, or name another folder by TMPDIR"
+            }
+            _ => "free some space, or choose another place with --out",
+        };
+        is_full(self).then(|| place.to_owned())
     }
 
     /// What the user sees on standard error.
@@ -276,6 +282,14 @@ impl Failure {
         }
         text
     }
+}
+
+fn hint_of_a_fit(error: &FitError) -> String {
+    match error {
+        FitError::Interrupted { .. } => "the same command begins this fit anew and goes on",
+        _ => "`--fit DATA` fits on other pictures, as in `--fit synthetic:1:64`",
+    }
+    .to_owned()
 }
 
 fn hint_of_a_plan(error: &PlanError) -> Option<String> {

@@ -42,6 +42,36 @@ pub(crate) struct Provenance {
     /// What the networks of the metrics cost, for each size of their input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) networks: Vec<NetworkCount>,
+    /// For each finished job what its numbers were made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) made_of: Vec<MadeOf>,
+}
+
+/// What decides numbers besides the plan, by name: stamps of files, sha256 of weights.
+pub(crate) type Origin = BTreeMap<String, String>;
+
+/// What the numbers of a job were made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MadeOf {
+    pub(crate) suite: String,
+    pub(crate) tokenizer: String,
+    /// Of a generator's samples, which rows are told apart by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) variant: Option<String>,
+    pub(crate) dataset: String,
+    pub(crate) protocol_sha256: String,
+    pub(crate) of: Origin,
+}
+
+impl MadeOf {
+    /// Whether both are of one job.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        let job = |made: &Self| {
+            let Self { suite, tokenizer, variant, dataset, protocol_sha256, .. } = made.clone();
+            (suite, tokenizer, variant, dataset, protocol_sha256)
+        };
+        job(self) == job(other)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +171,7 @@ impl Provenance {
             pictures: Vec::new(),
             weights: BTreeMap::new(),
             networks: Vec::new(),
+            made_of: Vec::new(),
         }
     }
 

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::Failure;
 use crate::plan::Plan;
-use crate::provenance::{Provenance, Status};
+use crate::provenance::{MadeOf, PictureSet, Provenance, Status};
 use crate::run_status;
 use crate::shard::Shard;
 
@@ -26,6 +26,10 @@ pub(crate) struct RunFolder {
     pub(crate) provenance: Provenance,
     /// Which part of a run this is the folder of.
     shard: Option<Shard>,
+    /// Whether `run.json` is that of a run which has come to its end: it stays until something is measured.
+    at_rest: bool,
+    /// Whether this process has added records.
+    added: bool,
 }
 
 pub(crate) const PLAN: &str = "plan.toml";
@@ -79,7 +83,8 @@ impl RunFolder {
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let provenance = Provenance::new(name, threads);
         let (path, records) = (path.to_owned(), Vec::new());
-        let mut folder = Self { path, _lock: lock, records, provenance, shard: None };
+        let (shard, at_rest, added) = (None, false, false);
+        let mut folder = Self { path, _lock: lock, records, provenance, shard, at_rest, added };
         match fs::read_to_string(folder.path.join(PLAN)) {
             Ok(text) if text == plan.text => folder.take_up()?,
             Ok(_) => {
@@ -141,8 +146,10 @@ impl RunFolder {
         if let Ok(text) = fs::read_to_string(self.path.join("run.json"))
             && let Ok(earlier) = serde_json::from_str::<Provenance>(&text)
         {
+            self.at_rest = earlier.status == Status::Complete;
             self.provenance.pictures = earlier.pictures;
             self.provenance.weights = earlier.weights;
+            self.provenance.made_of = earlier.made_of;
         }
         let failed = |record: &Record| matches!(record.outcome, Outcome::Failed { .. });
         let again: Vec<[String; 3]> =
@@ -153,6 +160,53 @@ impl RunFolder {
 
     pub(crate) fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// Whether this process has added records.
+    pub(crate) fn has_added(&self) -> bool {
+        self.added
+    }
+
+    /// Notes that something is measured.
+    pub(crate) fn wake(&mut self) -> Result<(), Failure> {
+        if std::mem::take(&mut self.at_rest) { self.write_provenance() } else { Ok(()) }
+    }
+
+    /// Lets go of the records of a job that were made of something else than now; says what it is. `datasets` are
+    /// the names that the job's records may have. Of a job that nobody noted anything of nothing is known.
+    pub(crate) fn let_go_of_changed(&mut self, now: &MadeOf, datasets: &[&str]) -> Option<String> {
+        let is_of = |record: &Record| {
+            record.suite == now.suite
+                && record.tokenizer == now.tokenizer
+                && now.variant.as_ref().is_none_or(|variant| *variant == record.variant)
+                && datasets.contains(&record.dataset.as_str())
+                && record.protocol_sha256 == now.protocol_sha256
+        };
+        let then = &self.provenance.made_of.iter().find(|then| then.is_of(now))?.of;
+        let mut fields = then.keys().chain(now.of.keys());
+        let field = fields.find(|&field| then.get(field) != now.of.get(field))?.clone();
+        let before = self.records.len();
+        self.records.retain(|record| !is_of(record));
+        (self.records.len() < before).then_some(field)
+    }
+
+    /// Notes what the records of a job are made of that are about to be added.
+    pub(crate) fn note(&mut self, made_of: MadeOf) {
+        let all = &mut self.provenance.made_of;
+        all.retain(|other| !other.is_of(&made_of));
+        all.push(made_of);
+    }
+
+    /// Notes which pictures were measured, in place of what the same set held before.
+    pub(crate) fn note_pictures(&mut self, set: PictureSet) {
+        let key = |set: &PictureSet| {
+            (set.dataset.clone(), set.split.clone(), set.protocol_sha256.clone())
+        };
+        let all = &mut self.provenance.pictures;
+        match all.iter_mut().find(|other| key(other) == key(&set)) {
+            Some(other) => *other = set,
+            None => all.push(set),
+        }
     }
 
     /// Whether every record of a tokenizer on a data set under a protocol is there.
@@ -172,6 +226,7 @@ impl RunFolder {
         samples: Vec<SampleStream<'_>>,
     ) -> Result<(), Failure> {
         let _write = Stage::Write.enter();
+        (self.added, self.at_rest) = (true, false);
         let done: Vec<[String; 3]> = self.records.iter().map(job_of).collect();
         self.records.extend(records);
         let mut lines = Vec::new();
@@ -206,6 +261,7 @@ impl RunFolder {
         if status == Status::Complete && self.shard.is_none() {
             removed(&self.path.join(PARTS))?;
         }
+        self.at_rest &= status == Status::Complete;
         self.provenance.end(status);
         self.write_provenance()
     }
@@ -227,6 +283,11 @@ impl RunFolder {
         }
         self.arrays([parts[0], parts[1], PICTURES])?;
         Ok(Some(path))
+    }
+
+    /// Removes the original pictures that an earlier process has kept: what follows may be of others.
+    pub(crate) fn forget_originals(&self, [dataset, protocol]: [&str; 2]) -> Result<(), Failure> {
+        removed(&array_folder(&self.path, [dataset, protocol, PICTURES]))
     }
 
     /// Notes that the run begins, with what earlier processes have done of it.
@@ -256,6 +317,9 @@ impl RunFolder {
     }
 
     fn write_provenance(&self) -> Result<(), Failure> {
+        if self.at_rest {
+            return Ok(());
+        }
         let path = self.path.join("run.json");
         let text = serde_json::to_vec_pretty(&self.provenance)
             .map_err(io::Error::from)

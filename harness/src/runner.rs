@@ -1,7 +1,10 @@
 mod arrays;
+mod fits;
 mod generation;
+mod origins;
 mod watcher;
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
@@ -22,9 +25,10 @@ use crate::known_references::KnownReferences;
 use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
-use crate::provenance::{PictureSet, SkippedPicture, WeightFile};
+use crate::provenance::{MadeOf, Origin, PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_stream, sha256_of_all};
 use crate::run_folder::{RunFolder, named_after};
+use fits::{KeptFit, Learnt};
 pub(crate) use watcher::Watcher;
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
@@ -52,6 +56,7 @@ pub(crate) struct Runner<'a, 's> {
 struct Loaded {
     tokenizer: Box<dyn Tokenizer>,
     variant: String,
+    made_of: MadeOf,
     /// How long that took, a fit included.
     took: Duration,
 }
@@ -65,6 +70,8 @@ struct Job<'a> {
     text_tower: Option<&'a dyn Tokenizer>,
     protocol: &'a Protocol,
     networks: &'a Networks,
+    /// What decides its numbers besides the plan, whatever the tokenizer.
+    origin: Origin,
 }
 
 impl Runner<'_, '_> {
@@ -99,7 +106,14 @@ impl Runner<'_, '_> {
                     let text_tower = self.text_tower(suite.as_ref(), protocol)?;
                     let text_tower = text_tower.as_deref();
                     let suite = suite.as_ref();
-                    let job = Job { suite, pictures, training, text_tower, protocol, networks };
+                    let mut origin = origins::of_networks(networks);
+                    origins::add_pictures(&mut origin, &pictures, training.as_ref());
+                    if let Some(tower) = text_tower {
+                        let weights = sha256_of_all(&tower.spec().weights);
+                        origin.insert("weights of the text tower".to_owned(), weights);
+                    }
+                    let job =
+                        Job { suite, pictures, training, text_tower, protocol, networks, origin };
                     self.passes(&job)?;
                     self.folder.passed()?;
                 }
@@ -160,12 +174,20 @@ impl Runner<'_, '_> {
         let suite = format!("{}@{}", job.suite.id(), job.suite.version());
         let hash = job.protocol.sha256_for(job.suite.concern());
         let dataset = job.pictures.dataset.id();
-        let missing: Vec<&TokenizerRef> = self
-            .plan
-            .tokenizers
-            .iter()
-            .filter(|tokenizer| !self.folder.has(&suite, &tokenizer.id, dataset, &hash))
-            .collect();
+        let mut missing: Vec<&TokenizerRef> = Vec::new();
+        for tokenizer in &self.plan.tokenizers {
+            let made_of = self.made_of(tokenizer, job)?;
+            if let Some(field) = self.folder.let_go_of_changed(&made_of, &[dataset]) {
+                self.streams.say(&format!(
+                    "`{}` on `{dataset}` was measured before and is measured again: {field} has changed",
+                    tokenizer.id
+                ));
+                self.folder.forget_originals([dataset, &job.protocol.name])?;
+            }
+            if !self.folder.has(&suite, &tokenizer.id, dataset, &hash) {
+                missing.push(tokenizer);
+            }
+        }
         let mut group = Vec::new();
         let mut parameters = 0;
         for reference in missing {
@@ -183,7 +205,7 @@ impl Runner<'_, '_> {
     }
 
     fn load(&mut self, reference: &TokenizerRef, job: &Job<'_>) -> Result<Loaded, Failure> {
-        let start = Instant::now();
+        let (start, mut earlier) = (Instant::now(), Duration::ZERO);
         let element = job.protocol.element_type_for(job.suite.concern());
         let options = OpenOptions { element, ..self.options(job.protocol) };
         let (tokenizer, variant) = match baselines::open(reference, &options)? {
@@ -198,29 +220,47 @@ impl Runner<'_, '_> {
                         limit: None,
                         ..job.pictures
                     };
-                    (self.fit(fit, &all)?, variant)
+                    let (tokenizer, took) = self.fit(fit, &all)?;
+                    earlier = took;
+                    (tokenizer, variant)
                 }
                 Fit::HeldOut => {
                     let held_out = Pictures { part: Part::Train, ..job.pictures };
                     let train = job.training.unwrap_or(held_out);
                     let variant = "fit held out".to_owned();
-                    (self.fit(fit, &train)?, variant)
+                    let (tokenizer, took) = self.fit(fit, &train)?;
+                    earlier = took;
+                    (tokenizer, variant)
                 }
             },
         };
-        let loaded = Loaded { tokenizer, variant, took: start.elapsed() };
+        let made_of = self.made_of(reference, job)?;
+        let loaded = Loaded { tokenizer, variant, made_of, took: start.elapsed() + earlier };
         let spec = loaded.tokenizer.spec();
         let files = spec.weights.iter().map(WeightFile::from);
         self.folder.provenance.weights.insert(spec.id.clone(), files.collect());
         Ok(loaded)
     }
 
+    /// The tokenizer that a fit makes, and how long earlier processes fitted it.
     fn fit(
         &mut self,
         mut fit: Box<dyn baselines::Fit>,
         pictures: &Pictures<'_>,
-    ) -> Result<Box<dyn Tokenizer>, Failure> {
-        let tokenizer = fit.id().to_owned();
+    ) -> Result<(Box<dyn Tokenizer>, Duration), Failure> {
+        let (tokenizer, start) = (fit.id().to_owned(), Instant::now());
+        let kept = KeptFit::new(self.journals, &tokenizer, pictures);
+        let unfit = match kept.find() {
+            Ok(None) => None,
+            Ok(Some(learnt)) => match fit.of_learnt(&learnt.bytes) {
+                Ok(tokenizer) => return Ok((tokenizer, learnt.took)),
+                Err(error) => Some(error.to_string()),
+            },
+            Err(reason) => Some(reason),
+        };
+        if let Some(reason) = unfit {
+            self.streams.say(&format!("`{tokenizer}` is fitted again: {reason}"));
+        }
         let title = format!("fit {tokenizer}");
         let mut progress =
             Progress::new(self.args.pace.progress, self.streams, title, pictures.count());
@@ -234,17 +274,26 @@ impl Runner<'_, '_> {
                 let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
                 fit.observe(&ImageBatch::from_images(&images, &self.device)?)?;
                 done += block.len() as u64;
-                if let Some(line) = progress.update(done, pictures.count()) {
+                let total = pictures.count();
+                if let Some(line) = progress.update(done, total) {
                     self.streams.say(&line);
+                }
+                if done < total && self.streams.interrupted.load(Ordering::Relaxed) {
+                    return Err(FitError::Interrupted { done, total });
                 }
             }
             Ok(())
         };
         let observed = observe();
         progress.finish();
-        observed
-            .and_then(|()| Ok(fit.finish()?))
-            .map_err(|source| Failure::Fit { tokenizer, source: Box::new(source) })
+        let failed =
+            |source| Failure::Fit { tokenizer: tokenizer.clone(), source: Box::new(source) };
+        observed.map_err(failed)?;
+        let bytes = fit.learnt().map_err(|error| failed(error.into()))?;
+        let learnt = Learnt { bytes, took: start.elapsed() };
+        kept.keep(&learnt)?;
+        let fitted = fit.of_learnt(&learnt.bytes).map_err(|error| failed(error.into()))?;
+        Ok((fitted, Duration::ZERO))
     }
 
     fn pass(&mut self, job: &Job<'_>, group: &[Loaded]) -> Result<(), Failure> {
@@ -263,7 +312,8 @@ impl Runner<'_, '_> {
         let progress = Progress::new(style, self.streams, title, job.pictures.count());
         let wanted = self.plan.save.wanted();
         let watcher = Watcher::of(progress, self.streams);
-        let mut watcher = Watcher { wanted, arrays, originals, ..watcher };
+        let folder = Some(&mut *self.folder);
+        let mut watcher = Watcher { wanted, arrays, originals, folder, ..watcher };
         let interrupted = watcher.streams.interrupted;
         let subjects: Vec<&dyn Tokenizer> =
             group.iter().map(|loaded| loaded.tokenizer.as_ref()).collect();
@@ -359,9 +409,9 @@ impl Runner<'_, '_> {
             n: pass.pictures.count() as u64,
             skipped,
         };
-        let pictures = &mut self.folder.provenance.pictures;
-        if !pictures.contains(&set) {
-            pictures.push(set);
+        self.folder.note_pictures(set);
+        for loaded in group {
+            self.folder.note(loaded.made_of.clone());
         }
         self.folder.add(records, samples)
     }

@@ -13,7 +13,7 @@ use crate::networks::weights;
 use crate::program::{Ran, prismbench, records, run_in};
 
 /// Runs a command with the generated weights and a cache of the test's own; `@` stands for the folder.
-fn program(folder: &Path, arguments: &[&str]) -> Ran {
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Ran {
     let inception = format!("inception={}", weights().join("inception.safetensors").display());
     let here = |argument: &&str| argument.replace('@', &format!("{}/", folder.display()));
     let always = ["--weights", &inception, "--cache", "@cache", "--progress", "none"];

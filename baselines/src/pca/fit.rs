@@ -68,7 +68,8 @@ impl Fit for PcaFit {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Box<dyn Tokenizer>, TokenizerError> {
+    /// The number of patches, then in f32 the mean and the basis.
+    fn learnt(&self) -> Result<Vec<u8>, TokenizerError> {
         let (length, count) = (3 * self.side * self.side, self.gram.rows());
         let enough = (count > length as u64).then_some(());
         let moments = enough.and_then(|()| self.gram.mean().zip(self.gram.covariance()));
@@ -85,10 +86,33 @@ impl Fit for PcaFit {
         };
         let mean: Vec<f32> = mean.iter().map(|&value| value as f32).collect();
         let basis = leading_eigenvectors(&covariance, length, self.components)?;
-        let bytes: Vec<u8> = mean.iter().chain(&basis).flat_map(|v| v.to_le_bytes()).collect();
+        let numbers = mean.iter().chain(&basis).flat_map(|value| value.to_le_bytes());
+        Ok(count.to_le_bytes().into_iter().chain(numbers).collect())
+    }
+
+    fn of_learnt(&self, learnt: &[u8]) -> Result<Box<dyn Tokenizer>, TokenizerError> {
+        let length = 3 * self.side * self.side;
+        let expected = length * (self.components + 1);
+        let read = learnt.split_first_chunk::<8>().and_then(|(count, numbers)| {
+            let (values, rest) = numbers.as_chunks::<4>();
+            let values: Vec<f32> = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            let is_whole = rest.is_empty() && values.len() == expected;
+            let is_whole = is_whole && values.iter().all(|value| value.is_finite());
+            is_whole.then(|| (u64::from_le_bytes(*count), sha256(numbers), values))
+        });
+        let Some((count, sha256, values)) = read else {
+            return Err(TokenizerError::Shape {
+                expected: format!(
+                    "{expected} finite numbers that a fit of `{}` has learnt",
+                    self.id
+                ),
+                found: format!("{} bytes", learnt.len()),
+            });
+        };
+        let (mean, basis) = values.split_at(length);
         let name = format!("fitted on {count} patches");
-        let spec = self.spec(vec![Weights { name, sha256: sha256(&bytes) }]);
-        Ok(Box::new(OnHost::tokenizer(Pca::new(spec, &mean, &basis), self.device)))
+        let spec = self.spec(vec![Weights { name, sha256 }]);
+        Ok(Box::new(OnHost::tokenizer(Pca::new(spec, mean, basis), self.device.clone())))
     }
 }
 

@@ -1,6 +1,6 @@
 use candle_core::Device;
 use prismbench_baselines::{Fit, OpenOptions, Opened, open};
-use prismbench_core::{ImageBatch, Tokenizer, TokenizerError};
+use prismbench_core::{Encoding, ImageBatch, Latents, Tokenizer, TokenizerError};
 
 use crate::golden::Golden;
 use crate::{largest_difference, mean_squared, pictures, ready, round_trip};
@@ -85,4 +85,29 @@ fn too_few_training_patches_are_an_error_with_the_remedy() {
     let error = unfit.observe(&pictures::batch(24, 16, 0, 1)).unwrap_err();
     assert!(matches!(error, TokenizerError::Shape { .. }));
     assert!(unfit.finish().is_err());
+}
+
+#[test]
+fn what_a_fit_has_learnt_is_the_tokenizer_and_nothing_else_is() {
+    let mut seen = fit("pca:f8:16");
+    seen.observe(&pictures::batch(64, 64, 0, 4)).unwrap();
+    let learnt = seen.learnt().unwrap();
+    let (unseen, expected) = (fit("pca:f8:16"), seen.finish().unwrap());
+    let again = unseen.of_learnt(&learnt).unwrap();
+    assert_eq!(again.spec(), expected.spec());
+    let picture = pictures::batch(64, 64, 1, 1);
+    let latent = |tokenizer: &dyn Tokenizer| match tokenizer
+        .encode(&picture, &Encoding::deterministic())
+        .unwrap()
+    {
+        Latents::Tensor(latent) => latent.flatten_all().unwrap().to_vec1::<f32>().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(latent(again.as_ref()), latent(expected.as_ref()));
+    let infinite = [&learnt[..8], &f32::INFINITY.to_le_bytes(), &learnt[12..]].concat();
+    for bytes in [&learnt[1..], &learnt[..8], &[], &infinite] {
+        let Err(error) = unseen.of_learnt(bytes) else { panic!("{} bytes", bytes.len()) };
+        assert!(error.to_string().contains("3264 finite numbers"), "{error}");
+    }
+    assert!(fit("pca:f8:17").of_learnt(&learnt).is_err());
 }

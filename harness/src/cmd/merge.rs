@@ -24,7 +24,8 @@ pub(crate) fn run(args: &MergeArgs, streams: &mut Streams<'_>) -> Result<Exit, F
     let plan = Plan { device: device.unwrap_or(plan.device), ..plan };
     let parts: Vec<PathBuf> = shards.iter().map(|shard| shard.join(PARTS)).collect();
     let done = follow((&plan, &Extent::Merge(parts)), &path, &args, streams)?;
-    show(&done, &path, streams)
+    let before = "everything was merged before; --out with another folder merges it anew";
+    show(&done, (&path, before), streams)
 }
 
 /// The run that the shards are of.

@@ -30,7 +30,8 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
     }
     let Some(resolved) = shard::resolve(args, &shard::variable)? else {
         let done = measure(&plan, &path, args, streams)?;
-        return show(&done, &path, streams);
+        let before = "everything was measured before; --force measures it anew";
+        return show(&done, (&path, before), streams);
     };
     streams.say(&resolved.to_string());
     let (shard, extent) = (resolved.shard, Extent::Shard(resolved.shard));
@@ -48,10 +49,14 @@ pub(crate) fn run(args: &RunArgs, streams: &mut Streams<'_>) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-/// Prints the leaderboard of a run that has been measured.
-pub(crate) fn show(done: &Done, path: &Path, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
+/// Prints the leaderboard of a run that has been measured; `before` says how it is measured anew where nothing was.
+pub(crate) fn show(
+    done: &Done,
+    (path, before): (&Path, &str),
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Failure> {
     if !done.anew {
-        streams.say("everything was measured before; --force measures it anew");
+        streams.say(before);
     }
     let style = Style { width: streams.width };
     write_table(done.records.as_slice().into(), Format::Text, style, streams.out)?;
@@ -117,11 +122,18 @@ pub(crate) fn follow(
     let threads = pool.current_num_threads();
     let mut folder = match *extent {
         Extent::Shard(shard) => RunFolder::open_shard((path, shard), plan, existing, threads)?,
-        Extent::Whole | Extent::Merge(_) => RunFolder::open(path, plan, existing, threads)?,
+        Extent::Whole => RunFolder::open(path, plan, existing, threads)?,
+        // What a merge would replace may be all that there is of a run: it has no --force.
+        Extent::Merge(_) => match RunFolder::open(path, plan, existing, threads) {
+            Err(Failure::Occupied { path, .. }) => {
+                let remedy = "choose another folder with --out";
+                return Err(Failure::Occupied { path, remedy });
+            }
+            opened => opened?,
+        },
     };
     let journals = journals(extent, &folder);
     folder.provenance.gpu = gpu;
-    let found = folder.records().len();
     let mut runner = Runner {
         plan,
         args,
@@ -151,8 +163,8 @@ pub(crate) fn follow(
     folder.end(if is_whole { Status::Complete } else { Status::Failed })?;
     profiled?;
     trim_cache(plan, &args.cached, streams);
-    let records = folder.records().to_vec();
-    Ok(Done { anew: records.len() != found, records, failures })
+    let (records, anew) = (folder.records().to_vec(), folder.has_added());
+    Ok(Done { records, anew, failures })
 }
 
 /// The references that have names, where pictures are judged against some.

@@ -9,13 +9,13 @@ use prismbench_suites::{
     SampleSource, Suite, SuiteError,
 };
 
-use super::{Runner, Watcher};
+use super::{Runner, Watcher, origins};
 use crate::data_sets;
 use crate::error::Failure;
 use crate::feature_cache;
 use crate::judged::Judged;
 use crate::progress::Progress;
-use crate::provenance::PictureSet;
+use crate::provenance::{MadeOf, Origin, PictureSet};
 use crate::records::{Common, Subject, sha256_of_all};
 use crate::run_folder::named_after;
 
@@ -39,6 +39,8 @@ struct Row {
     id: String,
     variant: String,
     weights: Vec<Weights>,
+    /// What its numbers are made of besides what it is compared with.
+    of: Origin,
 }
 
 impl Runner<'_, '_> {
@@ -72,13 +74,15 @@ impl Runner<'_, '_> {
                     protocol,
                     on_bad: plan.on_bad,
                 };
+                let beside = real.as_deref().filter(|_| sets.len() > 1);
                 let given = match (&plan.reference, real) {
-                    (Some(path), _) => path.display().to_string(),
+                    (Some(path), _) => with(&path.display().to_string(), beside),
                     (None, Some(real)) => real.id().to_owned(),
                     (None, None) => String::new(),
                 };
+                let name = recognised.as_ref().map(|name| with(name, beside));
                 let comparison = Comparison {
-                    name: recognised.clone().unwrap_or_else(|| given.clone()),
+                    name: name.unwrap_or_else(|| given.clone()),
                     given,
                     moments: moments.as_ref(),
                     inside: inside.as_deref().map(of),
@@ -113,9 +117,17 @@ impl Runner<'_, '_> {
         name
     }
 
-    fn is_judged(&self, row: &Row, comparison: &Comparison<'_>) -> bool {
-        let suite = format!("{}@{}", GenerationSuite.id(), GenerationSuite.version());
-        let hash = comparison.protocol.sha256_for(GenerationSuite.concern());
+    /// Whether a row has its records, of the files that there are now.
+    fn is_judged(&mut self, row: &Row, comparison: &Comparison<'_>) -> bool {
+        let made_of = made_of(row, comparison);
+        let datasets = [comparison.name.as_str(), comparison.given.as_str()];
+        if let Some(field) = self.folder.let_go_of_changed(&made_of, &datasets) {
+            self.streams.say(&format!(
+                "`{}` was judged before and is judged again: {field} has changed",
+                row.id
+            ));
+        }
+        let MadeOf { suite, protocol_sha256: hash, .. } = made_of;
         self.folder.records().iter().any(|record| {
             record.suite == suite
                 && record.tokenizer == row.id
@@ -150,7 +162,8 @@ impl Runner<'_, '_> {
         let save_samples = self.saved(row, comparison)?;
         let style = self.args.pace.progress;
         let progress = Progress::new(style, self.streams, title, samples.len());
-        let mut watcher = Watcher::of(progress, self.streams);
+        let watcher = Watcher::of(progress, self.streams);
+        let mut watcher = Watcher { folder: Some(&mut *self.folder), ..watcher };
         let interrupted = watcher.streams.interrupted;
         let mut context = Context {
             metrics: &self.plan.metrics,
@@ -224,11 +237,37 @@ impl Runner<'_, '_> {
             n: pass.pictures.count() as u64,
             skipped: Vec::new(),
         };
-        let pictures = &mut self.folder.provenance.pictures;
-        if !pictures.contains(&set) {
-            pictures.push(set);
-        }
+        self.folder.note_pictures(set);
+        self.folder.note(made_of(row, comparison));
         self.folder.add(records, Vec::new())
+    }
+}
+
+/// A reference, with the real pictures beside it where only they tell rows apart.
+fn with(reference: &str, beside: Option<&dyn Dataset>) -> String {
+    match beside {
+        Some(real) => format!("{reference} with {}", real.id()),
+        None => reference.to_owned(),
+    }
+}
+
+/// What the numbers of a row are made of.
+fn made_of(row: &Row, comparison: &Comparison<'_>) -> MadeOf {
+    let mut of = origins::of_networks(comparison.networks);
+    of.extend(row.of.clone());
+    if let Some(real) = &comparison.real {
+        origins::add_pictures(&mut of, real, None);
+    }
+    if let Some(moments) = comparison.moments {
+        of.insert("the file of the reference".to_owned(), origins::stamp(moments.path()));
+    }
+    MadeOf {
+        suite: format!("{}@{}", GenerationSuite.id(), GenerationSuite.version()),
+        tokenizer: row.id.clone(),
+        variant: Some(row.variant.clone()),
+        dataset: comparison.given.clone(),
+        protocol_sha256: comparison.protocol.sha256_for(GenerationSuite.concern()),
+        of,
     }
 }
 

@@ -3,6 +3,7 @@ use prismbench_suites::{Forecast, Made, Observer, Pixels, SaveError, WantedArray
 
 use crate::Streams;
 use crate::progress::Progress;
+use crate::run_folder::RunFolder;
 use crate::saving::{Arrays, Originals};
 
 /// Shows progress and saves arrays while a suite runs.
@@ -14,18 +15,25 @@ pub(crate) struct Watcher<'a, 's> {
     /// Whether something failed in a block.
     pub(crate) failed: bool,
     pub(crate) streams: &'a mut Streams<'s>,
+    /// What hears of the first block that is measured.
+    pub(crate) folder: Option<&'a mut RunFolder>,
 }
 
 impl<'a, 's> Watcher<'a, 's> {
     /// A watcher that keeps no arrays.
     pub(crate) fn of(progress: Progress, streams: &'a mut Streams<'s>) -> Self {
         let wanted = WantedArrays::default();
-        Self { progress, wanted, arrays: Vec::new(), originals: None, failed: false, streams }
+        let (arrays, originals, failed, folder) = (Vec::new(), None, false, None);
+        Self { progress, wanted, arrays, originals, failed, streams, folder }
     }
 }
 
 impl Observer for Watcher<'_, '_> {
     fn progress(&mut self, done: u64, total: u64) {
+        if let Some(folder) = self.folder.take() {
+            // Where this cannot be written, nothing can: the end of the pass says so.
+            let _ = folder.wake();
+        }
         if let Some(line) = self.progress.update(done, total) {
             self.streams.say(&line);
         }

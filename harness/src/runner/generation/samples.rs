@@ -1,15 +1,16 @@
 use indicatif::HumanCount;
 use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
-use prismbench_core::{Choice as _, LatentShape, Protocol, Tokenizer};
+use prismbench_core::{Choice as _, LatentShape, Protocol, Tokenizer, Weights};
 use prismbench_data::DataSpec;
 use prismbench_suites::{Decoded, Drawn, Finished, LatentFiles, Part, Pictures, SuiteError};
 
-use super::{Comparison, Row, Runner, failed};
+use super::{Comparison, Row, Runner, failed, origins};
 use crate::data_sets;
 use crate::error::{Failure, FitError};
 use crate::judged::LatentsChoice;
 use crate::plan::{Drawing, Fit};
-use crate::provenance::WeightFile;
+use crate::provenance::{Origin, WeightFile};
+use crate::records::sha256_of_all;
 
 /// Samples that are drawn where nothing else is said: those of published tables.
 const SAMPLES: u64 = 50_000;
@@ -21,11 +22,13 @@ impl Runner<'_, '_> {
         spec: &DataSpec,
         comparison: &Comparison<'_>,
     ) -> Result<(), Failure> {
-        let row = Row { id: spec.to_string(), variant: String::new(), weights: Vec::new() };
+        let dataset = data_sets::open(spec, self.plan.limits)?;
+        let of = Origin::from([("the files of the samples".to_owned(), dataset.stamp())]);
+        let (id, variant) = (spec.to_string(), String::new());
+        let row = Row { id, variant, weights: Vec::new(), of };
         if self.is_judged(&row, comparison) {
             return Ok(());
         }
-        let dataset = data_sets::open(spec, self.plan.limits)?;
         let pictures = Pictures {
             dataset: dataset.as_ref(),
             part: Part::All,
@@ -55,7 +58,9 @@ impl Runner<'_, '_> {
             }
             let spec = tokenizer.spec();
             let (id, variant) = (spec.id.clone(), format!("of {choice}"));
-            let row = Row { id, variant, weights: spec.weights.clone() };
+            let latents = ("the files of the latents".to_owned(), origins::stamp(&choice.path));
+            let of = Origin::from([latents, weights_of(&spec.weights)]);
+            let row = Row { id, variant, weights: spec.weights.clone(), of };
             if self.is_judged(&row, comparison) {
                 continue;
             }
@@ -97,10 +102,12 @@ impl Runner<'_, '_> {
             }
             let decoder = &tokenizer.spec().id;
             let labels = labels.id();
+            let weights = [&spec.weights[..], &tokenizer.spec().weights[..]].concat();
             let row = Row {
                 id: spec.id.clone(),
                 variant: format!("{}, {labels} labels, decoded by {decoder}", spec.sampling),
-                weights: [&spec.weights[..], &tokenizer.spec().weights[..]].concat(),
+                of: Origin::from([weights_of(&weights)]),
+                weights,
             };
             if self.is_judged(&row, comparison) {
                 continue;
@@ -163,7 +170,7 @@ impl Runner<'_, '_> {
                     protocol,
                     on_bad: self.plan.on_bad,
                 };
-                self.fit(fit, &all)?
+                self.fit(fit, &all)?.0
             }
             (Opened::Unfitted(fit), Fit::HeldOut) => {
                 let (tokenizer, source) = (fit.id().to_owned(), Box::new(FitError::Nothing));
@@ -175,4 +182,9 @@ impl Runner<'_, '_> {
         self.folder.provenance.weights.insert(spec.id.clone(), files);
         Ok(tokenizer)
     }
+}
+
+/// Weights by their sha256, which they have where they are loaded anyway.
+fn weights_of(weights: &[Weights]) -> (String, String) {
+    ("weights".to_owned(), sha256_of_all(weights))
 }

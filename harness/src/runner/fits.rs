@@ -1,0 +1,177 @@
+//! What tokenizers have learnt from pictures, kept beside the journals: a run that goes on does not learn it
+//! again, and a merge takes it from the shards.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use prismbench_suites::{Journals, Pictures};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Failure;
+use crate::run_folder::replace;
+
+const FORMAT: &str = "prismbench-fit-1";
+/// Among the folders of the passes.
+const FOLDER: &str = "fits";
+/// Longest file that is read.
+const MOST: u64 = 1 << 28;
+/// What holds on one machine only: a merge may be on another.
+const LOCAL: &str = "pictures' files";
+
+/// A file's first line: its form, what the fit is of, the seconds that it took, and the sha256 of what follows.
+type Head = (String, BTreeMap<String, String>, f64, String);
+
+/// What a fit has learnt.
+#[derive(Debug, PartialEq)]
+pub(super) struct Learnt {
+    pub(super) bytes: Vec<u8>,
+    /// How long that took.
+    pub(super) took: Duration,
+}
+
+/// Where what a fit learns is kept.
+pub(super) struct KeptFit<'a> {
+    journals: &'a Journals,
+    origin: BTreeMap<String, String>,
+}
+
+impl<'a> KeptFit<'a> {
+    pub(super) fn new(journals: &'a Journals, tokenizer: &str, pictures: &Pictures<'_>) -> Self {
+        let fields = [
+            ("tokenizer", tokenizer.to_owned()),
+            ("pictures", pictures.dataset.id().to_owned()),
+            ("part", pictures.part.name().to_owned()),
+            ("number of pictures", pictures.count().to_string()),
+            ("protocol", pictures.protocol.canonical()),
+            ("bad pictures", format!("{:?}", pictures.on_bad)),
+            ("tool", env!("CARGO_PKG_VERSION").to_owned()),
+            (LOCAL, pictures.dataset.stamp()),
+        ];
+        let origin = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { journals, origin }
+    }
+
+    /// What an earlier process has learnt of the same pictures; `None` where none has.
+    ///
+    /// # Errors
+    /// Why what is there does not serve.
+    pub(super) fn find(&self) -> Result<Option<Learnt>, String> {
+        let mut found = Ok(None);
+        for path in self.places() {
+            found = match fs::metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => found,
+                Err(error) => Err(error.to_string()),
+                Ok(facts) if facts.len() > MOST => Err("its file is too long".to_owned()),
+                Ok(_) => self.read(&path).map(Some),
+            };
+            if matches!(found, Ok(Some(_))) {
+                break;
+            }
+        }
+        found
+    }
+
+    fn read(&self, path: &Path) -> Result<Learnt, String> {
+        let damaged = || "its file is damaged".to_owned();
+        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        let end = bytes.iter().position(|&byte| byte == b'\n').ok_or_else(damaged)?;
+        let (head, bytes) = (&bytes[..end], &bytes[end + 1..]);
+        let (format, origin, seconds, sha256): Head =
+            serde_json::from_slice(head).map_err(|_| damaged())?;
+        let took = Duration::try_from_secs_f64(seconds).map_err(|_| damaged())?;
+        if format != FORMAT || sha256 != prismbench_weights::sha256(bytes) {
+            return Err(damaged());
+        }
+        let local = |field: &&String| self.journals.is_merge() && *field == LOCAL;
+        let mut fields = self.origin.keys().chain(origin.keys()).filter(|field| !local(field));
+        match fields.find(|&field| origin.get(field) != self.origin.get(field)) {
+            Some(field) => Err(format!("{field} has changed")),
+            None => Ok(Learnt { bytes: bytes.to_vec(), took }),
+        }
+    }
+
+    /// Keeps what was learnt for the next process; a merge has no folder of its own for that.
+    pub(super) fn keep(&self, learnt: &Learnt) -> Result<(), Failure> {
+        if self.journals.is_merge() {
+            return Ok(());
+        }
+        let Some(path) = self.places().into_iter().next() else { return Ok(()) };
+        let at = |source| Failure::Write { path: path.clone(), source };
+        let sha256 = prismbench_weights::sha256(&learnt.bytes);
+        let head = (FORMAT, &self.origin, learnt.took.as_secs_f64(), sha256);
+        let mut bytes = serde_json::to_vec(&head).map_err(io::Error::from).map_err(at)?;
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&learnt.bytes);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(at)?;
+        replace(&path, &bytes).map_err(at)
+    }
+
+    /// The files that may hold it.
+    fn places(&self) -> Vec<PathBuf> {
+        let folders = match self.journals {
+            Journals::Temporary => &[][..],
+            Journals::Folder(folder) | Journals::Shard { folder, .. } => {
+                std::slice::from_ref(folder)
+            }
+            Journals::Merged(folders) => folders,
+        };
+        let mut hash = Sha256::new();
+        for field in ["tokenizer", "pictures", "part", "protocol"] {
+            hash.update(self.origin.get(field).map_or("", String::as_str));
+            hash.update(b"\n");
+        }
+        let key: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        folders.iter().map(|folder| folder.join(FOLDER).join(format!("{key}.learnt"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prismbench_core::Protocol;
+    use prismbench_data::Synthetic;
+    use prismbench_suites::{OnBad, Part};
+
+    use super::*;
+
+    #[test]
+    fn what_was_learnt_comes_back_whole_or_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let (set, protocol) = (Synthetic::new(3, 40), Protocol::preset("default").unwrap());
+        let pictures = |limit| {
+            let (dataset, part, on_bad) = (&set, Part::Train, OnBad::Stop);
+            Pictures { dataset, part, limit, protocol: &protocol, on_bad }
+        };
+        let journals = Journals::Folder(folder.path().to_owned());
+        let kept = |limit| KeptFit::new(&journals, "pca:f8:7", &pictures(limit));
+        assert_eq!(kept(None).find(), Ok(None));
+        let learnt =
+            Learnt { bytes: b"numbers\nand more".to_vec(), took: Duration::from_millis(1500) };
+        kept(None).keep(&learnt).unwrap();
+        let merged = [folder.path().join("nothing"), folder.path().to_owned()];
+        let merged = Journals::Merged(merged.to_vec());
+        let of_merge = KeptFit::new(&merged, "pca:f8:7", &pictures(None));
+        assert_eq!(of_merge.find().unwrap().as_ref(), Some(&learnt));
+        assert_eq!(kept(Some(8)).find(), Err("number of pictures has changed".to_owned()));
+        assert_eq!(KeptFit::new(&journals, "pca:f8:8", &pictures(None)).find(), Ok(None));
+        let file = kept(None).places()[0].clone();
+        let whole = fs::read(&file).unwrap();
+        for (at, byte) in whole.iter().enumerate() {
+            let mut changed = whole.clone();
+            changed[at] = byte ^ 1;
+            fs::write(&file, &changed).unwrap();
+            // The seconds alone may be others.
+            let found = kept(None).find();
+            let is_of_it = found
+                .as_ref()
+                .is_ok_and(|found| found.as_ref().is_some_and(|found| found.bytes == learnt.bytes));
+            assert!(found.is_err() || is_of_it, "{at}: {found:?}");
+            fs::write(&file, &whole[..at]).unwrap();
+            assert!(kept(None).find().is_err(), "{at} bytes");
+        }
+        fs::write(&file, &whole).unwrap();
+        assert_eq!(kept(None).find().unwrap(), Some(learnt));
+    }
+}
