@@ -8,9 +8,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "a campaign says how far it is")]
 
-#[path = "../../tests/oracle/recipe.rs"]
+mod full_disk;
+#[path = "../../../tests/oracle/recipe.rs"]
 mod recipe;
-#[path = "weights/inception.rs"]
+#[path = "../weights/inception.rs"]
 mod weights;
 
 use std::collections::BTreeMap;
@@ -184,38 +185,6 @@ fn a_run_that_is_killed_at_random_moments_ends_with_the_same_bits_and_nothing_le
     }
 }
 
-/// A limit on the size of files stands in for a full disk: the same call fails the same way. It rises from
-/// nothing until everything fits, so that every write fails once.
-#[test]
-fn a_disk_that_is_full_at_any_write_is_named_and_the_run_ends_when_there_is_room() {
-    let runs = if long_form().is_some() { &RUNS[..] } else { &RUNS[..1] };
-    for &run in runs {
-        let straight = Straight::of(run);
-        let (mut limit, mut refused) = (0_u64, 0);
-        loop {
-            let folder = tempfile::tempdir().unwrap();
-            let limited = command(folder.path(), run);
-            let words = limited.get_args().map(|word| word.to_str().unwrap());
-            let words: Vec<String> = words.map(|word| format!("'{word}'")).collect();
-            // Blocks of 512 or 1024 bytes.
-            let script =
-                format!("trap '' XFSZ; ulimit -f {limit}; exec '{PROGRAM}' {}", words.join(" "));
-            let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-            if output.status.success() {
-                break;
-            }
-            let error = String::from_utf8(output.stderr).unwrap();
-            assert_eq!(output.status.code(), Some(5), "{} at {limit}: {error}", run.0);
-            assert!(error.contains("free some space"), "{} at {limit}: {error}", run.0);
-            refused += 1;
-            ended(&command(folder.path(), run).output().unwrap());
-            straight.check(folder.path(), &format!("{} at {limit}", run.0));
-            limit += 1 + limit / 2;
-        }
-        assert!(refused > 2, "{}: only {refused} limits were too small", run.0);
-    }
-}
-
 /// On a disk of `$SIZE` in memory, which grows once the run has failed; what the run leaves is copied to `$KEPT`.
 const ON_A_SMALL_DISK: &str = r#"
 mount -t tmpfs -o size="$SIZE" tmpfs "$PLACE" || exit 78
@@ -334,21 +303,41 @@ fn wait_for(folder: &Path, end: &str) -> PathBuf {
     panic!("nothing that ends with {end} in {}", folder.display());
 }
 
+/// Sends a signal to a process.
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
+/// A run that stands still in the midst of its first pass, whatever else this machine does: journals are there, and
+/// records are not.
+fn halted(run: (&str, &[&str])) -> (tempfile::TempDir, Child) {
+    for _ in 0..50 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = command(folder.path(), run).spawn().unwrap();
+        wait_for(folder.path(), ".journal");
+        signal(&child, "-STOP");
+        if !folder.path().join("run/records.jsonl").exists() && child.try_wait().unwrap().is_none()
+        {
+            return (folder, child);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    panic!("fifty runs were over before they could be halted");
+}
+
 #[test]
 fn a_folder_that_is_removed_under_way_ends_the_run_and_not_the_next_one() {
     let straight = Straight::of(RUNS[0]);
-    let folder = tempfile::tempdir().unwrap();
-    let child = command(folder.path(), RUNS[0]).spawn().unwrap();
-    wait_for(folder.path(), ".journal");
+    let (folder, child) = halted(RUNS[0]);
     fs::remove_dir_all(folder.path().join("run")).unwrap();
+    signal(&child, "-CONT");
     let output = child.wait_with_output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
-    // A run that had come to its last write by then may have ended well; nothing else may have.
-    if output.status.code() != Some(0) {
-        assert_eq!(output.status.code(), Some(5), "{error}");
-        assert!(error.contains("cannot write"), "{error}");
-    }
-    let _ = fs::remove_dir_all(folder.path().join("run"));
+    assert_eq!(output.status.code(), Some(5), "{error}");
+    assert!(error.contains("cannot write"), "{error}");
+    assert!(!folder.path().join("run").exists(), "nothing comes back");
     ended(&command(folder.path(), RUNS[0]).output().unwrap());
     straight.check(folder.path(), "the end");
 }
@@ -356,18 +345,14 @@ fn a_folder_that_is_removed_under_way_ends_the_run_and_not_the_next_one() {
 #[test]
 fn of_two_processes_on_one_run_the_second_is_refused_and_the_first_goes_on() {
     let straight = Straight::of(RUNS[0]);
-    let folder = tempfile::tempdir().unwrap();
-    let first = command(folder.path(), RUNS[0]).spawn().unwrap();
-    wait_for(folder.path(), ".journal");
+    let (folder, first) = halted(RUNS[0]);
     let second = command(folder.path(), RUNS[0]).output().unwrap();
     let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(2), "{error}");
+    assert!(error.contains("is being written by another process"), "{error}");
+    signal(&first, "-CONT");
     ended(&first.wait_with_output().unwrap());
     straight.check(folder.path(), "the end");
-    // Beside a quick first one the second may have come after its end.
-    if second.status.code() != Some(0) {
-        assert_eq!(second.status.code(), Some(2), "{error}");
-        assert!(error.contains("is being written by another process"), "{error}");
-    }
 }
 
 /// Shards that begin in the same moment make one run folder between them.
