@@ -122,6 +122,7 @@ pub(crate) enum FitError {
     Interrupted { done: u64, total: u64 },
 }
 
+const NAME_AN_ENCODER: &str = "name one with --set fd-encoder=ID, as in siglip2-b; `prismbench list tokenizers` shows those that there are";
 const SKIP_BAD: &str = "`--skip-bad` leaves such pictures out, counts and names them";
 
 const LOST: &str =
@@ -226,11 +227,7 @@ impl Failure {
             },
             Self::Fetch(error) => Some(error.remedy()),
             Self::FetchInterrupted => Some("the same command goes on where it stopped".to_owned()),
-            Self::NoEncoder { .. } => Some(
-                "name one with --set fd-encoder=ID, as in siglip2-b; `prismbench list tokenizers` shows those \
-                 that there are"
-                    .to_owned(),
-            ),
+            Self::NoEncoder { .. } => Some(NAME_AN_ENCODER.to_owned()),
             Self::NothingToFetch { .. } => Some(
                 "`prismbench list tokenizers` and `list generators` show which have some"
                     .to_owned(),

@@ -102,8 +102,8 @@ struct Misc {
     latent_size: Option<Vec<u32>>,
     num_classes: Option<u32>,
     null_label: Option<u32>,
-    time_dist_shift_dim: Option<f64>,
-    time_dist_shift_base: Option<f64>,
+    time_dist_shift_dim: Option<u64>,
+    time_dist_shift_base: Option<u64>,
     latent_format: Option<String>,
 }
 
@@ -159,6 +159,9 @@ fn read(path: &Path) -> Result<Config, ReleasedConfigError> {
     })
 }
 
+/// The dimension that is not shifted, where nothing else is said.
+const BASE: u64 = 4096;
+
 /// How the shift is written behind the rest: not at all where it is that of the latent's dimension.
 fn shift(path: &Path, misc: Option<&Misc>) -> Result<String, ReleasedConfigError> {
     let Some(misc) = misc else { return Ok(String::new()) };
@@ -172,30 +175,38 @@ fn shift(path: &Path, misc: Option<&Misc>) -> Result<String, ReleasedConfigError
         return differs("misc.null_label", null.to_string(), expected);
     }
     let latent = misc.latent_size.as_deref();
-    let latent = latent.map(|sides| sides.iter().map(|&side| f64::from(side)).product::<f64>());
-    let base = misc.time_dist_shift_base.unwrap_or(4096.0);
+    let latent =
+        latent.map(|sides| sides.iter().fold(1_u64, |all, &side| all.saturating_mul(side.into())));
+    let base = misc.time_dist_shift_base.unwrap_or(BASE);
     let Some(dimension) = misc.time_dist_shift_dim.or(latent) else {
-        return match base == 4096.0 {
-            true => Ok(String::new()),
-            false => differs(
+        return match base {
+            BASE => Ok(String::new()),
+            _ => differs(
                 "misc.time_dist_shift_base",
                 base.to_string(),
                 "without misc.latent_size 4096 is known here",
             ),
         };
     };
-    let factor = (dimension / base).sqrt();
-    if base == 4096.0 && Some(dimension) == latent {
-        Ok(String::new())
-    } else if factor == 1.0 {
-        Ok(",shift:none".to_owned())
-    } else if (factor * 1000.0).fract() == 0.0 {
-        Ok(format!(",shift:{factor}"))
-    } else {
-        let expected = "the product of misc.latent_size is known here, over a base of 4096, and what gives a shift of \
-                        three decimals at most";
-        differs("misc.time_dist_shift_dim", dimension.to_string(), expected)
+    if base == BASE && Some(dimension) == latent {
+        return Ok(String::new());
     }
+    match thousandths(dimension, base) {
+        Some(1000) => Ok(",shift:none".to_owned()),
+        Some(found) => Ok(format!(",shift:{}.{:03}", found / 1000, found % 1000)),
+        None => {
+            let expected = "the product of misc.latent_size is known here, over a base of 4096, and what gives a shift of \
+                            three decimals at most";
+            differs("misc.time_dist_shift_dim", dimension.to_string(), expected)
+        }
+    }
+}
+
+/// `1000 sqrt(dimension / base)` where that is a whole number.
+fn thousandths(dimension: u64, base: u64) -> Option<u128> {
+    let million = 1_000_000 * u128::from(dimension);
+    let found = million.checked_div(base.into())?.isqrt();
+    (found * found * u128::from(base) == million).then_some(found)
 }
 
 #[cfg(test)]
