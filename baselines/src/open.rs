@@ -39,6 +39,15 @@ pub trait Fit: Send {
     /// finite.
     fn observe(&mut self, images: &ImageBatch) -> Result<(), TokenizerError>;
 
+    /// What it knows of the pictures so far: bytes by which another fit of this id goes on.
+    fn seen(&self) -> Vec<u8>;
+
+    /// Goes on behind the pictures that another fit of this id has [`seen`](Self::seen), with the same bits.
+    ///
+    /// # Errors
+    /// [`TokenizerError::Shape`] for bytes that no fit of this id gives.
+    fn go_on(&mut self, seen: &[u8]) -> Result<(), TokenizerError>;
+
     /// What has been learnt: bytes to be kept, which with the id are the tokenizer.
     ///
     /// # Errors

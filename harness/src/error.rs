@@ -283,7 +283,7 @@ impl Failure {
 
 fn hint_of_a_fit(error: &FitError) -> String {
     match error {
-        FitError::Interrupted { .. } => "the same command begins this fit anew and goes on",
+        FitError::Interrupted { .. } => "the same command goes on behind them",
         _ => "`--fit DATA` fits on other pictures, as in `--fit synthetic:1:64`",
     }
     .to_owned()

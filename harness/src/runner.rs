@@ -1,15 +1,15 @@
 mod arrays;
 mod fits;
+mod fitting;
 mod generation;
 mod origins;
 mod watcher;
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
-use prismbench_core::{Concern, ImageBatch, JointSpace, Protocol, RgbImage, Tokenizer};
+use prismbench_core::{Concern, JointSpace, Protocol, Tokenizer};
 use prismbench_suites::{
     Context, Dataset, Journals, Learns, Networks, Part, Pass, Pictures, Suite, SuiteError,
 };
@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Streams;
 use crate::cli::RunArgs;
 use crate::data_sets::{self, DataSets};
-use crate::error::{Failure, FitError};
+use crate::error::Failure;
 use crate::feature_cache;
 use crate::judged::Judged;
 use crate::known_references::KnownReferences;
@@ -28,7 +28,6 @@ use crate::progress::Progress;
 use crate::provenance::{MadeOf, Origin, PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_stream, sha256_of_all};
 use crate::run_folder::{RunFolder, named_after};
-use fits::{KeptFit, Learnt};
 pub(crate) use watcher::Watcher;
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
@@ -240,60 +239,6 @@ impl Runner<'_, '_> {
         let files = spec.weights.iter().map(WeightFile::from);
         self.folder.provenance.weights.insert(spec.id.clone(), files.collect());
         Ok(loaded)
-    }
-
-    /// The tokenizer that a fit makes, and how long earlier processes fitted it.
-    fn fit(
-        &mut self,
-        mut fit: Box<dyn baselines::Fit>,
-        pictures: &Pictures<'_>,
-    ) -> Result<(Box<dyn Tokenizer>, Duration), Failure> {
-        let (tokenizer, start) = (fit.id().to_owned(), Instant::now());
-        let kept = KeptFit::new(self.journals, &tokenizer, pictures);
-        let unfit = match kept.find() {
-            Ok(None) => None,
-            Ok(Some(learnt)) => match fit.of_learnt(&learnt.bytes) {
-                Ok(tokenizer) => return Ok((tokenizer, learnt.took)),
-                Err(error) => Some(error.to_string()),
-            },
-            Err(reason) => Some(reason),
-        };
-        if let Some(reason) = unfit {
-            self.streams.say(&format!("`{tokenizer}` is fitted again: {reason}"));
-        }
-        let title = format!("fit {tokenizer}");
-        let mut progress =
-            Progress::new(self.args.pace.progress, self.streams, title, pictures.count());
-        let mut observe = || -> Result<(), FitError> {
-            if pictures.count() == 0 {
-                return Err(FitError::Nothing);
-            }
-            let mut blocks = pictures.blocks(self.args.pictures.batch)?;
-            let mut done = 0;
-            while let Some(block) = blocks.next_block()? {
-                let images: Vec<&RgbImage> = block.iter().map(|picture| &picture.image).collect();
-                fit.observe(&ImageBatch::from_images(&images, &self.device)?)?;
-                done += block.len() as u64;
-                let total = pictures.count();
-                if let Some(line) = progress.update(done, total) {
-                    self.streams.say(&line);
-                }
-                if done < total && self.streams.interrupted.load(Ordering::Relaxed) {
-                    return Err(FitError::Interrupted { done, total });
-                }
-            }
-            Ok(())
-        };
-        let observed = observe();
-        progress.finish();
-        let failed =
-            |source| Failure::Fit { tokenizer: tokenizer.clone(), source: Box::new(source) };
-        observed.map_err(failed)?;
-        let bytes = fit.learnt().map_err(|error| failed(error.into()))?;
-        let learnt = Learnt { bytes, took: start.elapsed() };
-        kept.keep(&learnt)?;
-        let fitted = fit.of_learnt(&learnt.bytes).map_err(|error| failed(error.into()))?;
-        Ok((fitted, Duration::ZERO))
     }
 
     fn pass(&mut self, job: &Job<'_>, group: &[Loaded]) -> Result<(), Failure> {

@@ -90,6 +90,31 @@ impl Gram {
         Self { point, rows, sums, products }
     }
 
+    /// Everything it knows, little-endian: rows, point, sums, products.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let numbers = self.point.iter().chain(&self.sums).chain(&self.products);
+        let numbers = numbers.flat_map(|value| value.to_le_bytes());
+        self.rows.to_le_bytes().into_iter().chain(numbers).collect()
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) gave of so many columns; `None` for another length, or a number that is not
+    /// finite.
+    #[must_use]
+    pub fn from_bytes(columns: usize, bytes: &[u8]) -> Option<Self> {
+        let (rows, numbers) = bytes.split_first_chunk::<8>()?;
+        let (numbers, rest) = numbers.as_chunks::<8>();
+        let mut numbers: Vec<f64> =
+            numbers.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
+        let is_whole = rest.is_empty() && numbers.len() == columns * (columns + 2);
+        if !is_whole || !numbers.iter().all(|value| value.is_finite()) {
+            return None;
+        }
+        let products = numbers.split_off(2 * columns);
+        let sums = numbers.split_off(columns);
+        Some(Self { point: numbers, rows: u64::from_le_bytes(*rows), sums, products })
+    }
+
     /// How many rows were added.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -133,6 +158,24 @@ mod tests {
     /// Rows of small integers, whose sums are exact in any order.
     fn integers(rows: usize, columns: usize) -> Vec<f32> {
         (0..rows * columns).map(|i| ((i * 7919 + i / 5) % 41) as f32 - 20.0).collect()
+    }
+
+    #[test]
+    fn what_is_written_goes_on_with_the_same_bits() {
+        let (columns, rows) = (5, fractions(90, 5));
+        let mut whole = Gram::about(vec![0.25; columns]);
+        whole.add(&rows);
+        let mut first = Gram::about(vec![0.25; columns]);
+        first.add(&rows[..37 * columns]);
+        let bytes = first.to_bytes();
+        let mut again = Gram::from_bytes(columns, &bytes).unwrap();
+        again.add(&rows[37 * columns..]);
+        assert_eq!(again.to_bytes(), whole.to_bytes());
+        assert!(Gram::from_bytes(columns, &bytes[1..]).is_none());
+        assert!(Gram::from_bytes(columns + 1, &bytes).is_none());
+        let mut broken = bytes;
+        broken[8..16].copy_from_slice(&f64::NAN.to_le_bytes());
+        assert!(Gram::from_bytes(columns, &broken).is_none());
     }
 
     /// Rows whose sums depend on the order of the additions.

@@ -184,6 +184,14 @@ impl<'a> Pictures<'a> {
         self.blocks_of(0..self.end(), size)
     }
 
+    /// The same from a position of the set on.
+    ///
+    /// # Errors
+    /// As [`blocks`](Self::blocks), and for a position beyond the end.
+    pub fn blocks_from(&self, first: u64, size: usize) -> Result<Blocks<'a>, PictureError> {
+        self.blocks_of(first..self.end(), size)
+    }
+
     /// The same of the pictures at some positions of the set.
     ///
     /// # Errors

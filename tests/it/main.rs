@@ -21,6 +21,7 @@ mod published;
 mod real;
 #[path = "../oracle/recipe.rs"]
 mod recipe;
+mod references;
 mod reproduce;
 mod run_folder;
 mod saved_arrays;

@@ -152,13 +152,15 @@ fn a_merge_names_no_flag_that_it_has_not() {
     assert!(!refused.err.contains("--force"), "{}", refused.err);
 }
 
-/// Pictures to fit on that nobody can read any more, though they look untouched from outside.
-fn spoil(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let facts = fs::metadata(&path).unwrap();
-        fs::write(&path, vec![0; facts.len() as usize]).unwrap();
-        let file = fs::File::options().append(true).open(&path).unwrap();
+/// Pictures to fit on of which nobody can read the first ones any more, though they look untouched from outside.
+fn spoil(folder: &Path, first: usize) {
+    let mut all: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    for path in &all[..first] {
+        let facts = fs::metadata(path).unwrap();
+        fs::write(path, vec![0; facts.len() as usize]).unwrap();
+        let file = fs::File::options().append(true).open(path).unwrap();
         file.set_modified(facts.modified().unwrap()).unwrap();
     }
 }
@@ -200,7 +202,7 @@ fn what_was_learnt_is_not_learnt_again_by_the_next_process_nor_by_the_merge() {
     for which in ["2/2", "1/2"] {
         shard(shards.path(), &plan, which, "8").expect(Exit::Done);
     }
-    spoil(Path::new(&fit_on));
+    spoil(Path::new(&fit_on), 14);
     prismbench(&arguments).expect(Exit::Done);
     assert_eq!(records(&folder.path().join("run")), expected);
     assert!(!parts.exists(), "nothing is left lying about");
@@ -213,7 +215,7 @@ fn what_was_learnt_is_not_learnt_again_by_the_next_process_nor_by_the_merge() {
 }
 
 #[test]
-fn a_fit_is_interrupted_between_its_blocks() {
+fn a_fit_is_interrupted_between_its_blocks_and_goes_on_behind_them() {
     let folder = tempfile::tempdir().unwrap();
     let fit_on = pictures(folder.path(), 14).display().to_string();
     let plan =
@@ -225,10 +227,16 @@ fn a_fit_is_interrupted_between_its_blocks() {
     insta::assert_snapshot!(stopped.err_without(folder.path()), @r"
     error: fit `pca:f8:7`
       cause: interrupted after 5 of 14 training pictures
-      hint: the same command begins this fit anew and goes on
+      hint: the same command goes on behind them
     to go on: prismbench run --out DIR/run --batch 5 --progress none --data synthetic:5:10:32 -t pca:f8:7 --set 'size=32' --fit DIR/pictures
     ");
-    prismbench(&arguments).expect(Exit::Done);
     let straight = tempfile::tempdir().unwrap();
-    assert_eq!(records(&folder.path().join("run")), whole(straight.path(), &plan));
+    let expected = whole(straight.path(), &plan);
+    // What it has seen it does not look at again.
+    spoil(Path::new(&fit_on), 5);
+    let stopped = with_signal(&arguments, &AtomicBool::new(true)).expect(Exit::Interrupted);
+    assert!(stopped.err.contains("interrupted after 10 of 14 training"), "{}", stopped.err);
+    spoil(Path::new(&fit_on), 10);
+    prismbench(&arguments).expect(Exit::Done);
+    assert_eq!(records(&folder.path().join("run")), expected);
 }

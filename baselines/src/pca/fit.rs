@@ -68,6 +68,19 @@ impl Fit for PcaFit {
         Ok(())
     }
 
+    fn seen(&self) -> Vec<u8> {
+        self.gram.to_bytes()
+    }
+
+    fn go_on(&mut self, seen: &[u8]) -> Result<(), TokenizerError> {
+        let length = 3 * self.side * self.side;
+        self.gram = Gram::from_bytes(length, seen).ok_or_else(|| TokenizerError::Shape {
+            expected: format!("finite sums over patches of {length} numbers for `{}`", self.id),
+            found: format!("{} bytes", seen.len()),
+        })?;
+        Ok(())
+    }
+
     /// The number of patches, then in f32 the mean and the basis.
     fn learnt(&self) -> Result<Vec<u8>, TokenizerError> {
         let (length, count) = (3 * self.side * self.side, self.gram.rows());
