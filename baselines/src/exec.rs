@@ -2,6 +2,8 @@
 //!
 //! `baselines/python/README.md` is the protocol.
 
+use std::env;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +50,17 @@ pub(crate) struct Exec {
 /// there is no word.
 pub(crate) fn words(command: &str) -> Option<Vec<String>> {
     shlex::split(command).filter(|words| words.first().is_some_and(|word| !word.is_empty()))
+}
+
+/// The program of a command and those of its arguments that are files.
+pub(crate) fn files(command: &str) -> Vec<PathBuf> {
+    let words = words(command).unwrap_or_default();
+    let Some((program, arguments)) = words.split_first() else { return Vec::new() };
+    let searched = env::var_os("PATH").filter(|_| !program.contains('/')).unwrap_or_default();
+    let places = env::split_paths(&searched).map(|folder| folder.join(program));
+    let program = places.chain([PathBuf::from(program)]).find(|place| place.is_file());
+    let arguments = arguments.iter().map(PathBuf::from).filter(|path| path.is_file());
+    program.into_iter().chain(arguments).collect()
 }
 
 impl Exec {

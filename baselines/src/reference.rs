@@ -5,7 +5,7 @@ use std::str::FromStr;
 use prismbench_core::nearest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Model, Needs, OpenError, exec, registry};
+use crate::{Hub, Model, Needs, OpenError, exec, registry};
 
 /// What `--tokenizer` takes: `ID[:OPTION[:OPTION]]`, `ID[@REVISION]` or `ID=PATH` of a model,
 /// `exec:COMMAND` or `recon:PATH`.
@@ -61,6 +61,25 @@ impl TokenizerRef {
     pub fn revision(&self) -> Option<&str> {
         let (name, revision) = self.id.split_once('@')?;
         (!is_verbatim(name)).then_some(revision)
+    }
+
+    /// The files that decide what it makes, as far as they are known without opening any: what the user
+    /// named, a model's in the hub's cache, a program and those of its arguments that are files. Folders
+    /// stand for everything in them.
+    #[must_use]
+    pub fn files(&self, hub: &Hub) -> Vec<PathBuf> {
+        if let Some(path) = &self.weights {
+            return vec![path.clone()];
+        }
+        match self.kind() {
+            Ok(Kind::Recon { path }) => vec![path],
+            Ok(Kind::Exec { command }) => exec::files(&command),
+            Ok(Kind::Model(model)) => {
+                let files = model.parts.iter().flat_map(|part| part.files);
+                files.filter_map(|file| hub.find(file, self.revision())).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The same with its path, where it has one, as one that starts in `folder`. A program's command

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prismbench_core::Concern;
 use prismbench_kernels::nn::Work;
 use prismbench_metrics::NetworkCost;
+use prismbench_suites::Origin;
 use serde::{Deserialize, Serialize};
 
 use crate::device::GpuInUse;
@@ -47,9 +48,6 @@ pub(crate) struct Provenance {
     pub(crate) made_of: Vec<MadeOf>,
 }
 
-/// What decides numbers besides the plan, by name: stamps of files, sha256 of weights.
-pub(crate) type Origin = BTreeMap<String, String>;
-
 /// What the numbers of a job were made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MadeOf {
@@ -60,6 +58,7 @@ pub(crate) struct MadeOf {
     pub(crate) variant: Option<String>,
     pub(crate) dataset: String,
     pub(crate) protocol_sha256: String,
+    /// What decides them besides the plan: states of files, sha256 of weights.
     pub(crate) of: Origin,
 }
 

@@ -172,25 +172,26 @@ impl RunFolder {
         if std::mem::take(&mut self.at_rest) { self.write_provenance() } else { Ok(()) }
     }
 
-    /// Lets go of the records of a job that were made of something else than now; says what it is. `datasets` are
-    /// the names that the job's records may have. Of a job that nobody noted anything of nothing is known.
-    pub(crate) fn let_go_of_changed(&mut self, now: &MadeOf, datasets: &[&str]) -> Option<String> {
-        let is_of = |record: &Record| {
-            record.suite == now.suite
-                && record.tokenizer == now.tokenizer
-                && now.variant.as_ref().is_none_or(|variant| *variant == record.variant)
-                && datasets.contains(&record.dataset.as_str())
-                && record.protocol_sha256 == now.protocol_sha256
-        };
-        let then = &self.provenance.made_of.iter().find(|then| then.is_of(now))?.of;
-        let mut fields = then.keys().chain(now.of.keys());
-        let field = fields.find(|&field| then.get(field) != now.of.get(field))?.clone();
-        let before = self.records.len();
-        self.records.retain(|record| !is_of(record));
-        (self.records.len() < before).then_some(field)
+    /// What the records of a job were made of; nothing is known of a job that nobody noted anything of.
+    pub(crate) fn noted(&self, job: &MadeOf) -> Option<&MadeOf> {
+        self.provenance.made_of.iter().find(|then| then.is_of(job))
     }
 
-    /// Notes what the records of a job are made of that are about to be added.
+    /// The records of a job. `datasets` are the names of its data set that they may have.
+    pub(crate) fn records_of<'r>(
+        &'r self,
+        job: &'r MadeOf,
+        datasets: &'r [&str],
+    ) -> impl Iterator<Item = &'r Record> {
+        self.records.iter().filter(|record| is_of(record, job, datasets))
+    }
+
+    /// Forgets them.
+    pub(crate) fn forget_records(&mut self, job: &MadeOf, datasets: &[&str]) {
+        self.records.retain(|record| !is_of(record, job, datasets));
+    }
+
+    /// Notes what the records of a job are made of, those that are there or are about to be added.
     pub(crate) fn note(&mut self, made_of: MadeOf) {
         let all = &mut self.provenance.made_of;
         all.retain(|other| !other.is_of(&made_of));
@@ -359,6 +360,15 @@ pub(crate) fn originals_file(run: &Path, [dataset, protocol]: [&str; 2]) -> Path
 /// `[tokenizer, dataset, protocol]`: what is measured at once or not at all.
 fn job_of(record: &Record) -> [String; 3] {
     [record.tokenizer.clone(), record.dataset.clone(), record.protocol_sha256.clone()]
+}
+
+/// Whether a record is of a job, whose data set may have these names.
+fn is_of(record: &Record, job: &MadeOf, datasets: &[&str]) -> bool {
+    record.suite == job.suite
+        && record.tokenizer == job.tokenizer
+        && job.variant.as_ref().is_none_or(|variant| *variant == record.variant)
+        && datasets.contains(&record.dataset.as_str())
+        && record.protocol_sha256 == job.protocol_sha256
 }
 
 /// A folder's name.

@@ -11,7 +11,7 @@ use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
 use prismbench_core::{Concern, JointSpace, Protocol, Tokenizer};
 use prismbench_suites::{
-    Context, Dataset, Journals, Learns, Networks, Part, Pass, Pictures, Suite, SuiteError,
+    Context, Dataset, Journals, Learns, Networks, Origin, Part, Pass, Pictures, Suite, SuiteError,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -25,9 +25,10 @@ use crate::known_references::KnownReferences;
 use crate::networks;
 use crate::plan::{Fit, Plan};
 use crate::progress::Progress;
-use crate::provenance::{MadeOf, Origin, PictureSet, SkippedPicture, WeightFile};
+use crate::provenance::{MadeOf, PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_stream, sha256_of_all};
 use crate::run_folder::{RunFolder, named_after};
+use origins::Contents;
 pub(crate) use watcher::Watcher;
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
@@ -71,6 +72,8 @@ struct Job<'a> {
     networks: &'a Networks,
     /// What decides its numbers besides the plan, whatever the tokenizer.
     origin: Origin,
+    /// What the pictures' files hold.
+    contents: Contents,
 }
 
 impl Runner<'_, '_> {
@@ -111,9 +114,17 @@ impl Runner<'_, '_> {
                         let weights = sha256_of_all(&tower.spec().weights);
                         origin.insert("weights of the text tower".to_owned(), weights);
                     }
-                    let job =
-                        Job { suite, pictures, training, text_tower, protocol, networks, origin };
-                    self.passes(&job)?;
+                    let contents = Contents::default();
+                    self.passes(&Job {
+                        suite,
+                        pictures,
+                        training,
+                        text_tower,
+                        protocol,
+                        networks,
+                        origin,
+                        contents,
+                    })?;
                     self.folder.passed()?;
                 }
             }
@@ -175,12 +186,14 @@ impl Runner<'_, '_> {
         let dataset = job.pictures.dataset.id();
         let mut missing: Vec<&TokenizerRef> = Vec::new();
         for tokenizer in &self.plan.tokenizers {
-            let made_of = self.made_of(tokenizer, job)?;
-            if let Some(field) = self.folder.let_go_of_changed(&made_of, &[dataset]) {
+            if self.folder.has(&suite, &tokenizer.id, dataset, &hash)
+                && let Some(field) = self.changed(tokenizer, job)?
+            {
                 self.streams.say(&format!(
-                    "`{}` on `{dataset}` was measured before and is measured again: {field} has changed",
+                    "`{}` on `{dataset}` was measured before and is measured again: {field} changed",
                     tokenizer.id
                 ));
+                self.folder.forget_records(&self.made_of(tokenizer, job)?, &[dataset]);
                 self.folder.forget_originals([dataset, &job.protocol.name])?;
             }
             if !self.folder.has(&suite, &tokenizer.id, dataset, &hash) {

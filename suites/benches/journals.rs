@@ -18,8 +18,8 @@ use prismbench_core::{
     Tokenizer, TokenizerError, TokenizerSpec,
 };
 use prismbench_suites::{
-    Context, DataError, Dataset, Journals, Networks, Observer, OnBad, Part, Pending, Pictures,
-    Samples, SuiteError, extract,
+    Context, DataError, Dataset, FileState, Journals, Networks, Observer, OnBad, Part, Pending,
+    Pictures, Samples, SuiteError, extract,
 };
 
 /// Pictures of one pixel.
@@ -42,8 +42,8 @@ impl Dataset for Dots {
         &[]
     }
 
-    fn stamp(&self) -> String {
-        String::new()
+    fn file_state(&self) -> FileState {
+        FileState::default()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

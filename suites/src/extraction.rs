@@ -83,7 +83,7 @@ pub fn extract(
         .collect();
     let mut pass = Extracting { pictures, going, captions: Vec::new() };
     let own = of_tokenizers(subjects);
-    let measured = follow(&mut pass, pictures, ("features", own), context, &mut warnings)?;
+    let measured = follow(&mut pass, pictures, ("features", own), context)?;
     let Some(measured) = measured else { return Ok(None) };
     let Extracting { going, captions, .. } = pass;
     let subjects = going.into_iter().map(|subject| subject.finish(&mut warnings)).collect();

@@ -1,7 +1,6 @@
 //! How a pass goes over pictures: what a block gives is measured and put into the journal; when all of
 //! it is there, the numbers are made of the journal.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -12,7 +11,8 @@ use prismbench_metrics::FeatureNetwork;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::journal::{Block, DEVICE, Journal, LOCAL, Origin, Recalled};
+use crate::journal::{Block, DEVICE, Journal, LOCAL, Recalled};
+use crate::origin::{Origin, enter_files};
 use crate::pictures::{Blocks, PictureBlock, Pictures, Skipped};
 use crate::read_ahead::read_ahead;
 use crate::seen::Seen;
@@ -83,13 +83,18 @@ pub(crate) fn follow<P: Passing>(
     source: &dyn Source,
     (name, own): (&str, Origin),
     context: &mut Context<'_>,
-    warnings: &mut Vec<String>,
 ) -> Result<Option<Measured>, SuiteError> {
     let mut origin = source.origin()?;
     origin.extend(own);
     origin.extend(of_context(context));
     let name = format!("{name}{}", source.key());
-    let mut journal = context.journals.open(&name, (&origin, source.total()), warnings)?;
+    let mut said = Vec::new();
+    let journal = context.journals.open(&name, (&origin, source.total()), &mut said);
+    said.iter().for_each(|text| context.observer.found(text));
+    let mut journal = journal?;
+    if journal.is_in_doubt() {
+        settle(source, &mut journal, context)?;
+    }
     fill(passing, source, &mut journal, context)?;
     if journal.is_shard() {
         return Ok(None);
@@ -103,6 +108,39 @@ pub(crate) fn follow<P: Passing>(
         }
     })?;
     Ok(Some(seen.finish()))
+}
+
+/// Compares the pictures of a journal with those that there are now, where their files were touched since it
+/// was written and have the sizes and times that they had.
+fn settle(
+    source: &dyn Source,
+    journal: &mut Journal,
+    context: &mut Context<'_>,
+) -> Result<(), SuiteError> {
+    let (done, total, mut compared) = (journal.done(), source.count(&journal.range()), 0);
+    context.observer.found(
+        "the pictures' files were touched since this run was stopped: what they hold is compared",
+    );
+    let changed = journal.settle(|positions, entries| {
+        if context.interrupted.load(Ordering::Relaxed) {
+            return Err(SuiteError::Interrupted { done, total });
+        }
+        let mut digests = Vec::with_capacity(entries.len());
+        source.each(positions, (context.batch, &Device::Cpu), &mut |pictures, _| {
+            digests.extend(pictures.iter().map(|picture| picture.digest));
+            Ok(())
+        })?;
+        compared += entries.len();
+        Ok(digests.into_iter().eq(entries.iter().map(|entry| entry.digest)))
+    })?;
+    context.observer.found(&match changed {
+        None => format!("the {compared} pictures that were measured are the same by their sha256"),
+        Some(position) => format!(
+            "what was measured before this run was stopped is measured again from position {position} on: \
+             pictures have changed, by their sha256"
+        ),
+    });
+    Ok(())
 }
 
 fn fill<P: Passing>(
@@ -200,10 +238,11 @@ impl Source for Pictures<'_> {
             ("positions", self.total().to_string()),
             ("protocol", self.protocol.canonical()),
             ("bad pictures", format!("{:?}", self.on_bad)),
-            (LOCAL, self.dataset.stamp()),
         ];
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
-        Ok(fields.collect::<BTreeMap<_, _>>())
+        let mut origin: Origin = fields.collect();
+        enter_files(&mut origin, LOCAL, self.dataset.file_state());
+        Ok(origin)
     }
 
     fn key(&self) -> String {

@@ -123,8 +123,7 @@ impl GenerationSuite {
         let mut own: BTreeMap<String, String> = pass.judging.origin().collect();
         own.insert("saved".to_owned(), pass.saving.is_some().to_string());
         let source = Sampled(samples);
-        let Some(measured) = follow(&mut pass, &source, ("samples", own), context, &mut warnings)?
-        else {
+        let Some(measured) = follow(&mut pass, &source, ("samples", own), context)? else {
             return Ok(None);
         };
         let OfSamples { judging, saving, .. } = pass;

@@ -5,6 +5,7 @@
 //! the pictures, and a merge makes the numbers of all shards' journals: by the same code, with the same
 //! bits.
 
+mod doubt;
 mod error;
 mod frame;
 mod part;
@@ -13,7 +14,6 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -24,6 +24,7 @@ use prismbench_metrics::{FeatureRows, Store};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::origin::Origin;
 use crate::pictures::{Prepared, Skipped};
 use crate::spool::StoredRows;
 pub use error::JournalError;
@@ -32,9 +33,6 @@ use part::Part;
 pub use place::Journals;
 pub(crate) use place::{DEVICE, LOCAL};
 pub use progress::JournalProgress;
-
-/// Everything that decides what a journal holds, by name.
-pub(crate) type Origin = BTreeMap<String, String>;
 
 /// How much of the newest blocks a power cut may take.
 const SYNC: Duration = Duration::from_secs(2);
@@ -50,6 +48,9 @@ pub(crate) struct Journal {
     /// Pictures that are measured or left out.
     done: u64,
     synced: Instant,
+    /// The line about its origin, where that differs from the one in the file only in that the pictures'
+    /// files were touched.
+    doubt: Option<Vec<u8>>,
 }
 
 /// What a block of pictures gave.
@@ -96,7 +97,8 @@ impl Journal {
     /// In a temporary file.
     fn temporary(range: Range<u64>) -> Self {
         let part = Part::new(Store::temporary(), None);
-        Self { parts: vec![part], range, is_shard: false, done: 0, synced: Instant::now() }
+        let synced = Instant::now();
+        Self { parts: vec![part], range, is_shard: false, done: 0, synced, doubt: None }
     }
 
     /// In a file that is made where there is none. What is in it of the same origin stays, up to the
@@ -112,7 +114,10 @@ impl Journal {
         let line = frame::origin_line(origin, &range).map_err(at)?;
         let mut part = Part::read(path, file)?;
         let found = part.origin_line().map_err(at)?;
-        if found.as_deref() == Some(line.as_slice()) {
+        let is_same = found.as_deref() == Some(line.as_slice());
+        let is_in_doubt = !is_same
+            && found.as_deref().is_some_and(|found| doubt::leaves_in_doubt(found, &line, origin));
+        if is_same || is_in_doubt {
             part.end = line.len() as u64;
             part.scan().map_err(at)?;
             part.drop_damaged().map_err(at)?;
@@ -120,7 +125,7 @@ impl Journal {
         } else {
             if let Some(field) = found.and_then(|found| frame::differs(&found, origin)) {
                 said.push(format!(
-                    "what was measured before this run was stopped is measured again: {field} has changed"
+                    "what was measured before this run was stopped is measured again: {field} changed"
                 ));
             }
             part.set_len(0).map_err(at)?;
@@ -130,7 +135,8 @@ impl Journal {
         part.set_len(part.end).map_err(at)?;
         part.found = part.blocks();
         let done = part.done;
-        Ok(Self { parts: vec![part], range, is_shard: false, done, synced: Instant::now() })
+        let (synced, doubt) = (Instant::now(), is_in_doubt.then_some(line));
+        Ok(Self { parts: vec![part], range, is_shard: false, done, synced, doubt })
     }
 
     /// Positions of the pictures that are not measured yet.

@@ -13,6 +13,7 @@ mod follow;
 mod generation;
 mod journal;
 mod networks;
+mod origin;
 mod pictures;
 mod probing;
 mod quantised;
@@ -40,6 +41,7 @@ pub use generation::{
 };
 pub use journal::{JournalError, JournalProgress, Journals};
 pub use networks::{Lent, NetworkKind, Networks};
+pub use origin::{Difference, Origin, enter_files};
 pub use pictures::{Blocks, OnBad, Part, PictureBlock, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;
 pub use read_ahead::{ReadAhead, read_ahead};
@@ -49,7 +51,7 @@ pub use spectrum::SpectrumSuite;
 pub use stage::Stage;
 pub use suite::{
     Context, Learns, Measured, MeasuredPicture, Measurement, Observer, Pass, Report, SaveError,
-    Suite, SuiteError,
+    Suite, SuiteError, joint_sha256,
 };
 pub use throughput::ThroughputSuite;
 
@@ -67,6 +69,6 @@ pub fn suites() -> Vec<Box<dyn Suite>> {
 }
 
 pub use prismbench_data::{
-    DataError, DataSpec, Dataset, DecodeError, LatentFileError, LatentFiles, NpzError, Pending,
-    Samples, Synthetic, open,
+    DataError, DataSpec, Dataset, DecodeError, FileState, LatentFileError, LatentFiles, NpzError,
+    Pending, Samples, Synthetic, open,
 };

@@ -79,7 +79,7 @@ impl Suite for ReconstructionSuite {
         own.extend(going.origin());
         own.extend(context.observer.wants().origin());
         let place = ("reconstruction", own);
-        let Some(measured) = follow(&mut going, pictures, place, context, &mut warnings)? else {
+        let Some(measured) = follow(&mut going, pictures, place, context)? else {
             return Ok(None);
         };
         let measured = measured.some(pictures)?;

@@ -1,10 +1,11 @@
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 
 use crate::journal::Entry;
-use crate::pictures::Skipped;
-use crate::{Measured, MeasuredPicture};
+use crate::pictures::{Pictures, Skipped};
+use crate::{Measured, MeasuredPicture, SuiteError};
 
 /// The pictures of a pass so far and the hash over their digests.
 #[derive(Default)]
@@ -26,8 +27,30 @@ impl Seen {
     }
 
     pub(crate) fn finish(mut self) -> Measured {
-        let digest = self.hash.finalize();
-        self.measured.sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.measured.sha256 = hexadecimal(self.hash);
         self.measured
     }
+}
+
+impl Pictures<'_> {
+    /// The hash over the pictures' digests that a pass over them gives, without measuring anything.
+    ///
+    /// # Errors
+    /// What reading pictures can give, and [`SuiteError::Interrupted`].
+    pub fn sha256(&self, batch: usize, interrupted: &AtomicBool) -> Result<String, SuiteError> {
+        let (mut hash, mut done) = (Sha256::new(), 0);
+        let mut blocks = self.blocks(batch)?;
+        while let Some(block) = blocks.next_block()? {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(SuiteError::Interrupted { done, total: self.count() });
+            }
+            block.iter().for_each(|picture| hash.update(picture.digest));
+            done += block.len() as u64;
+        }
+        Ok(hexadecimal(hash))
+    }
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -64,8 +64,8 @@ impl Suite for SpectrumSuite {
             .map(|&tokenizer| Subject::new(tokenizer, pictures.protocol, context.seed, wanted))
             .collect();
         let mut pass = Spectra { protocol: pictures.protocol, going };
-        let (own, mut warnings) = (of_tokenizers(subjects), Vec::new());
-        let measured = follow(&mut pass, pictures, ("spectrum", own), context, &mut warnings)?;
+        let own = of_tokenizers(subjects);
+        let measured = follow(&mut pass, pictures, ("spectrum", own), context)?;
         let Some(measured) = measured else { return Ok(None) };
         let measured = measured.some(pictures)?;
         let going = pass.going;
@@ -77,7 +77,8 @@ impl Suite for SpectrumSuite {
             let figure = figures.get(number).cloned();
             rows.report(curves, figure)
         });
-        Ok(Some(Pass { pictures: measured, reports: reports.collect(), warnings }))
+        let (pictures, reports) = (measured, reports.collect());
+        Ok(Some(Pass { pictures, reports, warnings: Vec::new() }))
     }
 }
 

@@ -130,6 +130,11 @@ pub trait Observer {
         let _ = forecast;
     }
 
+    /// What becomes of what an earlier process has measured.
+    fn found(&mut self, earlier: &str) {
+        let _ = earlier;
+    }
+
     /// Something failed in a block of pictures: what the pass gives is not all that was asked for.
     fn failed(&mut self) {}
 
@@ -416,7 +421,8 @@ pub(crate) fn training<'p, 'a: 'p>(
 }
 
 /// sha256 of what two sets of pictures and anything else decide together: what a number compares with.
-pub(crate) fn joint_sha256(parts: &[&str]) -> String {
+#[must_use]
+pub fn joint_sha256(parts: &[&str]) -> String {
     let digest = Sha256::digest(parts.join("\n"));
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -40,7 +40,7 @@ fn latents_are_decoded_to_the_pictures_that_their_tokenizer_made_of_them() {
 }
 
 /// `sd-vae` by the recipe, 335 MB.
-fn sd_vae() -> PathBuf {
+pub(crate) fn sd_vae() -> PathBuf {
     let path = overwritten("autoencoder_kl").join("sd-vae.safetensors");
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/autoencoder_kl/tensors.json");
     let all: serde_json::Value = serde_json::from_slice(&fs::read(golden).unwrap()).unwrap();

@@ -30,4 +30,5 @@ mod shards;
 mod tables;
 mod taken_up;
 mod throughput;
+mod touched;
 mod understanding;

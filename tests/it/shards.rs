@@ -290,7 +290,7 @@ fn pictures_that_change_while_a_run_is_stopped_are_measured_as_they_are() {
     with_signal(&arguments, &AtomicBool::new(true)).expect(Exit::Interrupted);
     png(&picture(0), 90, 77);
     let ran = prismbench(&arguments).expect(Exit::Done);
-    assert!(ran.err.contains("is measured again: pictures' files has changed"), "{}", ran.err);
+    assert!(ran.err.contains("is measured again: pictures' files changed"), "{}", ran.err);
     let straight = tempfile::tempdir().unwrap();
     assert_eq!(records(&folder.path().join("run")), whole(straight.path(), &plan));
 }

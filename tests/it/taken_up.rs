@@ -36,7 +36,7 @@ fn finished_numbers_of_pictures_that_have_changed_are_measured_again() {
     for tokenizer in ["dct:9", "jpeg:60"] {
         let said = format!(
             "`{tokenizer}` on `{data_name}` was measured before and is measured again: pictures' files \
-             has changed"
+             changed"
         );
         assert!(again.err.contains(&said), "{}", again.err);
     }

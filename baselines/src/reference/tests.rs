@@ -124,3 +124,27 @@ fn an_option_out_of_range_is_answered_with_the_range() {
         assert!(matches!(error, OpenError::BadOption { .. }), "{text}: {error}");
     }
 }
+
+#[test]
+fn files_are_what_decides_what_a_tokenizer_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::new(folder.path(), "https://example.org");
+    let files = |reference: &str| reference.parse::<TokenizerRef>().unwrap().files(&hub);
+    assert!(files("jpeg:75").is_empty() && files("pca:f8:7").is_empty());
+    assert!(files("taef2").is_empty(), "nothing is in the cache");
+    assert_eq!(files("taef2=some/where.safetensors"), [PathBuf::from("some/where.safetensors")]);
+    assert_eq!(files("recon:a folder"), [PathBuf::from("a folder")]);
+    let reference: TokenizerRef = "taef2".parse().unwrap();
+    for part in reference.model().unwrap().parts {
+        let place = hub.place(&part.files[0], None);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::write(place, "weights").unwrap();
+    }
+    assert_eq!(files("taef2").len(), reference.model().unwrap().parts.len());
+    let script = folder.path().join("it is.py");
+    std::fs::write(&script, "").unwrap();
+    let command = format!("exec:sh -c '{}' --absent", script.display());
+    let found = files(&command);
+    assert!(found.len() == 2 && found[0].ends_with("sh") && found[0].is_absolute(), "{found:?}");
+    assert_eq!(found[1], script);
+}

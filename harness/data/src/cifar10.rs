@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::{RgbImage, Sample};
 
 use super::rows::numbered;
-use super::{DataError, Dataset, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, FileState, Pending, Samples, Stamp, check_range};
 
 /// Columns and rows of every picture.
 const SIDE: usize = 32;
@@ -148,7 +148,7 @@ impl Dataset for Cifar10 {
         &self.classes
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         let stamp = |stamp: Stamp, batch: &Batch| stamp.with(&batch.path);
         self.batches.iter().fold(Stamp::default(), stamp).finish()
     }

@@ -9,7 +9,7 @@ use prismbench_core::Sample;
 
 use super::decode;
 use super::split::Split;
-use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, FileState, Limits, Pending, Samples, Stamp, check_range};
 
 mod error;
 mod json;
@@ -100,7 +100,7 @@ impl Dataset for Coco {
         &[]
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         let stamp = |stamp: Stamp, picture: &Captioned| {
             let captions = picture.captions.iter().map(String::as_bytes);
             let stamp = stamp.with(&self.folder.join(&picture.path));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::Sample;
 
 use super::decode;
-use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, FileState, Limits, Pending, Samples, Stamp, check_range};
 
 mod listing;
 
@@ -110,7 +110,7 @@ impl Dataset for Folder {
         &self.classes
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         let stamp = |stamp: Stamp, file: &File| stamp.with(&self.root.join(&file.id));
         self.files.iter().fold(Stamp::default(), stamp).finish()
     }

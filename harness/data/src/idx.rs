@@ -6,7 +6,7 @@ use prismbench_core::{RgbImage, Sample};
 
 use super::decode::grey_to_rgb;
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, FileState, Limits, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod error;
@@ -100,7 +100,7 @@ impl Dataset for Idx {
         &[]
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         let stamp = Stamp::default().with(&self.pictures.source().path);
         stamp.with_bytes(&self.labels).finish()
     }

@@ -43,7 +43,7 @@ pub use npz::{Floats, NpzArrays, NpzError};
 pub use rows::numbered;
 pub use spec::{DataSpec, OpenParquet, ParquetFiles, open, open_with, open_within};
 pub use split::{Split, SplitSpec, Splits};
-pub use stamp::Stamp;
+pub use stamp::{FileState, Stamp};
 pub use synthetic::{SceneSide, Synthetic};
 pub use webdataset::ShardError;
 
@@ -70,7 +70,7 @@ pub trait Dataset: Send + Sync {
     fn classes(&self) -> &[String];
 
     /// What tells that its files are not what they were when a run began; empty for a set without files.
-    fn stamp(&self) -> String;
+    fn file_state(&self) -> FileState;
 
     /// Samples `range`, in order.
     ///

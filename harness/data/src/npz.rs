@@ -8,7 +8,7 @@ use prismbench_core::{RgbImage, Sample};
 use zip::ZipArchive;
 
 use super::rows::{RowSource, Rows, numbered};
-use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, FileState, Limits, Pending, Samples, Stamp, check_range};
 
 mod array;
 mod arrays;
@@ -129,7 +129,7 @@ impl Dataset for Npz {
         &[]
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         Stamp::default().with(&self.pictures.source().path).finish()
     }
 

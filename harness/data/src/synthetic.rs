@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use prismbench_core::{RgbImage, Sample, Stream};
 
-use super::{DataError, DataSpec, Dataset, Pending, Samples, check_range};
+use super::{DataError, DataSpec, Dataset, FileState, Pending, Samples, check_range};
 
 mod canvas;
 mod caption;
@@ -144,8 +144,8 @@ impl Dataset for Synthetic {
         &self.classes
     }
 
-    fn stamp(&self) -> String {
-        String::new()
+    fn file_state(&self) -> FileState {
+        FileState::default()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prismbench_core::Sample;
 
 use super::decode::DecodeError;
-use super::{DataError, Dataset, Limits, Pending, Samples, Stamp, check_range};
+use super::{DataError, Dataset, FileState, Limits, Pending, Samples, Stamp, check_range};
 
 mod annotation;
 mod error;
@@ -127,7 +127,7 @@ impl Dataset for WebDataset {
         &self.classes
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         let stamp = |stamp: Stamp, shard: &Shard| stamp.with(&shard.path);
         self.shards.iter().fold(Stamp::default(), stamp).finish()
     }

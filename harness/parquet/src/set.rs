@@ -3,7 +3,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prismbench_data::{
-    DataError, Dataset, Limits, ParquetFiles, Pending, Samples, Stamp, check_range, numbered,
+    DataError, Dataset, FileState, Limits, ParquetFiles, Pending, Samples, Stamp, check_range,
+    numbered,
 };
 
 use super::ParquetError;
@@ -165,7 +166,7 @@ impl Dataset for ParquetSet {
         self.files.first().map_or(&[], |file| &file.columns.classes)
     }
 
-    fn stamp(&self) -> String {
+    fn file_state(&self) -> FileState {
         let stamp = |stamp: Stamp, file: &ParquetFile| stamp.with(&file.path);
         self.files.iter().fold(Stamp::default(), stamp).finish()
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use prismbench_core::{Protocol, Tokenizer, Weights};
 use prismbench_data::{DataSpec, Dataset};
 use prismbench_suites::{
-    Context, GenerationSuite, MomentsFile, Networks, Part, Pass, Pictures, ReferenceChoice,
-    SampleSource, Suite, SuiteError,
+    Context, Finished, GenerationSuite, MomentsFile, Networks, Origin, Part, Pass, Pictures,
+    ReferenceChoice, SampleSource, Suite, SuiteError, enter_files,
 };
 
 use super::{Runner, Watcher, origins};
@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::feature_cache;
 use crate::judged::Judged;
 use crate::progress::Progress;
-use crate::provenance::{MadeOf, Origin, PictureSet};
+use crate::provenance::{MadeOf, PictureSet};
 use crate::records::{Common, Subject, sha256_of_all};
 use crate::run_folder::named_after;
 
@@ -33,6 +33,9 @@ struct Comparison<'a> {
     protocol: &'a Protocol,
     networks: &'a Networks,
 }
+
+/// What the run notes of samples that are only read.
+const SAMPLE_FILES: &str = "the files of the samples";
 
 /// One row to be.
 struct Row {
@@ -117,24 +120,42 @@ impl Runner<'_, '_> {
         name
     }
 
-    /// Whether a row has its records, of the files that there are now.
-    fn is_judged(&mut self, row: &Row, comparison: &Comparison<'_>) -> bool {
-        let made_of = made_of(row, comparison);
+    /// Whether a row has its records, of the files that there are now; `samples` are those that are only read.
+    fn is_judged(
+        &mut self,
+        row: &Row,
+        samples: Option<&Finished<'_>>,
+        comparison: &Comparison<'_>,
+    ) -> Result<bool, Failure> {
+        let now = made_of(row, comparison);
         let datasets = [comparison.name.as_str(), comparison.given.as_str()];
-        if let Some(field) = self.folder.let_go_of_changed(&made_of, &datasets) {
-            self.streams.say(&format!(
-                "`{}` was judged before and is judged again: {field} has changed",
-                row.id
-            ));
+        if self.folder.records_of(&now, &datasets).next().is_none() {
+            return Ok(false);
         }
-        let MadeOf { suite, protocol_sha256: hash, .. } = made_of;
-        self.folder.records().iter().any(|record| {
-            record.suite == suite
-                && record.tokenizer == row.id
-                && record.variant == row.variant
-                && [&comparison.name, &comparison.given].contains(&&record.dataset)
-                && record.protocol_sha256 == hash
-        })
+        let (batch, interrupted) = (self.args.pictures.batch, self.streams.interrupted);
+        let changed = self.changed_since(&now, |runner, files| {
+            match (files, samples, &comparison.real) {
+                (SAMPLE_FILES, Some(samples), _) => {
+                    let sha256 = samples.sha256(batch, interrupted);
+                    let sha256 = sha256.map_err(|source| failed(&row.id, source))?;
+                    let sets = &runner.folder.provenance.pictures;
+                    Ok(sets.iter().any(|set| set.dataset == row.id && set.sha256 == sha256))
+                }
+                (origins::PICTURES, _, Some(real)) => {
+                    let sha256 = real.sha256(batch, interrupted);
+                    let sha256 = sha256.map_err(|source| failed(real.dataset.id(), source))?;
+                    let mut records = runner.folder.records_of(&now, &datasets);
+                    Ok(records.any(|record| record.reference_sha256 == sha256))
+                }
+                // Latents and moments that were touched are judged again rather than read twice.
+                _ => Ok(false),
+            }
+        })?;
+        let Some(field) = changed else { return Ok(true) };
+        self.streams
+            .say(&format!("`{}` was judged before and is judged again: {field} changed", row.id));
+        self.folder.forget_records(&now, &datasets);
+        Ok(false)
     }
 
     /// Where the samples of a row are kept, if they are to be.
@@ -259,7 +280,7 @@ fn made_of(row: &Row, comparison: &Comparison<'_>) -> MadeOf {
         origins::add_pictures(&mut of, real, None);
     }
     if let Some(moments) = comparison.moments {
-        of.insert("the file of the reference".to_owned(), origins::stamp(moments.path()));
+        enter_files(&mut of, "the file of the reference", origins::state_of(moments.path()));
     }
     MadeOf {
         suite: format!("{}@{}", GenerationSuite.id(), GenerationSuite.version()),

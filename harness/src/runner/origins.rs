@@ -1,20 +1,36 @@
 //! What decides numbers besides the plan and may change between two runs of it: files of pictures and of
 //! weights. What is finished and was made of something else is measured again.
+//!
+//! Files of other sizes, or that were written to at another time, have changed. Files that were touched
+//! otherwise are looked into: what they hold decides, by its sha256.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use prismbench_baselines::TokenizerRef;
-use prismbench_core::Weights;
-use prismbench_data::Stamp;
-use prismbench_suites::{Networks, Pictures};
+use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
+use prismbench_core::{Record, Weights};
+use prismbench_data::{FileState, Stamp};
+use prismbench_suites::{Difference, Networks, Origin, Pictures, enter_files, joint_sha256};
 
 use super::{Job, Runner, needs_fit};
 use crate::data_sets;
 use crate::error::Failure;
 use crate::networks;
 use crate::plan::Fit;
-use crate::provenance::{MadeOf, Origin};
+use crate::provenance::{MadeOf, PictureSet, WeightFile};
 use crate::records::sha256_of_all;
+
+pub(super) const PICTURES: &str = "pictures' files";
+const TRAINING: &str = "training pictures' files";
+const FITTED_ON: &str = "the pictures that it is fitted on";
+const TOKENIZER: &str = "its files";
+
+/// sha256 of a job's pictures as they are now, where somebody had to look.
+#[derive(Default)]
+pub(super) struct Contents {
+    measured: OnceCell<String>,
+    training: OnceCell<String>,
+}
 
 /// Networks by the sha256 of their weights.
 pub(super) fn of_networks(networks: &Networks) -> Origin {
@@ -24,15 +40,15 @@ pub(super) fn of_networks(networks: &Networks) -> Origin {
     networks::weights(networks).into_iter().map(named).collect()
 }
 
-/// Pictures by their files' sizes and times, as journals know them.
+/// Pictures by the state of their files, as journals know them.
 pub(super) fn add_pictures(
     origin: &mut Origin,
     pictures: &Pictures<'_>,
     training: Option<&Pictures<'_>>,
 ) {
-    origin.insert("pictures' files".to_owned(), pictures.dataset.stamp());
+    enter_files(origin, PICTURES, pictures.dataset.file_state());
     if let Some(training) = training {
-        origin.insert("training pictures' files".to_owned(), training.dataset.stamp());
+        enter_files(origin, TRAINING, training.dataset.file_state());
     }
 }
 
@@ -44,7 +60,14 @@ impl Runner<'_, '_> {
         job: &Job<'_>,
     ) -> Result<MadeOf, Failure> {
         let mut of = job.origin.clone();
-        self.add_tokenizer(&mut of, reference)?;
+        if let (true, Fit::On(spec)) = (needs_fit(reference), &self.plan.fit) {
+            let state = data_sets::open(spec, self.plan.limits)?.file_state();
+            of.insert(FITTED_ON.to_owned(), state.written);
+        }
+        let files = reference.files(&self.options(job.protocol).hub);
+        if !files.is_empty() {
+            enter_files(&mut of, TOKENIZER, state(&files));
+        }
         Ok(MadeOf {
             suite: format!("{}@{}", job.suite.id(), job.suite.version()),
             tokenizer: reference.id.clone(),
@@ -55,30 +78,112 @@ impl Runner<'_, '_> {
         })
     }
 
-    /// Adds the files that a tokenizer is read from, or the pictures that it is fitted on.
-    pub(super) fn add_tokenizer(
-        &self,
-        of: &mut Origin,
+    /// Says in what the finished numbers of a tokenizer in a job were made of something else than now.
+    pub(super) fn changed(
+        &mut self,
         reference: &TokenizerRef,
-    ) -> Result<(), Failure> {
-        if let (true, Fit::On(spec)) = (needs_fit(reference), &self.plan.fit) {
-            let stamp = data_sets::open(spec, self.plan.limits)?.stamp();
-            of.insert("the pictures that it is fitted on".to_owned(), stamp);
+        job: &Job<'_>,
+    ) -> Result<Option<String>, Failure> {
+        let now = self.made_of(reference, job)?;
+        self.changed_since(&now, |runner, files| match files {
+            TOKENIZER => runner.is_same_tokenizer(reference, job),
+            PICTURES => runner.are_same_pictures(&now, job),
+            TRAINING => runner.are_same_training(&now, job),
+            _ => Ok(false),
+        })
+    }
+
+    /// The same of any job. Of one that nobody noted anything of nothing is known. `are_same` looks into files
+    /// that were touched, by the name that they have in the origin.
+    pub(super) fn changed_since(
+        &mut self,
+        now: &MadeOf,
+        are_same: impl Fn(&Self, &str) -> Result<bool, Failure>,
+    ) -> Result<Option<String>, Failure> {
+        let Some(then) = self.folder.noted(now).cloned() else { return Ok(None) };
+        let touched = match Difference::between(&then.of, &now.of) {
+            Difference::None => return Ok(None),
+            Difference::Field(field) => return Ok(Some(field.to_owned())),
+            Difference::Doubt(touched) => touched,
+        };
+        let (job, all) =
+            (format!("`{}` on `{}`", now.tokenizer, now.dataset), touched.join(" and "));
+        self.streams.say(&format!(
+            "{job} was measured before: {all} were touched, and what they hold is compared"
+        ));
+        for files in touched {
+            if !are_same(self, files)? {
+                return Ok(Some(files.to_owned()));
+            }
         }
-        let finished = reference.id.strip_prefix("recon:").map(PathBuf::from);
-        if let Some(path) = reference.weights.as_ref().or(finished.as_ref()) {
-            of.insert("the files of its weights".to_owned(), stamp(path));
+        self.streams.say(&format!("{job} stays: {all} hold the same by their sha256"));
+        self.folder.note(now.clone());
+        self.folder.wake()?;
+        Ok(None)
+    }
+
+    /// Whether the weights are those that the run has noted.
+    fn is_same_tokenizer(&self, reference: &TokenizerRef, job: &Job<'_>) -> Result<bool, Failure> {
+        let noted = &self.folder.provenance.weights;
+        // Programs, and what others have made, have no weights that would tell.
+        if noted.get(&reference.id).is_none_or(Vec::is_empty) {
+            return Ok(false);
         }
-        Ok(())
+        let Opened::Ready(tokenizer) = baselines::open(reference, &self.options(job.protocol))?
+        else {
+            return Ok(false);
+        };
+        let spec = tokenizer.spec();
+        let now: Vec<WeightFile> = spec.weights.iter().map(WeightFile::from).collect();
+        Ok(noted.get(&spec.id) == Some(&now))
+    }
+
+    /// Whether the pictures are those that were measured, by the hash that the run has noted.
+    fn are_same_pictures(&self, of: &MadeOf, job: &Job<'_>) -> Result<bool, Failure> {
+        let now = self.sha256_of(&job.pictures, &job.contents.measured)?;
+        let is_it = |set: &PictureSet| {
+            set.dataset == of.dataset
+                && set.split == job.pictures.part.name()
+                && set.protocol_sha256 == of.protocol_sha256
+                && set.sha256 == now
+        };
+        Ok(self.folder.provenance.pictures.iter().any(is_it))
+    }
+
+    /// Whether those that are learnt from are, by what every record of the job compares with.
+    fn are_same_training(&self, of: &MadeOf, job: &Job<'_>) -> Result<bool, Failure> {
+        let Some(training) = &job.training else { return Ok(false) };
+        let measured = self.sha256_of(&job.pictures, &job.contents.measured)?;
+        let training = self.sha256_of(training, &job.contents.training)?;
+        let joint = joint_sha256(&[&measured, &training]);
+        let dataset = [of.dataset.as_str()];
+        let is_it = |record: &Record| record.reference_sha256 == joint;
+        Ok(self.folder.records_of(of, &dataset).all(is_it))
+    }
+
+    /// As it is now; nobody looks twice.
+    fn sha256_of(
+        &self,
+        pictures: &Pictures<'_>,
+        known: &OnceCell<String>,
+    ) -> Result<String, Failure> {
+        if let Some(sha256) = known.get() {
+            return Ok(sha256.clone());
+        }
+        let sha256 = pictures.sha256(self.args.pictures.batch, self.streams.interrupted);
+        let dataset = pictures.dataset.id().to_owned();
+        let sha256 =
+            sha256.map_err(|source| Failure::Suite { dataset, source: Box::new(source) })?;
+        Ok(known.get_or_init(|| sha256).clone())
     }
 }
 
-/// Sizes and times of a file, or of all files in a folder.
-pub(super) fn stamp(path: &Path) -> String {
-    let (mut files, mut folders) = (Vec::new(), vec![path.to_owned()]);
-    while let Some(next) = folders.pop() {
+/// Of files, and of all files in folders.
+pub(super) fn state(paths: &[PathBuf]) -> FileState {
+    let (mut files, mut left) = (Vec::new(), paths.to_vec());
+    while let Some(next) = left.pop() {
         match std::fs::read_dir(&next) {
-            Ok(entries) => folders.extend(entries.filter_map(Result::ok).map(|entry| entry.path())),
+            Ok(entries) => left.extend(entries.filter_map(Result::ok).map(|entry| entry.path())),
             Err(_) => files.push(next),
         }
     }
@@ -87,4 +192,9 @@ pub(super) fn stamp(path: &Path) -> String {
         stamp.with_bytes(file.as_os_str().as_encoded_bytes()).with(file)
     };
     files.iter().fold(Stamp::default(), stamp).finish()
+}
+
+/// The same of one.
+pub(super) fn state_of(path: &Path) -> FileState {
+    state(&[path.to_owned()])
 }

@@ -50,6 +50,10 @@ impl Observer for Watcher<'_, '_> {
         ));
     }
 
+    fn found(&mut self, earlier: &str) {
+        self.streams.say(earlier);
+    }
+
     fn failed(&mut self) {
         self.failed = true;
     }

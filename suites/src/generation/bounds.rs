@@ -98,8 +98,7 @@ fn reconstructed(
     let mut pass = OfDecoder { decoder, real, network, spool: Ok(None), stopped: None };
     let mut own = of_tokenizers(&[decoder]);
     own.extend([of_network(network)]);
-    let mut warnings = Vec::new();
-    follow(&mut pass, real, ("decoder", own), context, &mut warnings)?;
+    follow(&mut pass, real, ("decoder", own), context)?;
     Ok(pass.spool.and_then(|spool| spool.ok_or("no features were taken".to_owned())))
 }
 

@@ -164,7 +164,7 @@ pub(super) fn features<'a>(
     let name = format!("{name}-{}", network.id());
     let taps: Vec<&str> = taps.iter().map(|tap| tap.id()).collect();
     let origin = [of_network(network), ("taps".to_owned(), taps.join(" "))].into_iter().collect();
-    let Some(measured) = follow(&mut pass, pictures, (&name, origin), context, warnings)? else {
+    let Some(measured) = follow(&mut pass, pictures, (&name, origin), context)? else {
         return Ok(None);
     };
     let measured = measured.some(pictures)?;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
@@ -194,6 +195,15 @@ impl SampleSource for Finished<'_> {
 }
 
 impl Finished<'_> {
+    /// The hash over the samples' digests that a pass over them gives, without judging anything.
+    ///
+    /// # Errors
+    /// As [`Pictures::sha256`].
+    pub fn sha256(&self, batch: usize, interrupted: &AtomicBool) -> Result<String, SuiteError> {
+        let as_they_are = self.as_they_are();
+        Pictures { protocol: &as_they_are, ..self.pictures }.sha256(batch, interrupted)
+    }
+
     /// A sample is what it is: cropping it would judge another generator.
     fn as_they_are(&self) -> Protocol {
         Protocol { crop: Crop::None, ..self.pictures.protocol.clone() }

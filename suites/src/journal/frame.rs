@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::Origin;
+use crate::origin::{Difference, Origin};
 
 /// The first word of a journal.
 pub(super) const FORMAT: &str = "prismbench-journal-1";
@@ -150,8 +150,7 @@ pub(super) fn read_line(line: &[u8]) -> Option<(Range<u64>, Origin)> {
 /// The first field in which a first line speaks of another origin.
 pub(super) fn differs(line: &[u8], origin: &Origin) -> Option<String> {
     let (_, found) = read_line(line)?;
-    let fields = origin.keys().chain(found.keys());
-    fields.into_iter().find(|&field| found.get(field) != origin.get(field)).cloned()
+    Difference::between(&found, origin).first().map(str::to_owned)
 }
 
 /// Bytes written to it are hashed.

@@ -74,7 +74,7 @@ impl Part {
     }
 
     /// Forgets the blocks from number `blocks` on, before which there are `done` pictures.
-    fn truncate(&mut self, blocks: usize, done: u64) -> io::Result<()> {
+    pub(super) fn truncate(&mut self, blocks: usize, done: u64) -> io::Result<()> {
         if blocks < self.blocks {
             self.end = self.frame(blocks)?.start;
             self.last = blocks.checked_sub(1).map(|last| self.frame(last)).transpose()?;
@@ -86,7 +86,7 @@ impl Part {
     }
 
     /// What the header of block number `number` says.
-    fn frame(&self, number: usize) -> io::Result<Frame> {
+    pub(super) fn frame(&self, number: usize) -> io::Result<Frame> {
         let known = self.starts.get(number / STRIDE).ok_or(io::ErrorKind::InvalidInput)?;
         let first = self.frame_at(*known)?;
         (0..number % STRIDE).try_fold(first, |frame, _| self.frame_at(frame.end()))
@@ -113,7 +113,7 @@ impl Part {
         Ok(())
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.file.as_ref().map_or_else(PathBuf::new, |(path, _)| path.clone())
     }
 

@@ -3,7 +3,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, read_line};
-use super::{Journal, JournalError, Origin, Part};
+use super::{Journal, JournalError, Part};
+use crate::origin::{Origin, is_of_files};
 
 /// Shards are divided between blocks of so many pictures of the set, whatever a tokenizer takes at once.
 const UNIT: u64 = 16;
@@ -110,7 +111,7 @@ impl Journal {
         }
         let synced = std::time::Instant::now();
         let done = parts.iter().map(|part| part.done).sum();
-        Ok(Self { parts, range: 0..total, is_shard: false, done, synced })
+        Ok(Self { parts, range: 0..total, is_shard: false, done, synced, doubt: None })
     }
 }
 
@@ -136,8 +137,8 @@ impl Part {
             let found = "nothing that this build reads".to_owned();
             return Err(unlike("form", found, frame::FORMAT.to_owned()));
         };
-        let fields =
-            origin.keys().chain(found.keys()).filter(|&field| field != LOCAL && field != DEVICE);
+        let is_local = |field: &str| is_of_files(field, LOCAL) || field == DEVICE;
+        let fields = origin.keys().chain(found.keys()).filter(|field| !is_local(field));
         for field in fields {
             if found.get(field) != origin.get(field) {
                 let of = |origin: &Origin| origin.get(field).cloned().unwrap_or_default();

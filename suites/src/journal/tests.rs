@@ -1,11 +1,13 @@
 use std::fs;
 
 use prismbench_core::RgbImage;
+use prismbench_data::FileState;
 use prismbench_metrics::Features as _;
 use tempfile::TempDir;
 
 use super::place::range;
 use super::*;
+use crate::origin::enter_files;
 use crate::spool::Spool;
 
 /// Pictures of one pixel, in blocks of three, with one number and rows of two layers each.
@@ -191,7 +193,7 @@ fn of_another_origin_nothing_stays_and_the_reason_is_said() {
     assert_eq!(journal.missing(), 0..TOTAL);
     assert_eq!(
         said,
-        ["what was measured before this run was stopped is measured again: weights has changed"]
+        ["what was measured before this run was stopped is measured again: weights changed"]
     );
 }
 
@@ -284,4 +286,59 @@ fn shards_that_are_not_all_there_or_are_of_another_run_are_refused() {
     assert!(found.is_err(), "damaged");
     fs::write(&path, "no journal\n").unwrap();
     assert!(refusal("a").contains("its form is `nothing that this build reads`"));
+}
+
+/// The origin of pictures whose files are in a state.
+fn touched(state: &str) -> Origin {
+    let mut origin = origin("a");
+    let state = FileState { written: "w".to_owned(), touched: state.to_owned() };
+    enter_files(&mut origin, LOCAL, state);
+    origin
+}
+
+#[test]
+fn a_journal_of_files_that_were_touched_keeps_what_is_still_the_same() {
+    let folder = TempDir::new().unwrap();
+    let journals = Journals::Folder(folder.path().to_owned());
+    let open = |state: &str| {
+        let mut said = Vec::new();
+        let journal = journals.open("pass", (&touched(state), TOTAL), &mut said).unwrap();
+        (journal, said)
+    };
+    fill(&mut open("1").0, 15);
+    let position = open("1").0.missing().start;
+    let (mut journal, said) = open("2");
+    assert!(journal.is_in_doubt() && said.is_empty(), "{said:?}");
+    let (mut next, mut digests) = (0, Vec::new());
+    let changed = journal.settle::<JournalError>(|positions, entries| {
+        assert_eq!(positions.start, next, "blocks follow each other");
+        next = positions.end;
+        digests.extend(entries.iter().map(|entry| (entry.index, entry.digest)));
+        Ok(true)
+    });
+    assert_eq!((changed.unwrap(), next), (None, position));
+    assert_eq!(digests.len(), 15);
+    assert!(digests.iter().all(|&(index, digest)| digest == picture(index).digest));
+    // Nobody asks twice, and a doubt that nobody settled stays one.
+    let (journal, _) = open("2");
+    assert!(!journal.is_in_doubt() && journal.missing().start == position);
+    assert!(open("3").0.is_in_doubt() && open("3").0.is_in_doubt());
+    let mut third = open("3").0;
+    let mut blocks = 0;
+    let changed = third.settle::<JournalError>(|_, _| {
+        blocks += 1;
+        Ok(blocks < 3)
+    });
+    // Three pictures a block; the seventh was left out, which its next block says.
+    assert_eq!(changed.unwrap(), Some(6));
+    assert_eq!((third.missing(), third.done()), (6..TOTAL, 6));
+    fill(&mut third, u64::MAX);
+    assert_eq!(all(&third).unwrap(), expected());
+    let (journal, _) = open("3");
+    assert!(journal.is_whole() && !journal.is_in_doubt());
+    assert_eq!(all(&journal).unwrap(), expected());
+    // A line of another length would not fit in its place.
+    let (journal, said) = open("of another length");
+    assert_eq!(journal.missing(), 0..TOTAL);
+    assert!(said[0].ends_with("pictures' files changed"), "{said:?}");
 }

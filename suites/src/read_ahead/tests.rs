@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prismbench_core::Protocol;
-use prismbench_data::{DataError, Dataset, DecodeError, Pending, Samples, Synthetic};
+use prismbench_data::{DataError, Dataset, DecodeError, FileState, Pending, Samples, Synthetic};
 
 use super::*;
 use crate::pictures::{OnBad, Part, Pictures};
@@ -50,8 +50,8 @@ impl Dataset for Fakes {
         &[]
     }
 
-    fn stamp(&self) -> String {
-        String::new()
+    fn file_state(&self) -> FileState {
+        FileState::default()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Split;
-use crate::{DataError, Dataset, Pending, Samples};
+use crate::{DataError, Dataset, FileState, Pending, Samples};
 
 /// A training and a test set whose labels mean the same classes.
 pub struct Splits {
@@ -82,8 +82,8 @@ impl Dataset for Relabelled {
         &self.classes
     }
 
-    fn stamp(&self) -> String {
-        self.set.stamp()
+    fn file_state(&self) -> FileState {
+        self.set.file_state()
     }
 
     fn samples(&self, range: Range<u64>) -> Result<Samples<'_>, DataError> {

@@ -2,14 +2,16 @@ use indicatif::HumanCount;
 use prismbench_baselines::{self as baselines, GeneratorRef, Opened, TokenizerRef};
 use prismbench_core::{Choice as _, LatentShape, Protocol, Tokenizer, Weights};
 use prismbench_data::DataSpec;
-use prismbench_suites::{Decoded, Drawn, Finished, LatentFiles, Part, Pictures, SuiteError};
+use prismbench_suites::{
+    Decoded, Drawn, Finished, LatentFiles, Origin, Part, Pictures, SuiteError, enter_files,
+};
 
-use super::{Comparison, Row, Runner, failed, origins};
+use super::{Comparison, Row, Runner, SAMPLE_FILES, failed, origins};
 use crate::data_sets;
 use crate::error::{Failure, FitError};
 use crate::judged::LatentsChoice;
 use crate::plan::{Drawing, Fit};
-use crate::provenance::{Origin, WeightFile};
+use crate::provenance::WeightFile;
 use crate::records::sha256_of_all;
 
 /// Samples that are drawn where nothing else is said: those of published tables.
@@ -23,12 +25,10 @@ impl Runner<'_, '_> {
         comparison: &Comparison<'_>,
     ) -> Result<(), Failure> {
         let dataset = data_sets::open(spec, self.plan.limits)?;
-        let of = Origin::from([("the files of the samples".to_owned(), dataset.stamp())]);
+        let mut of = Origin::new();
+        enter_files(&mut of, SAMPLE_FILES, dataset.file_state());
         let (id, variant) = (spec.to_string(), String::new());
         let row = Row { id, variant, weights: Vec::new(), of };
-        if self.is_judged(&row, comparison) {
-            return Ok(());
-        }
         let pictures = Pictures {
             dataset: dataset.as_ref(),
             part: Part::All,
@@ -36,7 +36,11 @@ impl Runner<'_, '_> {
             protocol: comparison.protocol,
             on_bad: self.plan.on_bad,
         };
-        self.judge(&row, &Finished { pictures }, None, comparison)
+        let samples = Finished { pictures };
+        if self.is_judged(&row, Some(&samples), comparison)? {
+            return Ok(());
+        }
+        self.judge(&row, &samples, None, comparison)
     }
 
     /// Decodes latents by every tokenizer of the plan that they fit.
@@ -58,10 +62,10 @@ impl Runner<'_, '_> {
             }
             let spec = tokenizer.spec();
             let (id, variant) = (spec.id.clone(), format!("of {choice}"));
-            let latents = ("the files of the latents".to_owned(), origins::stamp(&choice.path));
-            let of = Origin::from([latents, weights_of(&spec.weights)]);
+            let mut of = Origin::from([weights_of(&spec.weights)]);
+            enter_files(&mut of, "the files of the latents", origins::state_of(&choice.path));
             let row = Row { id, variant, weights: spec.weights.clone(), of };
-            if self.is_judged(&row, comparison) {
+            if self.is_judged(&row, None, comparison)? {
                 continue;
             }
             let samples = Decoded {
@@ -109,7 +113,7 @@ impl Runner<'_, '_> {
                 of: Origin::from([weights_of(&weights)]),
                 weights,
             };
-            if self.is_judged(&row, comparison) {
+            if self.is_judged(&row, None, comparison)? {
                 continue;
             }
             if !self.journals.is_merge() {

@@ -11,7 +11,7 @@ use prismbench_core::{
     Draw, Encoding, Generator, GeneratorSpec, ImageBatch, LatentShape, Latents, Outcome, Protocol,
     RgbImage, Sample, Stream, Tokenizer, TokenizerError, TokenizerSpec, Weights,
 };
-use prismbench_data::{DataError, Dataset, Pending, Samples};
+use prismbench_data::{DataError, Dataset, FileState, Pending, Samples};
 use prismbench_kernels::nn::Work;
 use prismbench_metrics::{FeatureNetwork, FeatureRows, NetworkCost, NetworkError, Tap};
 
@@ -198,8 +198,8 @@ impl Dataset for Listed {
         &[]
     }
 
-    fn stamp(&self) -> String {
-        String::new()
+    fn file_state(&self) -> FileState {
+        FileState::default()
     }
 
     fn samples(&self, range: std::ops::Range<u64>) -> Result<Samples<'_>, DataError> {
