@@ -48,8 +48,8 @@ pub(crate) struct Opening<'a> {
     /// As the user wrote it, without the path.
     pub(crate) id: String,
     pub(crate) model: &'static Model,
-    /// What it is asked for with: `--tokenizer`.
-    pub(crate) flag: &'static str,
+    /// What the command line gives its path with: `--tokenizer sd-vae`.
+    pub(crate) argument: String,
     /// What the user named: a folder, or the one file of a model of one part.
     pub(crate) path: Option<&'a Path>,
     /// Branch, tag or commit of its repositories.
@@ -201,11 +201,11 @@ impl Opening<'_> {
 
     /// What to do where a file is missing.
     pub(crate) fn remedy(&self) -> String {
-        let Self { id, flag, .. } = self;
+        let Self { id, argument, .. } = self;
         if !self.model.is_on_hub() {
             return format!(
                 "no repository is known to have all of `{id}`; name the file or the folder with \
-                 {flag} {id}=PATH"
+                 {argument}=PATH"
             );
         }
         let parts = self.model.parts.iter().filter_map(|part| part.files.first());
@@ -214,7 +214,7 @@ impl Opening<'_> {
         names.dedup();
         format!(
             "`prismbench fetch {id}` downloads {}; or name the folder that has it with \
-             {flag} {id}=FOLDER",
+             {argument}=FOLDER",
             names.join(" and ")
         )
     }

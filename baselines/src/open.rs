@@ -81,6 +81,8 @@ pub struct OpenOptions {
     pub element: ElementType,
     /// Where weights are looked for that no path is given for.
     pub hub: Hub,
+    /// What the command line gives such a path with, where that is not `--tokenizer ID`.
+    pub argument: Option<String>,
     /// How long a program of the user's may go without taking or giving a byte.
     pub exec_timeout: Duration,
     /// What finished reconstructions may be.
@@ -97,7 +99,7 @@ impl OpenOptions {
         let (device, hub) = (device.clone(), Hub::from_environment());
         let (arithmetic, exec_timeout) = (Arithmetic::Fast, Self::EXEC_TIMEOUT);
         let (element, limits) = (ElementType::F32, Limits::default());
-        Self { device, arithmetic, element, hub, exec_timeout, limits }
+        Self { device, arithmetic, element, hub, argument: None, exec_timeout, limits }
     }
 }
 
@@ -123,9 +125,9 @@ pub fn open(reference: &TokenizerRef, options: &OpenOptions) -> Result<Opened, O
         Kind::Recon { path } => Box::new(Recon::open(id, &path, (device, options.limits))?),
         Kind::Model(model) => {
             let opening = Opening {
+                argument: options.argument.clone().unwrap_or_else(|| format!("--tokenizer {id}")),
                 id,
                 model,
-                flag: "--tokenizer",
                 path: reference.weights.as_deref(),
                 revision: reference.revision(),
                 hub: &options.hub,

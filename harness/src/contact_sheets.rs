@@ -5,7 +5,7 @@ mod picture;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use prismbench_core::{Better, Record, RgbImage, nearest};
+use prismbench_core::{Better, Record, RgbImage, nearest, unversioned};
 use prismbench_data::{DataError, DataSpec, Dataset, open};
 use prismbench_reports::{
     ContactSheet, RunSamples, SampleColumns, SampleRank, SheetContent, SheetSample, extremes,
@@ -132,13 +132,10 @@ fn subjects(run: &Run) -> impl Iterator<Item = &Record> {
     let key = |record: &Record| {
         [&record.tokenizer, &record.dataset, &record.protocol_sha256].map(Clone::clone)
     };
-    let of_pictures = run.records.iter().filter(|record| bare(&record.suite) == "reconstruction");
+    let of_pictures =
+        run.records.iter().filter(|record| unversioned(&record.suite) == "reconstruction");
     let mut seen = std::collections::HashSet::new();
     of_pictures.filter(move |record| seen.insert(key(record)))
-}
-
-fn bare(versioned: &str) -> &str {
-    versioned.split('@').next().unwrap_or(versioned)
 }
 
 /// A metric that was asked for must be there somewhere, with a direction.
@@ -148,10 +145,10 @@ fn check(runs: &[Run], wanted: &Wanted<'_>) -> Result<(), Failure> {
         runs.iter().flat_map(|run| {
             subjects(run)
                 .flat_map(|record| orders(run, record))
-                .map(|order| bare(&order.record.metric))
+                .map(|order| unversioned(&order.record.metric))
         })
     };
-    if all().any(|known| known == bare(metric)) {
+    if all().any(|known| known == unversioned(metric)) {
         return Ok(());
     }
     let nearest = nearest(metric, all()).map(str::to_owned);
@@ -189,8 +186,8 @@ fn job<'a>(run: &'a Run, record: &'a Record, wanted: &Wanted<'_>) -> Result<Job<
         return Err("this run kept reconstructions without the originals, as older versions did; measure again".to_owned());
     }
     let mut orders = orders(run, record);
-    let metric = wanted.metric.map_or("psnr", bare);
-    let known = orders.iter().position(|order| bare(&order.record.metric) == metric);
+    let metric = wanted.metric.map_or("psnr", unversioned);
+    let known = orders.iter().position(|order| unversioned(&order.record.metric) == metric);
     match (known, wanted.metric, orders.is_empty()) {
         (Some(at), _, _) => Ok(Job { run, record, order: orders.swap_remove(at) }),
         (None, None, false) => Ok(Job { run, record, order: orders.swap_remove(0) }),

@@ -296,6 +296,9 @@ fn hint_of_a_plan(error: &PlanError) -> Option<String> {
              file of the former out of the latter"
                 .to_owned(),
         ),
+        PlanError::Unjudged { .. } => {
+            Some("add `--suite generation`, which judges it, or leave --suite out".to_owned())
+        }
         PlanError::NoDecoder => Some("`--tokenizer ID`, as in `--tokenizer sd-vae`".to_owned()),
         PlanError::UnknownKey { nearest: Some(name), .. } => Some(format!("did you mean `{name}`?")),
         _ => None,

@@ -126,7 +126,8 @@ fn named_encoder(
     let FdEncoder::Tokenizer(id) = &protocol.fd_encoder else {
         return Err(Failure::NoEncoder { protocol: protocol.name.clone() });
     };
-    let options = OpenOptions { arithmetic: arithmetic(protocol), ..OpenOptions::on(device) };
+    let (arithmetic, argument) = (arithmetic(protocol), Some(argument(FdEncoder::FIELD)));
+    let options = OpenOptions { arithmetic, argument, ..OpenOptions::on(device) };
     let encoder = match baselines::open(&tokenizer(plan, FdEncoder::FIELD, id)?, &options)? {
         Opened::Ready(encoder) => encoder,
         // What is fitted on pictures has latents alone, and no weights that would tell two fits apart.
@@ -150,6 +151,11 @@ pub(crate) fn tokenizer(plan: &Plan, name: &str, id: &str) -> Result<TokenizerRe
         None => id.to_owned(),
     };
     Ok(reference.parse()?)
+}
+
+/// What gives it.
+pub(crate) fn argument(name: &str) -> String {
+    format!("--weights {name}")
 }
 
 /// Where the hub's cache has an encoder, as `prismbench fetch` or a program of somebody else's put it

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use prismbench_core::Record;
+use prismbench_core::{Record, unversioned};
 use prismbench_reports::{Measured, RecordFile, read_exported, read_records};
 
 use crate::error::Failure;
@@ -56,7 +56,7 @@ pub(crate) fn measured(
             }
             let at = began(&run)?;
             for record in read(&run, streams)?.records {
-                let bare = record.metric.split('@').next().unwrap_or_default();
+                let bare = unversioned(&record.metric);
                 if !past.metrics.contains(bare) {
                     past.metrics.insert(bare.to_owned());
                 }

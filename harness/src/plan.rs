@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use prismbench_baselines::{GeneratorRef, ReleasedConfigError, TokenizerRef, released_sampling};
-use prismbench_core::{BadSetting, Concern, LabelRule, Protocol, Quantiser, Sampling, nearest};
+use prismbench_core::{
+    BadSetting, Concern, LabelRule, Protocol, Quantiser, Sampling, hexadecimal, nearest,
+};
 use prismbench_data::{DataSpec, Limits};
 use prismbench_suites::{NetworkKind, OnBad, Suite, suites};
 use sha2::{Digest, Sha256};
@@ -99,6 +101,8 @@ pub(crate) enum PlanError {
     Setting(#[from] BadSetting),
     #[error(transparent)]
     Sampling(#[from] ReleasedConfigError),
+    #[error("nothing judges what --{what} gives: the suites asked for are {suites}")]
+    Unjudged { what: &'static str, suites: String },
     #[error("the plan judges latents and names no tokenizer that decodes them")]
     NoDecoder,
     #[error("`--weights {found}` is not NAME=FILE")]
@@ -149,7 +153,7 @@ impl Plan {
 
     /// First digits of the sha256 of the resolved plan.
     pub(crate) fn hash(&self) -> String {
-        Sha256::digest(&self.text)[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(&self.text)[..4])
     }
 }
 

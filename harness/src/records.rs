@@ -1,6 +1,6 @@
 use std::io;
 
-use prismbench_core::{Protocol, Record, Weights};
+use prismbench_core::{Protocol, Record, Weights, hexadecimal};
 use prismbench_reports::{SAMPLES_AT_ONCE, SampleColumns, SampleStream};
 use prismbench_suites::{Measured, Measurement, Report, Suite};
 use sha2::{Digest, Sha256};
@@ -84,7 +84,7 @@ pub(crate) fn sha256_of_all(weights: &[Weights]) -> String {
         many => {
             let mut hash = Sha256::new();
             many.iter().for_each(|weights| hash.update(&weights.sha256));
-            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+            hexadecimal(hash.finalize())
         }
     }
 }

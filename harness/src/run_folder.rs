@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use prismbench_core::{Outcome, Record};
+use prismbench_core::{Outcome, Record, hexadecimal};
 use prismbench_reports::{ReportError, SampleColumns, SampleStream, extend_samples, read_records};
 use prismbench_suites::{Journals, Stage};
 use sha2::{Digest, Sha256};
@@ -380,9 +380,8 @@ pub(crate) fn named_after(parts: [&str; 3]) -> String {
         let is_usual = |c: char| c.is_ascii_alphanumeric() || "-:=.+,_@ ".contains(c);
         match text.chars().count() > MAX_SLUG || !text.chars().all(is_usual) {
             true => {
-                let digest = Sha256::digest(text);
-                let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-                slug.take(MAX_SLUG).chain(['-']).chain(digits.collect::<String>().chars()).collect()
+                let digits = hexadecimal(&Sha256::digest(text)[..4]);
+                slug.take(MAX_SLUG).chain(['-']).chain(digits.chars()).collect()
             }
             false => slug.collect(),
         }

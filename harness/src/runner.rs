@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use prismbench_baselines::{self as baselines, OpenOptions, Opened, TokenizerRef};
-use prismbench_core::{Concern, JointSpace, Protocol, Tokenizer};
+use prismbench_core::{Concern, JointSpace, Protocol, Tokenizer, hexadecimal};
 use prismbench_suites::{
     Context, Dataset, Journals, Learns, Networks, Origin, Part, Pass, Pictures, Suite, SuiteError,
 };
@@ -166,7 +166,9 @@ impl Runner<'_, '_> {
             return Ok(None);
         }
         let reference = networks::tokenizer(self.plan, networks::TEXT_TOWER, id)?;
-        match baselines::open(&reference, &self.options(protocol))? {
+        let argument = Some(networks::argument(networks::TEXT_TOWER));
+        let options = OpenOptions { argument, ..self.options(protocol) };
+        match baselines::open(&reference, &options)? {
             Opened::Ready(tokenizer) => Ok(Some(tokenizer)),
             // Nothing that is fitted on pictures alone reads texts.
             Opened::Unfitted(_) => Ok(None),
@@ -319,7 +321,7 @@ impl Runner<'_, '_> {
         for loaded in group {
             hash.update([loaded.tokenizer.spec().id.as_bytes(), b"\n"].concat());
         }
-        let key: String = hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = hexadecimal(&hash.finalize()[..4]);
         let what = format!("{} {}", job.suite.id(), job.pictures.dataset.id());
         self.journals.under(&named_after([&what, &job.protocol.name, &key]))
     }

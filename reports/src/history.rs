@@ -5,7 +5,7 @@ mod date;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 
-use prismbench_core::{Better, Outcome, Record};
+use prismbench_core::{Better, Outcome, Record, unversioned};
 use prismbench_metrics::{ChangePoint, change_points};
 
 use crate::compare::subject_text;
@@ -64,12 +64,8 @@ pub fn history(
     Ok(trends)
 }
 
-fn bare(text: &str) -> &str {
-    text.split('@').next().unwrap_or(text)
-}
-
 fn is_of(point: &Measured, metric: &str) -> bool {
-    point.record.metric == metric || bare(&point.record.metric) == metric
+    point.record.metric == metric || unversioned(&point.record.metric) == metric
 }
 
 /// The trends of a metric without their change points; none where nothing is of that metric.
@@ -175,7 +171,7 @@ fn heading(record: &Record) -> String {
 
 fn sheet(trend: &Trend, markup: Markup) -> String {
     let first = &trend.points[0].record;
-    let value_head = markup.plain(first.metric.split('@').next().unwrap_or(&first.metric));
+    let value_head = markup.plain(unversioned(&first.metric));
     let value_head = value_head + markup.arrow(first.better);
     let mut sheet = Sheet {
         markup,
@@ -263,7 +259,7 @@ fn plots(trends: &[Trend]) -> Vec<Plot> {
             None => plots.push(Plot {
                 title,
                 x: "run, from the oldest to the newest".to_owned(),
-                y: record.metric.split('@').next().unwrap_or_default().to_owned(),
+                y: unversioned(&record.metric).to_owned(),
                 series: vec![series],
             }),
         }

@@ -3,7 +3,7 @@
 mod measured;
 mod published;
 
-pub(crate) use measured::{bare, column_title, definitions, infinite_note, latex, markdown, text};
+pub(crate) use measured::{column_title, definitions, infinite_note, latex, markdown, text};
 pub(crate) use published::{CONTRADICTED, cited, family, published, source_line};
 
 use comfy_table::{CellAlignment, Table, TableComponent, presets};

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use prismbench_core::hexadecimal;
 use prismbench_metrics::{Features, Tap};
 use sha2::{Digest, Sha256};
 
@@ -80,12 +81,12 @@ impl FeatureFile {
         let Layout { rows, layers } = header.layout(length, data).map_err(damaged)?;
         let mut digests = vec![0; rows * DIGEST];
         file.read_exact(&mut digests).map_err(read)?;
-        let pictures_sha256 = hexadecimal(Sha256::new_with_prefix(&digests));
+        let pictures_sha256 = hexadecimal(Sha256::digest(&digests));
         let mut hash = Hashing(Sha256::new_with_prefix(&digests));
         io::copy(&mut file, &mut hash).map_err(read)?;
         let mut origin = header.metadata;
         origin.remove("format");
-        if origin.remove("sha256") != Some(hexadecimal(hash.0)) {
+        if origin.remove("sha256") != Some(hexadecimal(hash.0.finalize())) {
             let problem = "the sha256 of its rows is not the one it was written with";
             return Err(damaged(problem.to_owned()));
         }
@@ -251,7 +252,7 @@ pub(crate) fn write(
     }
     let mut metadata = origin.0.clone();
     metadata.insert("format".to_owned(), FORMAT.to_owned());
-    metadata.insert("sha256".to_owned(), hexadecimal(hash.0));
+    metadata.insert("sha256".to_owned(), hexadecimal(hash.0.finalize()));
     let columns = layers.iter().map(|(name, spool)| (*name, spool.columns()));
     let mut header = serde_json::to_vec(&Header::new(metadata, digests.len(), columns))?;
     header.resize(header.len().next_multiple_of(8), b' ');
@@ -295,8 +296,4 @@ impl Write for Hashing {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

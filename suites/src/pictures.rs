@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use candle_core::Device;
-use prismbench_core::{Protocol, RgbImage, Sample, SampleKey};
+use prismbench_core::{Outcome, Protocol, RgbImage, Sample, SampleKey};
 use prismbench_kernels::Size;
 use prismbench_kernels::device_pictures::{DevicePictures, Sender};
 use rayon::prelude::*;
@@ -296,7 +296,7 @@ impl Blocks<'_> {
             match picture {
                 Ok(picture) => self.ready.push_back(picture),
                 Err(error) if self.pictures.on_bad == OnBad::Skip && error.is_one_picture() => {
-                    self.skipped.push(Skipped { index, id, reason: chain(&error) });
+                    self.skipped.push(Skipped { index, id, reason: Outcome::chain(&error) });
                 }
                 Err(error) => return Err(error),
             }
@@ -347,12 +347,6 @@ fn digest(id: &str, image: &RgbImage) -> [u8; 32] {
     hash.update(id);
     hash.update(image.pixels());
     hash.finalize().into()
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use prismbench_core::hexadecimal;
 use sha2::{Digest, Sha256};
 
 use crate::journal::Entry;
@@ -27,7 +28,7 @@ impl Seen {
     }
 
     pub(crate) fn finish(mut self) -> Measured {
-        self.measured.sha256 = hexadecimal(self.hash);
+        self.measured.sha256 = hexadecimal(self.hash.finalize());
         self.measured
     }
 }
@@ -47,10 +48,6 @@ impl Pictures<'_> {
             block.iter().for_each(|picture| hash.update(picture.digest));
             done += block.len() as u64;
         }
-        Ok(hexadecimal(hash))
+        Ok(hexadecimal(hash.finalize()))
     }
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use candle_core::Device;
 use prismbench_core::{
-    Concern, ElementType, MetricDef, Outcome, Protocol, Tokenizer, TokenizerError,
+    Concern, ElementType, MetricDef, Outcome, Protocol, Tokenizer, TokenizerError, hexadecimal,
 };
 use prismbench_data::LatentFileError;
 use prismbench_metrics::MetricError;
@@ -423,6 +423,5 @@ pub(crate) fn training<'p, 'a: 'p>(
 /// sha256 of what two sets of pictures and anything else decide together: what a number compares with.
 #[must_use]
 pub fn joint_sha256(parts: &[&str]) -> String {
-    let digest = Sha256::digest(parts.join("\n"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(Sha256::digest(parts.join("\n")))
 }

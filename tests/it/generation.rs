@@ -259,6 +259,11 @@ fn what_cannot_be_judged_is_named_with_its_remedy() {
         &["pixels and the protocol's size is 32", "--set size=N"],
     );
     refused(&with(&["--suite", "generation"]), Exit::Usage, &["no samples, latents or generators"]);
+    refused(
+        &with(&["--samples", "synthetic:3:8", "--suite", "reconstruction", "-t", "dct:16"]),
+        Exit::Usage,
+        &["nothing judges what --samples gives", "add `--suite generation`"],
+    );
 }
 
 #[test]

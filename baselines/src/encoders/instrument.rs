@@ -91,7 +91,7 @@ impl Instrument {
         let opening = Opening {
             id: model.id.to_owned(),
             model,
-            flag: "--weights",
+            argument: format!("--weights {}", model.id),
             path: Some(path),
             revision: None,
             hub: &options.hub,

@@ -27,7 +27,7 @@ fn costs(family: Family, depth: u64, side: usize) -> [StageCost; 2] {
             let opening = Opening {
                 id: "test".to_owned(),
                 model: &MODELS[0],
-                flag: "--tokenizer",
+                argument: "--tokenizer an-encoder".to_owned(),
                 path: Some(&path),
                 revision: None,
                 hub: &Hub::from_environment(),

@@ -102,7 +102,7 @@ fn load(reference: &GeneratorRef, options: &OpenOptions) -> Result<(Network, Wei
     let opening = Opening {
         id: reference.id.clone(),
         model: &row.model,
-        flag: "--generator",
+        argument: format!("--generator {}", reference.id),
         path: reference.weights.as_deref(),
         revision: reference.revision(),
         hub: &options.hub,

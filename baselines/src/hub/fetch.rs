@@ -1,4 +1,3 @@
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Component, Path, PathBuf};
@@ -6,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use hf_hub::Cache;
+use prismbench_core::hexadecimal;
 use prismbench_weights::sha256_of_file;
 use sha1::{Digest, Sha1};
 
@@ -226,11 +226,7 @@ fn git_hash(path: &Path, size: u64) -> io::Result<String> {
         let read = piece.len();
         file.consume(read);
     }
-    Ok(hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hexadecimal(hash.finalize()))
 }
 
 /// The lock of a file that is being fetched; nothing where another process keeps it.

@@ -12,6 +12,7 @@ mod fd_encoder;
 mod features;
 mod frequency_filter;
 mod generator;
+mod hexadecimal;
 mod image;
 mod image_dialects;
 mod inception_resize;
@@ -31,6 +32,7 @@ mod seed;
 mod thousandths;
 mod timing;
 mod tokenizer;
+mod unversioned;
 
 pub use choice::{Choice, UnknownChoice};
 pub use cost::{Cost, MacDialect, Peaks, StageCost};
@@ -42,6 +44,7 @@ pub use fd_encoder::FdEncoder;
 pub use features::{FeatureTap, Features, TextTower};
 pub use frequency_filter::{FilterCutoff, FilterPass, FilterShape, FrequencyFilter};
 pub use generator::{Draw, Generator, GeneratorSpec};
+pub use hexadecimal::hexadecimal;
 pub use image::{ImageBatch, Reconstruction, RgbImage};
 pub use image_dialects::{MsSsimDialect, PsnrDialect, SsimDialect};
 pub use inception_resize::InceptionResize;
@@ -63,3 +66,4 @@ pub use sampling::{
 pub use seed::Stream;
 pub use timing::{ElementType, Timing};
 pub use tokenizer::{Tokenizer, TokenizerSpec, Weights};
+pub use unversioned::unversioned;

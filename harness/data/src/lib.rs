@@ -134,8 +134,5 @@ pub fn check_range(id: &str, range: &Range<u64>, len: u64) -> Result<(), DataErr
 /// An error with its causes, as a person sees it.
 #[cfg(test)]
 fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", chain(cause)),
-        None => error.to_string(),
-    }
+    prismbench_core::Outcome::chain(error)
 }

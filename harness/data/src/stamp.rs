@@ -2,6 +2,7 @@ use std::fs::Metadata;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use prismbench_core::hexadecimal;
 use sha2::{Digest, Sha256};
 
 /// What tells of files, without reading them, whether they are what they were.
@@ -50,9 +51,7 @@ impl Stamp {
     /// As text.
     #[must_use]
     pub fn finish(self) -> FileState {
-        let text = |hash: Sha256| {
-            hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        };
+        let text = |hash: Sha256| hexadecimal(&hash.finalize()[..16]);
         FileState { written: text(self.written), touched: text(self.touched) }
     }
 }

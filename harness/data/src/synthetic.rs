@@ -176,6 +176,7 @@ fn label(seed: u64, index: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use prismbench_core::hexadecimal;
     use sha2::{Digest, Sha256};
 
     use super::outline::{Outline, Point};
@@ -191,7 +192,7 @@ mod tests {
         hasher.update(format!("{} {:?} {width}x{height} ", sample.id, sample.label));
         hasher.update(sample.captions.join("; "));
         hasher.update(sample.image.pixels());
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hasher.finalize())
     }
 
     #[test]

@@ -4,6 +4,7 @@ use prismbench_baselines::{generators, registry};
 use prismbench_core::{
     Choice, Dinov2Resize, InceptionResize, InceptionScoreDialect, LpipsTrunk, MacDialect,
     MetricDef, MsSsimDialect, PrecisionRecallDialect, Protocol, PsnrDialect, SsimDialect, nearest,
+    unversioned,
 };
 use prismbench_metrics::probe::{MEAN_PER_CLASS, TOP1, TOP5};
 use prismbench_metrics::{
@@ -18,7 +19,7 @@ use crate::{Exit, Streams};
 
 /// Prints what a name stands for, with constants and sources.
 pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit, Failure> {
-    let name = args.name.split('@').next().unwrap_or_default();
+    let name = unversioned(&args.name);
     let text = protocol(name)
         .or_else(|| metric(name))
         .or_else(|| suite(name))

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prismbench_baselines::{GeneratorRef, TokenizerRef};
-use prismbench_core::nearest;
+use prismbench_core::{nearest, unversioned};
 use prismbench_suites::{GenerationSuite, ReconstructionSuite, Suite};
 use serde::{Deserialize, Serialize};
 
@@ -220,6 +220,14 @@ pub(super) fn override_with(file: &mut PlanFile, args: &RunArgs) -> Result<(), P
         file.metrics.clear();
     }
     replace(&mut file.suites, &args.suites);
+    let judges = |suite: &String| unversioned(suite) == GenerationSuite.id();
+    for (what, given) in
+        [("samples", &args.samples), ("latents", &args.latents), ("generator", &args.generators)]
+    {
+        if !given.is_empty() && !file.suites.iter().any(judges) {
+            return Err(PlanError::Unjudged { what, suites: file.suites.join(" ") });
+        }
+    }
     replace(&mut file.metrics, &args.metrics);
     replace(&mut file.save, &args.save);
     if let Some(reference) = &args.reference {

@@ -1,4 +1,4 @@
-use prismbench_core::Record;
+use prismbench_core::{Record, unversioned};
 use prismbench_reports::Target;
 
 /// Records, or why there are none.
@@ -8,10 +8,8 @@ pub(super) type Measured = Result<Vec<Record>, String>;
 /// are words of papers (`guided`, `linear`), most of which no record has.
 pub(super) fn record_of(target: &Target, measured: &Measured) -> Result<Record, String> {
     let records = measured.as_ref().map_err(Clone::clone)?;
-    let of_metric: Vec<&Record> = records
-        .iter()
-        .filter(|record| record.metric.split('@').next() == Some(&target.metric))
-        .collect();
+    let of_metric: Vec<&Record> =
+        records.iter().filter(|record| unversioned(&record.metric) == target.metric).collect();
     let at = |setting: &str| of_metric.iter().find(|record| record.setting == setting).copied();
     let found = at(&target.setting).or_else(|| at("")).or(match of_metric.as_slice() {
         [only] => Some(*only),

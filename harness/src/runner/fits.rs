@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use prismbench_core::hexadecimal;
 use prismbench_suites::{Journals, Pictures};
 use sha2::{Digest as _, Sha256};
 
@@ -158,7 +159,7 @@ impl<'a> KeptFit<'a> {
             hash.update(self.origin.get(field).map_or("", String::as_str));
             hash.update(b"\n");
         }
-        let key: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = hexadecimal(&hash.finalize()[..8]);
         let name = format!("{key}.{}", stage.extension());
         folders.iter().map(|folder| folder.join(FOLDER).join(&name)).collect()
     }

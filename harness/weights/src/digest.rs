@@ -1,7 +1,7 @@
-use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
+use prismbench_core::hexadecimal;
 use sha2::{Digest, Sha256};
 
 use crate::mapped::Mapped;
@@ -9,11 +9,7 @@ use crate::mapped::Mapped;
 /// sha256 in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(Sha256::digest(bytes))
 }
 
 /// sha256 of a file in hexadecimal.

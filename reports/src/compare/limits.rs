@@ -1,4 +1,4 @@
-use prismbench_core::Record;
+use prismbench_core::{Record, unversioned};
 use prismbench_metrics::{is_counted, is_timed};
 use serde::Deserialize;
 
@@ -188,7 +188,7 @@ impl Rule {
 
     fn is_for(&self, record: &Record) -> bool {
         let fits = |pattern: &Option<String>, text: &str| {
-            let bare = text.split('@').next().unwrap_or(text);
+            let bare = unversioned(text);
             pattern.as_deref().is_none_or(|pattern| glob(pattern, text) || glob(pattern, bare))
         };
         fits(&self.metric, &record.metric)
@@ -234,7 +234,7 @@ impl Rule {
 /// The limit of a record: that of the first rule which is for it, with defaults for what it leaves out.
 #[must_use]
 pub fn limit_for(record: &Record, rules: &[Rule]) -> Limit {
-    let metric = record.metric.split('@').next().unwrap_or(&record.metric);
+    let metric = unversioned(&record.metric);
     let limit = Limit::of_metric(metric);
     match rules.iter().find(|rule| rule.is_for(record)) {
         Some(rule) => rule.apply(limit),

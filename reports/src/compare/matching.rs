@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use prismbench_core::Record;
+use prismbench_core::{Record, unversioned};
 use prismbench_metrics::is_timed;
 
 use super::Side;
@@ -23,16 +23,12 @@ type Thing<'s> = [&'s str; 8];
 /// What a record is of, whatever it was measured by.
 fn thing(record: &Record) -> Thing<'_> {
     let Record { tokenizer, variant, dataset, split, resolution, setting, .. } = record;
-    let (suite, metric) = (bare(&record.suite), bare(&record.metric));
+    let (suite, metric) = (unversioned(&record.suite), unversioned(&record.metric));
     [suite, tokenizer, variant, dataset, split, resolution, metric, setting]
 }
 
 fn protocol(record: &Record) -> [&str; 2] {
     [&record.protocol_sha256, &record.dialect]
-}
-
-fn bare(versioned: &str) -> &str {
-    versioned.split('@').next().unwrap_or(versioned)
 }
 
 pub(super) fn matched<'s>(
@@ -109,7 +105,7 @@ fn difference(old: &Record, new: &Record) -> Option<String> {
         () if valued && old.reference_sha256 != new.reference_sha256 => {
             Some(format!("other pictures: {} → {}", pictures(old), pictures(new)))
         }
-        () if valued && is_timed(bare(&old.metric)) && old.device != new.device => {
+        () if valued && is_timed(unversioned(&old.metric)) && old.device != new.device => {
             other("machine", &old.device, &new.device)
         }
         () if valued && old.n != new.n => Some(format!("n = {} → {}", old.n, new.n)),

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use prismbench_core::Record;
+use prismbench_core::{Record, hexadecimal};
 use sha2::{Digest, Sha256};
 
 use crate::{ReportError, SampleColumns, read_records, read_samples};
@@ -148,7 +148,7 @@ fn key_of(record: &Record) -> [String; 4] {
 pub(crate) fn digest(values: &[f64]) -> String {
     let mut hash = Sha256::new();
     values.iter().for_each(|value| hash.update(value.to_le_bytes()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(hash.finalize())
 }
 
 fn paired(before: &PerImage, after: &PerImage) -> Result<Pairs, String> {

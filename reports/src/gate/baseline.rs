@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use prismbench_core::{Better, Outcome, Record, Unit};
+use prismbench_core::{Better, Outcome, Record, Unit, hexadecimal};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -289,5 +289,5 @@ fn digest_of(path: &Path) -> Result<String, ReportError> {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(Sha256::digest(bytes))
 }

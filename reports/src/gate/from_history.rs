@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use prismbench_core::unversioned;
 use prismbench_metrics::change_bound;
 
 use crate::compare::Limit;
@@ -44,7 +45,7 @@ pub fn history_rules(measured: &[Measured]) -> Result<HistoryRules, ReportError>
     }
     let mut insufficient = 0;
     let mut found: BTreeMap<[String; 4], (f64, usize)> = BTreeMap::new();
-    let bare = |text: &str| text.split('@').next().unwrap_or(text).to_owned();
+    let bare = |text: &str| unversioned(text).to_owned();
     let mut metrics: Vec<&str> =
         measured.iter().map(|point| point.record.metric.as_str()).collect();
     metrics.sort_unstable();

@@ -1,6 +1,6 @@
 //! Every column of every leaderboard as an axis along which tokenizers can be plotted.
 
-use prismbench_core::{Better, Outcome};
+use prismbench_core::{Better, Outcome, unversioned};
 use serde::Serialize;
 
 use super::board::{facts, heading};
@@ -9,7 +9,7 @@ use crate::leaderboard::{Column, Leaderboard};
 use crate::numbers::number;
 use crate::published::{PublishedRow, PublishedSubject, PublishedTable, published_tables};
 use crate::row_names::row_names;
-use crate::sheet::{bare, cited, column_title, family, source_line};
+use crate::sheet::{cited, column_title, family, source_line};
 
 /// A column: where each row stands.
 #[derive(Serialize)]
@@ -65,7 +65,7 @@ pub(super) fn of(boards: &[Leaderboard], published: &[PublishedRow]) -> Vec<Axis
             axes.push(Axis {
                 board: at,
                 of: plain(&format!("{} · {}", heading(board), facts(board))),
-                metric: bare(&column.metric).to_owned(),
+                metric: unversioned(&column.metric).to_owned(),
                 name: plain(&name(board, column)),
                 unit: column.unit.symbol(),
                 better: column.better,
@@ -90,7 +90,7 @@ pub(super) fn of(boards: &[Leaderboard], published: &[PublishedRow]) -> Vec<Axis
 fn cited_points(board: &Leaderboard, tables: &[PublishedTable<'_>], column: &Column) -> Vec<Point> {
     let subjects = tables.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row)));
     let point = |(at, (table, subject)): (usize, (&PublishedTable<'_>, &PublishedSubject<'_>))| {
-        let row = subject.of_metric(bare(&column.metric))?;
+        let row = subject.of_metric(unversioned(&column.metric))?;
         Some(published_point(board.rows.len() + at, table, row))
     };
     subjects.enumerate().filter_map(point).collect()
@@ -144,7 +144,7 @@ fn published_point(at: usize, table: &PublishedTable<'_>, row: &PublishedRow) ->
 fn name(board: &Leaderboard, column: &Column) -> String {
     match column.setting.as_str() {
         "" => column_title(column, &board.columns),
-        setting => format!("{} {setting}", bare(&column.metric)),
+        setting => format!("{} {setting}", unversioned(&column.metric)),
     }
 }
 

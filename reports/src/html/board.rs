@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use prismbench_core::{Better, Outcome, Record};
+use prismbench_core::{Better, Outcome, Record, unversioned};
 
 use super::cells::{Notes, cell, keys};
 use super::cited;
@@ -10,7 +10,7 @@ use super::escape::text;
 use crate::Contents;
 use crate::leaderboard::{Column, Leaderboard, Place};
 use crate::row_names::{row_names, short};
-use crate::sheet::{bare, column_title, definitions};
+use crate::sheet::{column_title, definitions};
 
 /// `reconstruction@1 · filtered-r5@1 low`: what was measured.
 pub(super) fn heading(board: &Leaderboard) -> String {
@@ -192,7 +192,7 @@ fn warnings(board: &Leaderboard, records: &[Record]) -> Vec<String> {
     let mut all: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for record in records.iter().filter(|record| is_of(board, record)) {
         for warning in &record.warnings {
-            let metric = bare(&record.metric);
+            let metric = unversioned(&record.metric);
             match all.iter_mut().find(|known| (known.0, known.1) == (warning, metric)) {
                 Some((_, _, names)) if names.contains(&record.tokenizer.as_str()) => {}
                 Some((_, _, names)) => names.push(&record.tokenizer),

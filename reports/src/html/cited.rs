@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use prismbench_core::Better;
+use prismbench_core::{Better, unversioned};
 
 use super::cells::Notes;
 use super::escape::text;
 use crate::leaderboard::Leaderboard;
 use crate::published::{PublishedColumn, PublishedRow, PublishedTable};
-use crate::sheet::{CONTRADICTED, bare, cited, source_line};
+use crate::sheet::{CONTRADICTED, cited, source_line};
 
 /// A body of its own below the rows of a board, which the script never sorts among them.
 pub(super) fn rows(board: &Leaderboard, published: &[PublishedRow], notes: &mut Notes) -> String {
@@ -28,7 +28,7 @@ pub(super) fn rows(board: &Leaderboard, published: &[PublishedRow], notes: &mut 
             // Writing to a string cannot fail.
             let _ = write!(rows, "<tr><th scope=\"row\">† {name}{note}</th><td></td>");
             for column in &board.columns {
-                rows += &cell(row.of_metric(bare(&column.metric)), notes);
+                rows += &cell(row.of_metric(unversioned(&column.metric)), notes);
             }
             rows += "</tr>\n";
         }

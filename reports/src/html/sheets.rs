@@ -4,14 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 
-use prismbench_core::Unit;
+use prismbench_core::{Unit, unversioned};
 
 use super::escape::text;
 use crate::contact::{ContactSheet, SampleRank, SheetContent, SheetSample, Thumbnail};
 use crate::leaderboard::{Leaderboard, Subject};
 use crate::numbers::number;
 use crate::row_names::row_names;
-use crate::sheet::bare;
 
 /// The section of sample pictures; empty where nobody has looked for any.
 pub(super) fn section(at: usize, board: &Leaderboard, sheets: &[ContactSheet]) -> String {
@@ -28,7 +27,7 @@ pub(super) fn section(at: usize, board: &Leaderboard, sheets: &[ContactSheet]) -
                 // What is without error throughout is the last thing that one wants to see.
                 let opens = !opened && samples.iter().any(|sample| sample.value.is_finite());
                 opened |= opens;
-                shown += &sheet((&name, opens), bare(metric), *unit, samples);
+                shown += &sheet((&name, opens), unversioned(metric), *unit, samples);
             }
             [SheetContent::Missing(reason), ..] => tell(&mut missing, reason, name),
             _ => tell(&mut missing, "two runs of one name cannot be told apart", name),

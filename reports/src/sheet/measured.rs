@@ -1,6 +1,6 @@
 //! A leaderboard as text, Markdown or LaTeX.
 
-use prismbench_core::{Better, Outcome, Unit};
+use prismbench_core::{Better, Outcome, Unit, unversioned};
 
 use super::Sheet;
 use super::published::beside;
@@ -136,17 +136,13 @@ pub(crate) fn column_title(column: &Column, columns: &[Column]) -> String {
     if let Some(varied) = column.setting.split(' ').next_back().filter(|word| !word.is_empty()) {
         return varied.to_owned();
     }
-    let alike = columns.iter().filter(|other| bare(&other.metric) == bare(&column.metric));
+    let alike =
+        columns.iter().filter(|other| unversioned(&other.metric) == unversioned(&column.metric));
     match (alike.count(), column.dialect.as_str()) {
-        (0 | 1, _) => bare(&column.metric).to_owned(),
+        (0 | 1, _) => unversioned(&column.metric).to_owned(),
         (_, "") => column.metric.clone(),
         (_, dialect) => format!("{} {dialect}", column.metric),
     }
-}
-
-/// The metric without its version.
-pub(crate) fn bare(metric: &str) -> &str {
-    metric.split_once('@').map_or(metric, |(name, _)| name)
 }
 
 fn heading(board: &Leaderboard) -> String {

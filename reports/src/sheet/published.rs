@@ -1,10 +1,10 @@
 //! Published numbers: as tables of their own, and below the rows that were measured.
 
 use super::Sheet;
-use super::measured::bare;
 use crate::leaderboard::Leaderboard;
 use crate::markup::Markup;
 use crate::published::{PublishedColumn, PublishedRow, PublishedTable, published_tables};
+use prismbench_core::unversioned;
 
 /// What is said of a number beside which another source prints another.
 pub(crate) const CONTRADICTED: &str =
@@ -78,7 +78,7 @@ pub(super) fn beside(board: &Leaderboard, published: &[PublishedRow], sheet: &mu
             let note = source_line(table);
             let mut cells = vec![name.trim_end().to_owned() + &sheet.footnote(note), String::new()];
             for column in &board.columns {
-                let cell = row.of_metric(bare(&column.metric));
+                let cell = row.of_metric(unversioned(&column.metric));
                 cells.push(cell.map_or_else(String::new, |cell| shown(sheet, cell)));
             }
             sheet.rows.push(cells);
@@ -94,9 +94,9 @@ pub(crate) fn cited<'r>(
 ) -> Vec<PublishedTable<'r>> {
     let measured = |row: &&PublishedRow| {
         board.curve.is_none()
-            && bare(&board.suite) == row.suite
+            && unversioned(&board.suite) == row.suite
             && board.rows.iter().any(|known| family(&known.subject.tokenizer) == row.tokenizer)
-            && board.columns.iter().any(|column| bare(&column.metric) == row.metric.id)
+            && board.columns.iter().any(|column| unversioned(&column.metric) == row.metric.id)
     };
     published_tables(published.iter().filter(measured))
 }

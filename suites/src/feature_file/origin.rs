@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::Device;
-use prismbench_core::{Choice, Concern, NetworkArithmetic, Protocol, TokenizerSpec};
+use prismbench_core::{Choice, Concern, NetworkArithmetic, Protocol, TokenizerSpec, hexadecimal};
 use prismbench_kernels::nn::BITS;
 use prismbench_metrics::FeatureNetwork;
 use sha2::{Digest, Sha256};
@@ -79,6 +79,6 @@ impl Origin {
     /// Names a cache entry: the origin and the set that the pictures or texts are of.
     pub(crate) fn key(&self, dataset: &str) -> String {
         let text = format!("{:?}\n{dataset}", self.0);
-        Sha256::digest(text)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(text)[..16])
     }
 }

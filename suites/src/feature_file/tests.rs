@@ -46,7 +46,7 @@ fn what_was_written_is_read_also_where_a_picture_is_there_twice() {
     assert!(layer.read(usize::MAX, &mut values).is_err());
     assert_eq!(file.row(&[2; DIGEST], "pooled").unwrap().unwrap(), [10.0, 11.0, 12.0, 13.0]);
     assert!(file.row(&[3; DIGEST], "pooled").is_none() && file.row(&[2; DIGEST], "64").is_none());
-    let hash = hexadecimal(Sha256::new_with_prefix(DIGESTS.as_flattened()));
+    let hash = hexadecimal(Sha256::digest(DIGESTS.as_flattened()));
     assert_eq!(file.pictures_sha256(), hash);
     file.demand(Tap::Pooled, Some(4)).unwrap();
     for (tap, width) in [(Tap::Pooled, Some(5)), (Tap::Pooled, None), (Tap::First, Some(64))] {

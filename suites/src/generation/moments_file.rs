@@ -3,6 +3,7 @@ use std::fs;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use prismbench_core::hexadecimal;
 use prismbench_data::npy::Header;
 use prismbench_data::{DataError, Floats, NpzArrays};
 use prismbench_metrics::{MetricError, Moments};
@@ -313,7 +314,7 @@ fn moments(
     let covariance = read(covariance, &|_| vec![mean.len(); 2])?;
     let mut hash = Sha256::new();
     mean.iter().for_each(|value| hash.update(value.to_le_bytes()));
-    let fingerprint = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = hexadecimal(hash.finalize());
     let moments = Moments::from_parts(samples, mean, covariance)
         .map_err(|cause| MomentsFileError::Moments { path: path.to_owned(), cause })?;
     Ok((fingerprint, moments))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Device, Tensor};
 use prismbench_core::{
     Crop, Draw, Generator, Latents, Protocol, Quantiser, Tokenizer, TokenizerError, Weights,
+    hexadecimal,
 };
 use prismbench_data::{LatentFiles, numbered};
 use sha2::{Digest, Sha256};
@@ -247,7 +248,7 @@ impl SampleSource for Decoded<'_> {
         for label in self.files.labels().unwrap_or_default() {
             hash.update(label.to_le_bytes());
         }
-        origin.insert("latents".to_owned(), hexadecimal(hash));
+        origin.insert("latents".to_owned(), hexadecimal(hash.finalize()));
         origin.insert("scale".to_owned(), format!("{:?}", self.scale));
         Ok(origin)
     }
@@ -293,7 +294,7 @@ impl SampleSource for Drawn<'_> {
             ("generator's weights", sha256s(&spec.weights)),
             ("sampling", spec.sampling.clone()),
             ("generator's seed", self.seed.to_string()),
-            ("classes", hexadecimal(hash)),
+            ("classes", hexadecimal(hash.finalize())),
         ];
         origin.extend(more.map(|(name, value)| (name.to_owned(), value)));
         Ok(origin)
@@ -358,10 +359,6 @@ fn origin(tokenizer: &dyn Tokenizer, protocol: &Protocol) -> BTreeMap<String, St
 fn sha256s(weights: &[Weights]) -> String {
     let all: Vec<&str> = weights.iter().map(|file| file.sha256.as_str()).collect();
     all.join("+")
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Latents as 8-bit pictures.

@@ -1,4 +1,4 @@
-use prismbench_core::RetrievalQueries;
+use prismbench_core::{RetrievalQueries, hexadecimal};
 use prismbench_metrics::{Groups, class_query};
 use sha2::{Digest, Sha256};
 
@@ -50,7 +50,7 @@ impl Texts {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hash.finalize())
     }
 }
 

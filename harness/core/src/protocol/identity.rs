@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::Protocol;
+use crate::hexadecimal;
 use crate::{ElementType, FdEncoder};
 
 /// A family of numbers, and with it the fields that decide them.
@@ -103,7 +104,7 @@ impl Protocol {
     /// the same.
     #[must_use]
     pub fn sha256(&self) -> String {
-        hexadecimal(&self.canonical())
+        hexadecimal(Sha256::digest(self.canonical()))
     }
 
     /// One line of JSON with the fields that decide a family's numbers, in alphabetical order: what
@@ -127,12 +128,8 @@ impl Protocol {
     /// are comparable when it is the same.
     #[must_use]
     pub fn sha256_for(&self, concern: Concern) -> String {
-        hexadecimal(&self.canonical_for(concern))
+        hexadecimal(Sha256::digest(self.canonical_for(concern)))
     }
-}
-
-fn hexadecimal(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -215,9 +215,7 @@ fn fashion_mnist_has_the_real_pictures_that_python_reads() {
             seen.update(sample.image.pixels().iter().step_by(3).copied().collect::<Vec<u8>>());
             classes.update([sample.label.unwrap() as u8]);
         }
-        let text = |hash: Sha256| -> String {
-            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-        };
+        let text = |hash: Sha256| -> String { prismbench_core::hexadecimal(hash.finalize()) };
         assert_eq!((set.len(), text(seen).as_str()), (len, levels));
         assert_eq!(text(classes), labels);
     }
