@@ -1,15 +1,20 @@
-//! References that are recognised by their numbers, whatever their files are called.
+//! References that are recognised by their numbers, or as the very file that was published, whatever that is called.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use prismbench_weights::sha256_of_file;
 use serde::Deserialize;
 
 /// What every build knows.
 const EMBEDDED: &str = include_str!("known_references.toml");
 /// A laboratory's own, in the cache folder.
 pub(crate) const OWN: &str = "references.toml";
+
+/// Files of a known hash and of no known size are looked for among those of at most so many bytes: moments alone
+/// are half of that.
+const MOST: u64 = 64 << 20;
 
 /// Names of references, and the hashes that tell them.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +28,12 @@ pub(crate) struct KnownReference {
     /// sha256 of the means of the pooled features as f64, little-endian; `None` where nobody has said.
     #[serde(default)]
     pub(crate) mu: Option<String>,
+    /// sha256 of the file as it was published.
+    #[serde(default)]
+    pub(crate) sha256: Option<String>,
+    /// Length of that file.
+    #[serde(default)]
+    pub(crate) bytes: Option<u64>,
     /// What it is of.
     #[serde(default)]
     pub(crate) about: String,
@@ -57,10 +68,10 @@ pub(crate) enum ReferenceListError {
         cause: Box<toml::de::Error>,
     },
     #[error(
-        "the list of references `{}` has {mu} for `{name}`: a sha256 is 64 hexadecimal digits in lower case",
+        "the list of references `{}` has `{hash}` for `{name}`: a sha256 is 64 hexadecimal digits in lower case",
         path.display()
     )]
-    Hash { path: PathBuf, name: String, mu: String },
+    Hash { path: PathBuf, name: String, hash: String },
     #[error("the list of references `{}` gives the {what} `{value}` twice", path.display())]
     Twice { path: PathBuf, what: &'static str, value: String },
     #[error(
@@ -73,7 +84,7 @@ pub(crate) enum ReferenceListError {
 
 impl KnownReferences {
     /// Those of this build, and those that the cache folder names. An own entry completes one of this build that
-    /// has no hash.
+    /// lacks a hash.
     pub(crate) fn load(cache: Option<&Path>) -> Result<Self, ReferenceListError> {
         let mut all = Self::default();
         all.add(EMBEDDED, Path::new("known_references.toml"))?;
@@ -91,6 +102,18 @@ impl KnownReferences {
         self.0.iter().find(|known| known.mu.as_deref() == Some(fingerprint))
     }
 
+    /// The reference that was published as this very file. A file is read for that only where its length is that
+    /// of one that is known, or small.
+    pub(crate) fn find_file(&self, path: &Path) -> Option<&KnownReference> {
+        let length = fs::metadata(path).ok()?.len();
+        let may_be = |known: &&KnownReference| {
+            known.sha256.is_some() && known.bytes.map_or(length <= MOST, |bytes| bytes == length)
+        };
+        self.0.iter().find(may_be)?;
+        let sha256 = sha256_of_file(path).ok()?;
+        self.0.iter().filter(may_be).find(|known| known.sha256.as_ref() == Some(&sha256))
+    }
+
     /// All, those of this build first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &KnownReference> {
         self.0.iter()
@@ -104,14 +127,18 @@ impl KnownReferences {
         };
         let before = self.0.len();
         for one in list.reference {
-            if let Some(mu) = &one.mu {
+            for hash in [&one.mu, &one.sha256].into_iter().flatten() {
                 let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-                if mu.len() != 64 || !mu.bytes().all(is_digit) {
-                    let (name, mu) = (one.name, format!("`{mu}`"));
-                    return Err(ReferenceListError::Hash { path, name, mu });
+                if hash.len() != 64 || !hash.bytes().all(is_digit) {
+                    let (name, hash) = (one.name, hash.clone());
+                    return Err(ReferenceListError::Hash { path, name, hash });
                 }
-                if let Some(other) = self.find(mu).filter(|other| other.name != one.name) {
-                    let value = format!("{mu} (`{}`, `{}`)", other.name, one.name);
+                let has = |other: &&KnownReference| {
+                    let hashes = [&other.mu, &other.sha256];
+                    other.name != one.name && hashes.into_iter().flatten().any(|its| its == hash)
+                };
+                if let Some(other) = self.0.iter().find(has) {
+                    let value = format!("{hash} (`{}`, `{}`)", other.name, one.name);
                     return Err(ReferenceListError::Twice { path, what: "hash", value });
                 }
             }
@@ -121,10 +148,15 @@ impl KnownReferences {
                 }
                 Some(place) => {
                     let known = &mut self.0[place];
-                    if known.mu.is_some() && known.mu != one.mu {
+                    let contradicts = |known: &Option<String>, own: &Option<String>| {
+                        known.is_some() && own.is_some() && known != own
+                    };
+                    if contradicts(&known.mu, &one.mu) || contradicts(&known.sha256, &one.sha256) {
                         return Err(ReferenceListError::Contradiction { path, name: one.name });
                     }
-                    known.mu = one.mu;
+                    known.mu = known.mu.take().or(one.mu);
+                    known.bytes = known.bytes.or(one.bytes.filter(|_| known.sha256.is_none()));
+                    known.sha256 = known.sha256.take().or(one.sha256);
                 }
                 None => self.0.push(one),
             }
@@ -178,10 +210,44 @@ mod tests {
             (entry("a", &MU.to_uppercase()), "64 hexadecimal digits"),
             (entry("a", MU) + &entry("a", &MU.replace('0', "1")), "gives the name `a` twice"),
             (entry("a", MU) + &entry("b", MU), "gives the hash"),
+            (entry("a", MU) + "sha256 = \"12\"\n", "64 hexadecimal digits"),
+            (
+                format!("[[reference]]\nname = \"jit-imagenet-256\"\nsha256 = \"{MU}\"\n"),
+                "another hash than this build knows",
+            ),
         ];
         for (text, expected) in cases {
             let said = own(&text).unwrap_err().to_string();
             assert!(said.contains(OWN) && said.contains(expected), "{said}");
         }
+    }
+
+    #[test]
+    fn a_file_that_was_published_is_recognised_by_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("of any name");
+        fs::write(&file, "moments").unwrap();
+        let sha256 = prismbench_weights::sha256(b"moments");
+        let with = |bytes: &str| {
+            own(&format!("[[reference]]\nname = \"ours\"\nsha256 = \"{sha256}\"\n{bytes}")).unwrap()
+        };
+        for known in [with(""), with("bytes = 7\n")] {
+            assert_eq!(known.find_file(&file).unwrap().name, "ours");
+            assert!(known.find_file(&folder.path().join("absent")).is_none());
+        }
+        assert!(with("bytes = 8\n").find_file(&file).is_none(), "it is not even read");
+        fs::write(&file, "momentz").unwrap();
+        assert!(with("bytes = 7\n").find_file(&file).is_none());
+    }
+
+    #[test]
+    fn the_published_files_are_known_by_the_hashes_that_others_verify_them_by() {
+        let build = KnownReferences::load(None).unwrap();
+        let of = |name: &str| build.iter().find(|known| known.name == name).unwrap();
+        for name in ["adm-imagenet-256", "jit-imagenet-256", "jit-imagenet-512"] {
+            assert!(of(name).sha256.is_some(), "{name}");
+        }
+        // 10,000 pictures of 256 x 256 make up most of it.
+        assert!((1_966_080_000..2_100_000_000).contains(&of("adm-imagenet-256").bytes.unwrap()));
     }
 }

@@ -52,6 +52,16 @@ fn a_reference_is_recognised_by_its_means_whatever_its_file_is_called() {
     let (said, dataset, again) = against("@other.npz");
     assert!(said.contains("other.npz` has the moments of our-scenes"), "{said}");
     assert_eq!((dataset.as_str(), again), ("our-scenes", value));
+    // The very file has a name, and a repacked one has not.
+    let sha256 = prismbench_weights::sha256(&fs::read(at("ref.npz")).unwrap());
+    let list = format!("[[reference]]\nname = \"the-file\"\nsha256 = \"{sha256}\"\n");
+    fs::write(at("cache/references.toml"), list).unwrap();
+    let (said, dataset, _) = against("@ref.npz");
+    assert!(said.contains(&format!("ref.npz` is the file of the-file (mu {hash})")), "{said}");
+    assert_eq!(dataset, "the-file");
+    assert!(against("@other.npz").0.contains("not among the known references"));
+    let list = format!("[[reference]]\nname = \"our-scenes\"\nmu = \"{hash}\"\n");
+    fs::write(at("cache/references.toml"), list).unwrap();
     // A run that was judged before the reference had a name is not judged again.
     let samples = ["--samples", &pictures, "-m", "gfid", "--reference", "@ref.npz"];
     let run = |out: &'static str| {

@@ -123,13 +123,14 @@ fn aligned(rows: &[(String, String)]) -> String {
 
 /// How a reference gets a name.
 const OWN_REFERENCES: &str = "\
-A reference with a hash is recognised whatever its file is called, and records name it. `references.toml` in the
-cache folder (`prismbench doctor` says where) adds your own, and the hash of one that has none here; `stats`
-and a run with --reference say it:
+A reference with a hash of its means (mu) is recognised whoever packed it, one with a hash of its file as that
+very file, whatever it is called; records name it. `references.toml` in the cache folder (`prismbench doctor` says
+where) adds your own, and the hash of one that has none here; `stats` and a run with --reference say it:
 
   [[reference]]
   name = \"our-val-256\"
   mu = \"sha256 of the means of Inception's pooled features\"
+  sha256 = \"of the file, beside mu or in its place; bytes = its length\"
   about = \"centre crops of our validation set\"
 ";
 
@@ -137,9 +138,12 @@ and a run with --reference say it:
 fn references(cache: Option<PathBuf>) -> Result<Vec<(String, String)>, Failure> {
     let known = KnownReferences::load(cache.as_deref())?;
     let line = |known: &KnownReference| {
-        let mu = known.mu.as_ref().map_or("no hash known".to_owned(), |mu| format!("mu {mu}"));
+        let mu = known.mu.as_ref().map(|mu| format!("mu {mu}"));
+        let file = known.sha256.as_ref().map(|sha256| format!("file {sha256}"));
+        let neither = (mu.is_none() && file.is_none()).then(|| "no hash known".to_owned());
         let size = known.size.map(|size| format!("{size} pixels"));
-        let parts = [Some(known.about.clone()), size, Some(mu), Some(known.source.clone())];
+        let (about, source) = (Some(known.about.clone()), Some(known.source.clone()));
+        let parts = [about, size, mu, file, neither, source];
         let parts: Vec<String> =
             parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
         (known.name.clone(), parts.join("; "))

@@ -105,18 +105,28 @@ impl Runner<'_, '_> {
         Ok(())
     }
 
-    /// The name under which moments are known; says the hash of those that are not.
+    /// The name under which moments are known, by themselves or by their file; says the hash of those that are not.
     fn recognise(&mut self, file: &MomentsFile) -> Option<String> {
         let fingerprint = file.fingerprint()?;
-        let name = self.known_references.find(fingerprint).map(|known| known.name.clone());
-        let shown = file.path().display();
-        self.streams.say(&match &name {
-            Some(name) => format!("`{shown}` has the moments of {name}"),
-            None => format!(
-                "`{shown}` is not among the known references (mu {fingerprint}); `prismbench list references` \
-                 tells how to name it"
-            ),
-        });
+        let (known, shown) = (&self.known_references, file.path().display());
+        let (name, said) = match (known.find(fingerprint), known.find_file(file.path())) {
+            (Some(known), _) => {
+                (Some(&known.name), format!("`{shown}` has the moments of {}", known.name))
+            }
+            (None, Some(known)) => {
+                let said = format!("`{shown}` is the file of {} (mu {fingerprint})", known.name);
+                (Some(&known.name), said)
+            }
+            (None, None) => {
+                let said = format!(
+                    "`{shown}` is not among the known references (mu {fingerprint}); `prismbench list references` \
+                     tells how to name it"
+                );
+                (None, said)
+            }
+        };
+        let name = name.cloned();
+        self.streams.say(&said);
         name
     }
 
