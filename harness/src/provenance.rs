@@ -91,7 +91,11 @@ pub(crate) struct PictureSet {
     pub(crate) dataset: String,
     pub(crate) split: String,
     pub(crate) protocol_sha256: String,
+    /// Over ids and pixels.
     pub(crate) sha256: String,
+    /// Over everything that is known of them.
+    #[serde(default)]
+    pub(crate) contents_sha256: String,
     pub(crate) n: u64,
     pub(crate) skipped: Vec<SkippedPicture>,
 }

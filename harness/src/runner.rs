@@ -5,6 +5,7 @@ mod generation;
 mod origins;
 mod watcher;
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
@@ -28,7 +29,6 @@ use crate::progress::Progress;
 use crate::provenance::{MadeOf, PictureSet, SkippedPicture, WeightFile};
 use crate::records::{Common, Subject, sample_stream, sha256_of_all};
 use crate::run_folder::{RunFolder, named_after};
-use origins::Contents;
 pub(crate) use watcher::Watcher;
 
 /// Learned numbers that may be in memory at once: tokenizers share a pass over the pictures as long
@@ -72,8 +72,8 @@ struct Job<'a> {
     networks: &'a Networks,
     /// What decides its numbers besides the plan, whatever the tokenizer.
     origin: Origin,
-    /// What the pictures' files hold.
-    contents: Contents,
+    /// sha256 of what is known of the pictures, where somebody had to look.
+    contents: OnceCell<String>,
 }
 
 impl Runner<'_, '_> {
@@ -114,7 +114,7 @@ impl Runner<'_, '_> {
                         let weights = sha256_of_all(&tower.spec().weights);
                         origin.insert("weights of the text tower".to_owned(), weights);
                     }
-                    let contents = Contents::default();
+                    let contents = OnceCell::new();
                     self.passes(&Job {
                         suite,
                         pictures,
@@ -366,6 +366,7 @@ impl Runner<'_, '_> {
             split: job.pictures.part.name().to_owned(),
             protocol_sha256: job.protocol.sha256_for(job.suite.concern()),
             sha256: pass.pictures.sha256.clone(),
+            contents_sha256: pass.pictures.contents_sha256.clone(),
             n: pass.pictures.count() as u64,
             skipped,
         };

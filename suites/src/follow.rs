@@ -11,7 +11,7 @@ use prismbench_metrics::FeatureNetwork;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::journal::{Block, DEVICE, Journal, LOCAL, Recalled};
+use crate::journal::{Block, DEVICE, Entry, Journal, LOCAL, Recalled};
 use crate::origin::{Origin, enter_files};
 use crate::pictures::{Blocks, PictureBlock, Pictures, Skipped};
 use crate::read_ahead::read_ahead;
@@ -125,13 +125,13 @@ fn settle(
         if context.interrupted.load(Ordering::Relaxed) {
             return Err(SuiteError::Interrupted { done, total });
         }
-        let mut digests = Vec::with_capacity(entries.len());
+        let mut now = Vec::with_capacity(entries.len());
         source.each(positions, (context.batch, &Device::Cpu), &mut |pictures, _| {
-            digests.extend(pictures.iter().map(|picture| picture.digest));
+            now.extend(pictures.iter().map(Entry::of));
             Ok(())
         })?;
         compared += entries.len();
-        Ok(digests.into_iter().eq(entries.iter().map(|entry| entry.digest)))
+        Ok(now == entries)
     })?;
     context.observer.found(&match changed {
         None => format!("the {compared} pictures that were measured are the same by their sha256"),

@@ -63,7 +63,7 @@ pub(crate) struct Block<S> {
 }
 
 /// A picture that has been measured.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) index: u64,
     pub(crate) id: String,

@@ -47,11 +47,12 @@ pub use probing::ProbingSuite;
 pub use read_ahead::{ReadAhead, read_ahead};
 pub use reconstruction::{LatentRows, Made, Pixels, ReconstructionSuite, WantedArrays};
 pub use retrieval::RetrievalSuite;
+pub use seen::PictureHashes;
 pub use spectrum::SpectrumSuite;
 pub use stage::Stage;
 pub use suite::{
     Context, Learns, Measured, MeasuredPicture, Measurement, Observer, Pass, Report, SaveError,
-    Suite, SuiteError, joint_sha256,
+    Suite, SuiteError,
 };
 pub use throughput::ThroughputSuite;
 

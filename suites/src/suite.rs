@@ -180,6 +180,8 @@ pub struct Measured {
     pub pictures: Column<MeasuredPicture>,
     /// sha256 over the ids and pixels of all, in hexadecimal.
     pub sha256: String,
+    /// The same over everything that is known of them.
+    pub contents_sha256: String,
     /// Those that were left out.
     pub skipped: Vec<Skipped>,
 }
@@ -421,7 +423,6 @@ pub(crate) fn training<'p, 'a: 'p>(
 }
 
 /// sha256 of what two sets of pictures and anything else decide together: what a number compares with.
-#[must_use]
-pub fn joint_sha256(parts: &[&str]) -> String {
+pub(crate) fn joint_sha256(parts: &[&str]) -> String {
     hexadecimal(Sha256::digest(parts.join("\n")))
 }

@@ -75,17 +75,13 @@ fn finished_numbers_stay_while_the_pictures_hold_the_same() {
 }
 
 #[test]
-fn what_was_learnt_from_is_looked_into_like_what_was_measured() {
+fn what_is_learnt_from_pictures_that_were_touched_is_learnt_again() {
     let folder = tempfile::tempdir().unwrap();
     let (data, places) = bitmaps(folder.path(), 24);
     let data = data.display().to_string();
     let plan = ["--suite", "probing", "--data", &data, "-t", "dct:9", "--set", "size=32"];
     run_in(folder.path(), &plan).expect(Exit::Done);
-    write_over(&places[1], 0);
-    let again = run_in(folder.path(), &plan).expect(Exit::Done);
-    let said = "stays: pictures' files and training pictures' files hold the same";
-    assert!(again.err.contains(said), "{}", again.err);
-    // Every fourth is learnt from.
+    // Every fourth is learnt from: those that are measured hold the same.
     write_over(&places[4], 1);
     let again = run_in(folder.path(), &plan).expect(Exit::Done);
     let said = "is measured again: training pictures' files changed";

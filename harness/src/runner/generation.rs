@@ -146,16 +146,18 @@ impl Runner<'_, '_> {
         let changed = self.changed_since(&now, |runner, files| {
             match (files, samples, &comparison.real) {
                 (SAMPLE_FILES, Some(samples), _) => {
-                    let sha256 = samples.sha256(batch, interrupted);
-                    let sha256 = sha256.map_err(|source| failed(&row.id, source))?;
+                    let hashes = samples.hashes(batch, interrupted);
+                    let now = hashes.map_err(|source| failed(&row.id, source))?.contents;
                     let sets = &runner.folder.provenance.pictures;
-                    Ok(sets.iter().any(|set| set.dataset == row.id && set.sha256 == sha256))
+                    Ok(sets.iter().any(|set| set.dataset == row.id && set.contents_sha256 == now))
                 }
                 (origins::PICTURES, _, Some(real)) => {
-                    let sha256 = real.sha256(batch, interrupted);
-                    let sha256 = sha256.map_err(|source| failed(real.dataset.id(), source))?;
+                    let hashes = real.hashes(batch, interrupted);
+                    // Nothing of a distance depends on classes or captions.
+                    let now_real =
+                        hashes.map_err(|source| failed(real.dataset.id(), source))?.pixels;
                     let mut records = runner.folder.records_of(&now, &datasets);
-                    Ok(records.any(|record| record.reference_sha256 == sha256))
+                    Ok(records.any(|record| record.reference_sha256 == now_real))
                 }
                 // Latents and moments that were touched are judged again rather than read twice.
                 _ => Ok(false),
@@ -265,6 +267,7 @@ impl Runner<'_, '_> {
             split: "samples".to_owned(),
             protocol_sha256: comparison.protocol.sha256_for(GenerationSuite.concern()),
             sha256: pass.pictures.sha256.clone(),
+            contents_sha256: pass.pictures.contents_sha256.clone(),
             n: pass.pictures.count() as u64,
             skipped: Vec::new(),
         };

@@ -4,13 +4,12 @@
 //! Files of other sizes, or that were written to at another time, have changed. Files that were touched
 //! otherwise are looked into: what they hold decides, by its sha256.
 
-use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
-use prismbench_core::{Record, Weights};
+use prismbench_core::Weights;
 use prismbench_data::{FileState, Stamp};
-use prismbench_suites::{Difference, Networks, Origin, Pictures, enter_files, joint_sha256};
+use prismbench_suites::{Difference, Networks, Origin, Pictures, enter_files};
 
 use super::{Job, Runner, needs_fit};
 use crate::data_sets;
@@ -24,13 +23,6 @@ pub(super) const PICTURES: &str = "pictures' files";
 const TRAINING: &str = "training pictures' files";
 const FITTED_ON: &str = "the pictures that it is fitted on";
 const TOKENIZER: &str = "its files";
-
-/// sha256 of a job's pictures as they are now, where somebody had to look.
-#[derive(Default)]
-pub(super) struct Contents {
-    measured: OnceCell<String>,
-    training: OnceCell<String>,
-}
 
 /// Networks by the sha256 of their weights.
 pub(super) fn of_networks(networks: &Networks) -> Origin {
@@ -88,7 +80,7 @@ impl Runner<'_, '_> {
         self.changed_since(&now, |runner, files| match files {
             TOKENIZER => runner.is_same_tokenizer(reference, job),
             PICTURES => runner.are_same_pictures(&now, job),
-            TRAINING => runner.are_same_training(&now, job),
+            // What is learnt again finds most of it in the cache of features.
             _ => Ok(false),
         })
     }
@@ -140,41 +132,24 @@ impl Runner<'_, '_> {
 
     /// Whether the pictures are those that were measured, by the hash that the run has noted.
     fn are_same_pictures(&self, of: &MadeOf, job: &Job<'_>) -> Result<bool, Failure> {
-        let now = self.sha256_of(&job.pictures, &job.contents.measured)?;
+        let now = match job.contents.get() {
+            Some(contents) => contents,
+            None => {
+                let hashes =
+                    job.pictures.hashes(self.args.pictures.batch, self.streams.interrupted);
+                let dataset = of.dataset.clone();
+                let failed = |source| Failure::Suite { dataset, source: Box::new(source) };
+                let contents = hashes.map_err(failed)?.contents;
+                job.contents.get_or_init(|| contents)
+            }
+        };
         let is_it = |set: &PictureSet| {
             set.dataset == of.dataset
                 && set.split == job.pictures.part.name()
                 && set.protocol_sha256 == of.protocol_sha256
-                && set.sha256 == now
+                && set.contents_sha256 == *now
         };
         Ok(self.folder.provenance.pictures.iter().any(is_it))
-    }
-
-    /// Whether those that are learnt from are, by what every record of the job compares with.
-    fn are_same_training(&self, of: &MadeOf, job: &Job<'_>) -> Result<bool, Failure> {
-        let Some(training) = &job.training else { return Ok(false) };
-        let measured = self.sha256_of(&job.pictures, &job.contents.measured)?;
-        let training = self.sha256_of(training, &job.contents.training)?;
-        let joint = joint_sha256(&[&measured, &training]);
-        let dataset = [of.dataset.as_str()];
-        let is_it = |record: &Record| record.reference_sha256 == joint;
-        Ok(self.folder.records_of(of, &dataset).all(is_it))
-    }
-
-    /// As it is now; nobody looks twice.
-    fn sha256_of(
-        &self,
-        pictures: &Pictures<'_>,
-        known: &OnceCell<String>,
-    ) -> Result<String, Failure> {
-        if let Some(sha256) = known.get() {
-            return Ok(sha256.clone());
-        }
-        let sha256 = pictures.sha256(self.args.pictures.batch, self.streams.interrupted);
-        let dataset = pictures.dataset.id().to_owned();
-        let sha256 =
-            sha256.map_err(|source| Failure::Suite { dataset, source: Box::new(source) })?;
-        Ok(known.get_or_init(|| sha256).clone())
     }
 }
 
@@ -182,9 +157,16 @@ impl Runner<'_, '_> {
 pub(super) fn state(paths: &[PathBuf]) -> FileState {
     let (mut files, mut left) = (Vec::new(), paths.to_vec());
     while let Some(next) = left.pop() {
-        match std::fs::read_dir(&next) {
-            Ok(entries) => left.extend(entries.filter_map(Result::ok).map(|entry| entry.path())),
-            Err(_) => files.push(next),
+        let Ok(entries) = std::fs::read_dir(&next) else {
+            files.push(next);
+            continue;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            // A link is a file: what it leads to may be what it is in.
+            match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                true => left.push(entry.path()),
+                false => files.push(entry.path()),
+            }
         }
     }
     files.sort();

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::follow::Source;
 use crate::pictures::{PictureBlock, Pictures, Prepared, Skipped};
 use crate::quantised::{EightBit, Quantised};
-use crate::{Part, Stage, SuiteError};
+use crate::{Part, PictureHashes, Stage, SuiteError};
 
 /// Latents that are read at once when they are hashed.
 const READ: usize = 64;
@@ -196,13 +196,17 @@ impl SampleSource for Finished<'_> {
 }
 
 impl Finished<'_> {
-    /// The hash over the samples' digests that a pass over them gives, without judging anything.
+    /// The hashes that a pass over the samples gives, without judging anything.
     ///
     /// # Errors
-    /// As [`Pictures::sha256`].
-    pub fn sha256(&self, batch: usize, interrupted: &AtomicBool) -> Result<String, SuiteError> {
+    /// As [`Pictures::hashes`].
+    pub fn hashes(
+        &self,
+        batch: usize,
+        interrupted: &AtomicBool,
+    ) -> Result<PictureHashes, SuiteError> {
         let as_they_are = self.as_they_are();
-        Pictures { protocol: &as_they_are, ..self.pictures }.sha256(batch, interrupted)
+        Pictures { protocol: &as_they_are, ..self.pictures }.hashes(batch, interrupted)
     }
 
     /// A sample is what it is: cropping it would judge another generator.
