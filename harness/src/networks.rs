@@ -153,7 +153,7 @@ pub(crate) fn tokenizer(plan: &Plan, name: &str, id: &str) -> Result<TokenizerRe
     Ok(reference.parse()?)
 }
 
-/// What gives it.
+/// What the command line gives weights with that are asked for by this name.
 pub(crate) fn argument(name: &str) -> String {
     format!("--weights {name}")
 }

@@ -60,6 +60,9 @@ pub(crate) struct MadeOf {
     pub(crate) protocol_sha256: String,
     /// What decides them besides the plan: states of files, sha256 of weights.
     pub(crate) of: Origin,
+    /// sha256 over everything that was known of the pictures; empty until they have been measured.
+    #[serde(default)]
+    pub(crate) contents_sha256: String,
 }
 
 impl MadeOf {
@@ -93,9 +96,6 @@ pub(crate) struct PictureSet {
     pub(crate) protocol_sha256: String,
     /// Over ids and pixels.
     pub(crate) sha256: String,
-    /// Over everything that is known of them.
-    #[serde(default)]
-    pub(crate) contents_sha256: String,
     pub(crate) n: u64,
     pub(crate) skipped: Vec<SkippedPicture>,
 }

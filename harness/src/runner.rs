@@ -109,7 +109,10 @@ impl Runner<'_, '_> {
                     let text_tower = text_tower.as_deref();
                     let suite = suite.as_ref();
                     let mut origin = origins::of_networks(networks);
-                    origins::add_pictures(&mut origin, &pictures, training.as_ref());
+                    origins::add_pictures(&mut origin, &pictures);
+                    if let Some(training) = &training {
+                        origins::add_training(&mut origin, training, suite.learns());
+                    }
                     if let Some(tower) = text_tower {
                         let weights = sha256_of_all(&tower.spec().weights);
                         origin.insert("weights of the text tower".to_owned(), weights);
@@ -188,14 +191,15 @@ impl Runner<'_, '_> {
         let dataset = job.pictures.dataset.id();
         let mut missing: Vec<&TokenizerRef> = Vec::new();
         for tokenizer in &self.plan.tokenizers {
+            let made_of = self.made_of(tokenizer, job)?;
             if self.folder.has(&suite, &tokenizer.id, dataset, &hash)
-                && let Some(field) = self.changed(tokenizer, job)?
+                && let Some(field) = self.changed(tokenizer, job, &made_of)?
             {
                 self.streams.say(&format!(
                     "`{}` on `{dataset}` was measured before and is measured again: {field} changed",
                     tokenizer.id
                 ));
-                self.folder.forget_records(&self.made_of(tokenizer, job)?, &[dataset]);
+                self.folder.forget_records(&made_of, &[dataset]);
                 self.folder.forget_originals([dataset, &job.protocol.name])?;
             }
             if !self.folder.has(&suite, &tokenizer.id, dataset, &hash) {
@@ -366,13 +370,13 @@ impl Runner<'_, '_> {
             split: job.pictures.part.name().to_owned(),
             protocol_sha256: job.protocol.sha256_for(job.suite.concern()),
             sha256: pass.pictures.sha256.clone(),
-            contents_sha256: pass.pictures.contents_sha256.clone(),
             n: pass.pictures.count() as u64,
             skipped,
         };
         self.folder.note_pictures(set);
         for loaded in group {
-            self.folder.note(loaded.made_of.clone());
+            let contents_sha256 = pass.pictures.contents_sha256.clone();
+            self.folder.note(MadeOf { contents_sha256, ..loaded.made_of.clone() });
         }
         self.folder.add(records, samples)
     }

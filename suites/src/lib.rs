@@ -14,6 +14,7 @@ mod generation;
 mod journal;
 mod networks;
 mod origin;
+mod picture_hashes;
 mod pictures;
 mod probing;
 mod quantised;
@@ -42,12 +43,12 @@ pub use generation::{
 pub use journal::{JournalError, JournalProgress, Journals};
 pub use networks::{Lent, NetworkKind, Networks};
 pub use origin::{Difference, Origin, enter_files};
+pub use picture_hashes::PictureHashes;
 pub use pictures::{Blocks, OnBad, Part, PictureBlock, PictureError, Pictures, Prepared, Skipped};
 pub use probing::ProbingSuite;
 pub use read_ahead::{ReadAhead, read_ahead};
 pub use reconstruction::{LatentRows, Made, Pixels, ReconstructionSuite, WantedArrays};
 pub use retrieval::RetrievalSuite;
-pub use seen::PictureHashes;
 pub use spectrum::SpectrumSuite;
 pub use stage::Stage;
 pub use suite::{

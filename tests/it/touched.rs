@@ -67,6 +67,18 @@ fn finished_numbers_stay_while_the_pictures_hold_the_same() {
     let third = run_in(folder.path(), &plan).expect(Exit::Done);
     assert!(!third.err.contains("touched"), "nobody looks twice: {}", third.err);
 
+    // Each tokenizer's numbers are of what it was shown, whatever others were shown later.
+    let state = folder.path().join("run/run.json");
+    let text = fs::read_to_string(&state).unwrap();
+    let mut noted: serde_json::Value = serde_json::from_str(&text).unwrap();
+    noted["made_of"][0]["contents_sha256"] = "of other pictures".into();
+    fs::write(&state, noted.to_string()).unwrap();
+    write_over(&places[3], 0);
+    let again = run_in(folder.path(), &plan).expect(Exit::Done);
+    assert!(again.err.contains(&format!("`jpeg:60` on `{data}` stays")), "{}", again.err);
+    let said = format!("`dct:9` on `{data}` was measured before and is measured again");
+    assert!(again.err.contains(&said), "{}", again.err);
+
     write_over(&places[3], 1);
     let again = run_in(folder.path(), &plan).expect(Exit::Done);
     assert!(again.err.contains("and is measured again: pictures' files changed"), "{}", again.err);
@@ -84,9 +96,20 @@ fn what_is_learnt_from_pictures_that_were_touched_is_learnt_again() {
     // Every fourth is learnt from: those that are measured hold the same.
     write_over(&places[4], 1);
     let again = run_in(folder.path(), &plan).expect(Exit::Done);
-    let said = "is measured again: training pictures' files changed";
+    let said = "is measured again: pictures' files changed";
     assert!(again.err.contains(said), "{}", again.err);
     assert_eq!(records(&folder.path().join("run")), straight(&plan));
+
+    // Where only a fit learns from them, which is not looked into, what was measured is.
+    let plan = ["--data", &data, "-t", "pca:f8:3", "-t", "dct:9", "--set", "size=64", "-m", "psnr"];
+    let fitted = folder.path().join("fitted");
+    run_in(&fitted, &plan).expect(Exit::Done);
+    write_over(&places[1], 0);
+    let again = run_in(&fitted, &plan).expect(Exit::Done);
+    for tokenizer in ["pca:f8:3", "dct:9"] {
+        let said = format!("`{tokenizer}` on `{data}` stays: pictures' files hold the same");
+        assert!(again.err.contains(&said), "{}", again.err);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use prismbench_baselines as baselines;
-use prismbench_core::{ImageBatch, RgbImage, Tokenizer};
+use prismbench_core::{ImageBatch, RgbImage, Tokenizer, TokenizerError};
 use prismbench_suites::Pictures;
 
 use super::Runner;
@@ -24,7 +24,7 @@ impl Runner<'_, '_> {
     ) -> Result<(Box<dyn Tokenizer>, Duration), Failure> {
         let id = fit.id().to_owned();
         let kept = KeptFit::new(self.journals, &id, pictures);
-        let words = |error: prismbench_core::TokenizerError| error.to_string();
+        let words = |error: TokenizerError| error.to_string();
         let done = kept.find(Stage::Done).and_then(|learnt| {
             let tokenizer = |found: Learnt| Ok((fit.of_learnt(&found.bytes)?, found.took));
             learnt.map(tokenizer).transpose().map_err(words)

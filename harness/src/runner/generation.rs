@@ -109,21 +109,17 @@ impl Runner<'_, '_> {
     fn recognise(&mut self, file: &MomentsFile) -> Option<String> {
         let fingerprint = file.fingerprint()?;
         let (known, shown) = (&self.known_references, file.path().display());
-        let (name, said) = match (known.find(fingerprint), known.find_file(file.path())) {
-            (Some(known), _) => {
-                (Some(&known.name), format!("`{shown}` has the moments of {}", known.name))
-            }
-            (None, Some(known)) => {
-                let said = format!("`{shown}` is the file of {} (mu {fingerprint})", known.name);
-                (Some(&known.name), said)
-            }
-            (None, None) => {
-                let said = format!(
-                    "`{shown}` is not among the known references (mu {fingerprint}); `prismbench list references` \
-                     tells how to name it"
-                );
-                (None, said)
-            }
+        let (name, said) = if let Some(known) = known.find(fingerprint) {
+            (Some(&known.name), format!("`{shown}` has the moments of {}", known.name))
+        } else if let Some(known) = known.find_file(file.path()) {
+            let said = format!("`{shown}` is the file of {} (mu {fingerprint})", known.name);
+            (Some(&known.name), said)
+        } else {
+            let said = format!(
+                "`{shown}` is not among the known references (mu {fingerprint}); `prismbench list references` \
+                 tells how to name it"
+            );
+            (None, said)
         };
         let name = name.cloned();
         self.streams.say(&said);
@@ -143,21 +139,19 @@ impl Runner<'_, '_> {
             return Ok(false);
         }
         let (batch, interrupted) = (self.args.pictures.batch, self.streams.interrupted);
-        let changed = self.changed_since(&now, |runner, files| {
+        let changed = self.changed_since(&now, |runner, then, files| {
             match (files, samples, &comparison.real) {
                 (SAMPLE_FILES, Some(samples), _) => {
                     let hashes = samples.hashes(batch, interrupted);
-                    let now = hashes.map_err(|source| failed(&row.id, source))?.contents;
-                    let sets = &runner.folder.provenance.pictures;
-                    Ok(sets.iter().any(|set| set.dataset == row.id && set.contents_sha256 == now))
+                    let contents = hashes.map_err(|source| failed(&row.id, source))?.contents;
+                    Ok(then.contents_sha256 == contents)
                 }
                 (origins::PICTURES, _, Some(real)) => {
                     let hashes = real.hashes(batch, interrupted);
                     // Nothing of a distance depends on classes or captions.
-                    let now_real =
-                        hashes.map_err(|source| failed(real.dataset.id(), source))?.pixels;
+                    let pixels = hashes.map_err(|source| failed(real.dataset.id(), source))?.pixels;
                     let mut records = runner.folder.records_of(&now, &datasets);
-                    Ok(records.any(|record| record.reference_sha256 == now_real))
+                    Ok(records.any(|record| record.reference_sha256 == pixels))
                 }
                 // Latents and moments that were touched are judged again rather than read twice.
                 _ => Ok(false),
@@ -187,6 +181,8 @@ impl Runner<'_, '_> {
         decoder: Option<&dyn Tokenizer>,
         comparison: &Comparison<'_>,
     ) -> Result<(), Failure> {
+        // Of the files as they are before they are read.
+        let made_of = made_of(row, comparison);
         let title = format!("generation · {} · {}", row.id, comparison.protocol.name);
         let cache = feature_cache::folder(self.plan, &self.args.cached);
         let pass = place(row, comparison);
@@ -235,7 +231,7 @@ impl Runner<'_, '_> {
         if let Some(path) = save_samples.filter(|path| path.is_file()) {
             self.streams.say(&format!("saved {}", path.display()));
         }
-        self.enter(row, &pass, comparison)?;
+        self.enter(row, &pass, (made_of, comparison))?;
         self.folder.let_go(&journals, has_failed)?;
         self.folder.passed()
     }
@@ -245,7 +241,7 @@ impl Runner<'_, '_> {
         &mut self,
         row: &Row,
         pass: &Pass,
-        comparison: &Comparison<'_>,
+        (made_of, comparison): (MadeOf, &Comparison<'_>),
     ) -> Result<(), Failure> {
         let run = self.folder.provenance.run.clone();
         let common = Common {
@@ -267,12 +263,12 @@ impl Runner<'_, '_> {
             split: "samples".to_owned(),
             protocol_sha256: comparison.protocol.sha256_for(GenerationSuite.concern()),
             sha256: pass.pictures.sha256.clone(),
-            contents_sha256: pass.pictures.contents_sha256.clone(),
             n: pass.pictures.count() as u64,
             skipped: Vec::new(),
         };
         self.folder.note_pictures(set);
-        self.folder.note(made_of(row, comparison));
+        let contents_sha256 = pass.pictures.contents_sha256.clone();
+        self.folder.note(MadeOf { contents_sha256, ..made_of });
         self.folder.add(records, Vec::new())
     }
 }
@@ -290,10 +286,10 @@ fn made_of(row: &Row, comparison: &Comparison<'_>) -> MadeOf {
     let mut of = origins::of_networks(comparison.networks);
     of.extend(row.of.clone());
     if let Some(real) = &comparison.real {
-        origins::add_pictures(&mut of, real, None);
+        origins::add_pictures(&mut of, real);
     }
     if let Some(moments) = comparison.moments {
-        enter_files(&mut of, "the file of the reference", origins::state_of(moments.path()));
+        enter_files(&mut of, "the file of the reference", origins::state(&[moments.path()]));
     }
     MadeOf {
         suite: format!("{}@{}", GenerationSuite.id(), GenerationSuite.version()),
@@ -302,6 +298,7 @@ fn made_of(row: &Row, comparison: &Comparison<'_>) -> MadeOf {
         dataset: comparison.given.clone(),
         protocol_sha256: comparison.protocol.sha256_for(GenerationSuite.concern()),
         of,
+        contents_sha256: String::new(),
     }
 }
 

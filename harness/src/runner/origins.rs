@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use prismbench_baselines::{self as baselines, Opened, TokenizerRef};
 use prismbench_core::Weights;
 use prismbench_data::{FileState, Stamp};
-use prismbench_suites::{Difference, Networks, Origin, Pictures, enter_files};
+use prismbench_suites::{Difference, Learns, Networks, Origin, Pictures, enter_files};
 
 use super::{Job, Runner, needs_fit};
 use crate::data_sets;
 use crate::error::Failure;
 use crate::networks;
 use crate::plan::Fit;
-use crate::provenance::{MadeOf, PictureSet, WeightFile};
+use crate::provenance::MadeOf;
 use crate::records::sha256_of_all;
 
 pub(super) const PICTURES: &str = "pictures' files";
@@ -33,14 +33,19 @@ pub(super) fn of_networks(networks: &Networks) -> Origin {
 }
 
 /// Pictures by the state of their files, as journals know them.
-pub(super) fn add_pictures(
-    origin: &mut Origin,
-    pictures: &Pictures<'_>,
-    training: Option<&Pictures<'_>>,
-) {
+pub(super) fn add_pictures(origin: &mut Origin, pictures: &Pictures<'_>) {
     enter_files(origin, PICTURES, pictures.dataset.file_state());
-    if let Some(training) = training {
-        enter_files(origin, TRAINING, training.dataset.file_state());
+}
+
+/// Those that are learnt from. Where only tokenizers are fitted on them, their sizes and times are enough, as in
+/// what is kept of a fit.
+pub(super) fn add_training(origin: &mut Origin, training: &Pictures<'_>, learns: Learns) {
+    let state = training.dataset.file_state();
+    match learns {
+        Learns::FromTraining => enter_files(origin, TRAINING, state),
+        _ => {
+            origin.insert(TRAINING.to_owned(), state.written);
+        }
     }
 }
 
@@ -67,6 +72,7 @@ impl Runner<'_, '_> {
             dataset: job.pictures.dataset.id().to_owned(),
             protocol_sha256: job.protocol.sha256_for(job.suite.concern()),
             of,
+            contents_sha256: String::new(),
         })
     }
 
@@ -75,22 +81,24 @@ impl Runner<'_, '_> {
         &mut self,
         reference: &TokenizerRef,
         job: &Job<'_>,
+        now: &MadeOf,
     ) -> Result<Option<String>, Failure> {
-        let now = self.made_of(reference, job)?;
-        self.changed_since(&now, |runner, files| match files {
-            TOKENIZER => runner.is_same_tokenizer(reference, job),
-            PICTURES => runner.are_same_pictures(&now, job),
+        let learns = job.suite.learns() == Learns::FromTraining;
+        self.changed_since(now, |runner, then, files| match files {
             // What is learnt again finds most of it in the cache of features.
+            _ if learns => Ok(false),
+            TOKENIZER => runner.is_same_tokenizer(now, reference, job),
+            PICTURES => Ok(then.contents_sha256 == *runner.contents(job)?),
             _ => Ok(false),
         })
     }
 
     /// The same of any job. Of one that nobody noted anything of nothing is known. `are_same` looks into files
-    /// that were touched, by the name that they have in the origin.
+    /// that were touched, by the name that they have in the origin, for what was noted then.
     pub(super) fn changed_since(
         &mut self,
         now: &MadeOf,
-        are_same: impl Fn(&Self, &str) -> Result<bool, Failure>,
+        are_same: impl Fn(&Self, &MadeOf, &str) -> Result<bool, Failure>,
     ) -> Result<Option<String>, Failure> {
         let Some(then) = self.folder.noted(now).cloned() else { return Ok(None) };
         let touched = match Difference::between(&then.of, &now.of) {
@@ -104,58 +112,56 @@ impl Runner<'_, '_> {
             "{job} was measured before: {all} were touched, and what they hold is compared"
         ));
         for files in touched {
-            if !are_same(self, files)? {
+            if !are_same(self, &then, files)? {
                 return Ok(Some(files.to_owned()));
             }
         }
         self.streams.say(&format!("{job} stays: {all} hold the same by their sha256"));
-        self.folder.note(now.clone());
+        let contents_sha256 = then.contents_sha256.clone();
+        self.folder.note(MadeOf { contents_sha256, ..now.clone() });
         self.folder.wake()?;
         Ok(None)
     }
 
-    /// Whether the weights are those that the run has noted.
-    fn is_same_tokenizer(&self, reference: &TokenizerRef, job: &Job<'_>) -> Result<bool, Failure> {
-        let noted = &self.folder.provenance.weights;
+    /// Whether the weights are those that the records of a job name.
+    fn is_same_tokenizer(
+        &self,
+        of: &MadeOf,
+        reference: &TokenizerRef,
+        job: &Job<'_>,
+    ) -> Result<bool, Failure> {
+        let dataset = [of.dataset.as_str()];
+        let mut noted = self.folder.records_of(of, &dataset).map(|record| &record.weights_sha256);
         // Programs, and what others have made, have no weights that would tell.
-        if noted.get(&reference.id).is_none_or(Vec::is_empty) {
-            return Ok(false);
-        }
-        let Opened::Ready(tokenizer) = baselines::open(reference, &self.options(job.protocol))?
-        else {
+        let Some(first) = noted.next().filter(|sha256| !sha256.is_empty()) else {
             return Ok(false);
         };
-        let spec = tokenizer.spec();
-        let now: Vec<WeightFile> = spec.weights.iter().map(WeightFile::from).collect();
-        Ok(noted.get(&spec.id) == Some(&now))
+        match baselines::open(reference, &self.options(job.protocol))? {
+            Opened::Ready(tokenizer) => {
+                let now = sha256_of_all(&tokenizer.spec().weights);
+                Ok(*first == now && noted.all(|other| *other == now))
+            }
+            Opened::Unfitted(_) => Ok(false),
+        }
     }
 
-    /// Whether the pictures are those that were measured, by the hash that the run has noted.
-    fn are_same_pictures(&self, of: &MadeOf, job: &Job<'_>) -> Result<bool, Failure> {
-        let now = match job.contents.get() {
-            Some(contents) => contents,
-            None => {
-                let hashes =
-                    job.pictures.hashes(self.args.pictures.batch, self.streams.interrupted);
-                let dataset = of.dataset.clone();
-                let failed = |source| Failure::Suite { dataset, source: Box::new(source) };
-                let contents = hashes.map_err(failed)?.contents;
-                job.contents.get_or_init(|| contents)
-            }
-        };
-        let is_it = |set: &PictureSet| {
-            set.dataset == of.dataset
-                && set.split == job.pictures.part.name()
-                && set.protocol_sha256 == of.protocol_sha256
-                && set.contents_sha256 == *now
-        };
-        Ok(self.folder.provenance.pictures.iter().any(is_it))
+    /// sha256 over everything that is known of a job's pictures now; nobody looks twice.
+    fn contents<'j>(&self, job: &'j Job<'_>) -> Result<&'j String, Failure> {
+        if let Some(known) = job.contents.get() {
+            return Ok(known);
+        }
+        let hashes = job.pictures.hashes(self.args.pictures.batch, self.streams.interrupted);
+        let dataset = job.pictures.dataset.id().to_owned();
+        let failed = |source| Failure::Suite { dataset, source: Box::new(source) };
+        let contents = hashes.map_err(failed)?.contents;
+        Ok(job.contents.get_or_init(|| contents))
     }
 }
 
 /// Of files, and of all files in folders.
-pub(super) fn state(paths: &[PathBuf]) -> FileState {
-    let (mut files, mut left) = (Vec::new(), paths.to_vec());
+pub(super) fn state(paths: &[impl AsRef<Path>]) -> FileState {
+    let mut left: Vec<PathBuf> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
+    let mut files = Vec::new();
     while let Some(next) = left.pop() {
         let Ok(entries) = std::fs::read_dir(&next) else {
             files.push(next);
@@ -174,9 +180,4 @@ pub(super) fn state(paths: &[PathBuf]) -> FileState {
         stamp.with_bytes(file.as_os_str().as_encoded_bytes()).with(file)
     };
     files.iter().fold(Stamp::default(), stamp).finish()
-}
-
-/// The same of one.
-pub(super) fn state_of(path: &Path) -> FileState {
-    state(&[path.to_owned()])
 }

@@ -172,8 +172,7 @@ impl SampleSource for Finished<'_> {
     }
 
     fn origin(&self) -> Result<BTreeMap<String, String>, SuiteError> {
-        let as_they_are = self.as_they_are();
-        Source::origin(&Pictures { protocol: &as_they_are, part: Part::All, ..self.pictures })
+        Source::origin(&self.all(&self.as_they_are()))
     }
 
     fn is_made_here(&self) -> bool {
@@ -187,8 +186,7 @@ impl SampleSource for Finished<'_> {
         take: &mut TakeSamples<'_>,
     ) -> Result<Vec<Skipped>, SuiteError> {
         let (protocol, as_they_are) = (self.pictures.protocol, self.as_they_are());
-        let pictures = Pictures { protocol: &as_they_are, part: Part::All, ..self.pictures };
-        Source::each(&pictures, range, how, &mut |block, skipped| {
+        Source::each(&self.all(&as_they_are), range, how, &mut |block, skipped| {
             block.iter().try_for_each(|sample| check_size(sample, protocol))?;
             take(block, skipped)
         })
@@ -205,8 +203,11 @@ impl Finished<'_> {
         batch: usize,
         interrupted: &AtomicBool,
     ) -> Result<PictureHashes, SuiteError> {
-        let as_they_are = self.as_they_are();
-        Pictures { protocol: &as_they_are, ..self.pictures }.hashes(batch, interrupted)
+        self.all(&self.as_they_are()).hashes(batch, interrupted)
+    }
+
+    fn all<'p>(&'p self, as_they_are: &'p Protocol) -> Pictures<'p> {
+        Pictures { protocol: as_they_are, part: Part::All, ..self.pictures }
     }
 
     /// A sample is what it is: cropping it would judge another generator.

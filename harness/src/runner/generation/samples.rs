@@ -63,7 +63,7 @@ impl Runner<'_, '_> {
             let spec = tokenizer.spec();
             let (id, variant) = (spec.id.clone(), format!("of {choice}"));
             let mut of = Origin::from([weights_of(&spec.weights)]);
-            enter_files(&mut of, "the files of the latents", origins::state_of(&choice.path));
+            enter_files(&mut of, "the files of the latents", origins::state(&[&choice.path]));
             let row = Row { id, variant, weights: spec.weights.clone(), of };
             if self.is_judged(&row, None, comparison)? {
                 continue;
