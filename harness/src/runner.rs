@@ -110,9 +110,6 @@ impl Runner<'_, '_> {
                     let suite = suite.as_ref();
                     let mut origin = origins::of_networks(networks);
                     origins::add_pictures(&mut origin, &pictures);
-                    if let Some(training) = &training {
-                        origins::add_training(&mut origin, training, suite.learns());
-                    }
                     if let Some(tower) = text_tower {
                         let weights = sha256_of_all(&tower.spec().weights);
                         origin.insert("weights of the text tower".to_owned(), weights);

@@ -37,18 +37,6 @@ pub(super) fn add_pictures(origin: &mut Origin, pictures: &Pictures<'_>) {
     enter_files(origin, PICTURES, pictures.dataset.file_state());
 }
 
-/// Those that are learnt from. Where only tokenizers are fitted on them, their sizes and times are enough, as in
-/// what is kept of a fit.
-pub(super) fn add_training(origin: &mut Origin, training: &Pictures<'_>, learns: Learns) {
-    let state = training.dataset.file_state();
-    match learns {
-        Learns::FromTraining => enter_files(origin, TRAINING, state),
-        _ => {
-            origin.insert(TRAINING.to_owned(), state.written);
-        }
-    }
-}
-
 impl Runner<'_, '_> {
     /// What the numbers of a tokenizer in a job are made of, without loading it.
     pub(super) fn made_of(
@@ -57,9 +45,13 @@ impl Runner<'_, '_> {
         job: &Job<'_>,
     ) -> Result<MadeOf, Failure> {
         let mut of = job.origin.clone();
-        if let (true, Fit::On(spec)) = (needs_fit(reference), &self.plan.fit) {
+        let (learns, is_fitted) = (learns(job), needs_fit(reference));
+        if let Some(training) = job.training.as_ref().filter(|_| learns || is_fitted) {
+            enter_files(&mut of, TRAINING, training.dataset.file_state());
+        }
+        if let (true, Fit::On(spec)) = (is_fitted, &self.plan.fit) {
             let state = data_sets::open(spec, self.plan.limits)?.file_state();
-            of.insert(FITTED_ON.to_owned(), state.written);
+            enter_files(&mut of, FITTED_ON, state);
         }
         let files = reference.files(&self.options(job.protocol).hub);
         if !files.is_empty() {
@@ -83,10 +75,9 @@ impl Runner<'_, '_> {
         job: &Job<'_>,
         now: &MadeOf,
     ) -> Result<Option<String>, Failure> {
-        let learns = job.suite.learns() == Learns::FromTraining;
         self.changed_since(now, |runner, then, files| match files {
-            // What is learnt again finds most of it in the cache of features.
-            _ if learns => Ok(false),
+            // What is learnt again finds most of it in the cache of features, and fits are of baselines.
+            _ if learns(job) || needs_fit(reference) => Ok(false),
             TOKENIZER => runner.is_same_tokenizer(now, reference, job),
             PICTURES => Ok(then.contents_sha256 == *runner.contents(job)?),
             _ => Ok(false),
@@ -156,6 +147,11 @@ impl Runner<'_, '_> {
         let contents = hashes.map_err(failed)?.contents;
         Ok(job.contents.get_or_init(|| contents))
     }
+}
+
+/// Whether the suite itself learns from pictures.
+fn learns(job: &Job<'_>) -> bool {
+    job.suite.learns() == Learns::FromTraining
 }
 
 /// Of files, and of all files in folders.
